@@ -1,0 +1,216 @@
+"""The end of a turn: its words, trace, cost and the conversation's state, all or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import orjson
+
+from bot.orchestrator.outcome import HandOff, NeedsApproval, Outcome, Reply, Silence
+from bot.store import events, messages
+from bot.store.database import Transaction, microseconds, moment, new_id
+from bot.store.outgoing import number, outbox, say
+from bot.store.records import Claim, Concluded, StoredMessage, UsageEntry
+from bot.trace import Step
+
+_CONCLUDE = """
+    UPDATE conversations SET
+        status = :status, answered_seq = :up_to_seq, lease_until = NULL, attempts = 0, cost = cost + :cost,
+        due_at = CASE WHEN :status = 'bot' AND last_in_seq > :up_to_seq THEN {now} END,
+        waiting_since = CASE WHEN :status = 'waiting' THEN {now} ELSE waiting_since END,
+        last_seq = last_seq + :said, last_event = :event, last_activity_at = {now}
+    WHERE id = :conversation_id AND fence = :fence AND status = 'bot' AND lease_until IS NOT NULL
+    RETURNING contact_id, last_seq, due_at, last_activity_at
+"""
+_END = """
+    UPDATE turns SET status = :status, outcome = :outcome, reason = :reason, up_to_seq = :up_to_seq,
+        ended_at = {now}, cost = :cost
+    WHERE id = :id
+"""
+_ABANDON = """
+    UPDATE turns SET status = 'abandoned', reason = :reason, ended_at = {now}
+    WHERE id = :id AND status <> 'concluded'
+"""
+_STEP = """
+    INSERT INTO steps (turn_id, position, kind, name, status, started_at, seconds, input, output, error,
+        tokens_in, tokens_out, cost, needs)
+    VALUES (:turn_id, :position, :kind, :name, :status, :started_at, :seconds, :input, :output, :error,
+        :tokens_in, :tokens_out, :cost, :needs)
+    ON CONFLICT (turn_id, position) DO NOTHING
+"""
+_USAGE = """
+    INSERT INTO usage (id, turn_id, conversation_id, contact_id, model, tokens_in, tokens_out, cost,
+        estimated, priced_at, created_at)
+    VALUES (:id, :turn_id, :conversation_id, :contact_id, :model, :tokens_in, :tokens_out, :cost,
+        :estimated, :priced_at, {now})
+    ON CONFLICT (id) DO NOTHING
+"""
+_DRAFT = """
+    INSERT INTO drafts (turn_id, conversation_id, text, html, citations, created_at)
+    SELECT id, conversation_id, :text, :html, :citations, {now} FROM turns
+    WHERE id = :turn_id AND status <> 'concluded'
+    ON CONFLICT (turn_id) DO NOTHING
+"""
+
+
+async def conclude(
+    tx: Transaction,
+    claim: Claim,
+    outcome: Outcome,
+    steps: Sequence[Step],
+    *,
+    html: str,
+    status: Literal["bot", "waiting"],
+    delivered: bool,
+    author_name: str,
+    usage: Sequence[UsageEntry],
+) -> Concluded | None:
+    """What `Turns.conclude` promises, in the given transaction."""
+    said = not isinstance(outcome, Silence)
+    moved = status != "bot"
+    cost = sum(entry.cost for entry in usage)
+    numbered = await number(tx, claim.conversation_id, int(said) + int(moved))
+    contact_id, event = numbered["id"], numbered["last_event"]
+    row = await tx.one(
+        _CONCLUDE,
+        conversation_id=claim.conversation_id,
+        fence=claim.fence,
+        status=status,
+        up_to_seq=claim.up_to_seq,
+        cost=cost,
+        said=int(said),
+        event=event,
+    )
+    _spend(tx, claim, contact_id, usage)
+    _trace(tx, claim.turn_id, steps)
+    if row is None:
+        _keep_draft(tx, claim, outcome, html)
+        return None
+    now = row["last_activity_at"]
+    message, delivery_id = None, None
+    if not isinstance(outcome, Silence):
+        message = StoredMessage(
+            id=new_id("msg"),
+            seq=row["last_seq"],
+            conversation_id=claim.conversation_id,
+            channel=claim.channel,
+            direction="out",
+            author_kind="bot",
+            author_name=author_name,
+            text=outcome.text,
+            html=html,
+            created_at=moment(now),
+            subject=claim.subject,
+            address=claim.recipient,
+            citations=tuple(outcome.citations) if isinstance(outcome, Reply) else (),
+            in_reply_to=claim.in_reply_to,
+            turn_id=claim.turn_id,
+            delivery=outbox(delivered=delivered),
+        )
+        delivery_id = say(tx, message, contact_id=contact_id, event=event - int(moved))
+    if moved:
+        events.append_status(
+            tx,
+            contact_id=contact_id,
+            seq=event,
+            conversation_id=claim.conversation_id,
+            status=status,
+            created_at=now,
+        )
+    named, reason = _name(outcome)
+    tx.later(
+        _END,
+        id=claim.turn_id,
+        status="concluded",
+        outcome=named,
+        reason=reason,
+        up_to_seq=claim.up_to_seq,
+        cost=cost,
+    )
+    return Concluded(message=message, delivery_id=delivery_id, status=status, more=row["due_at"] is not None)
+
+
+def abandon(tx: Transaction, claim: Claim, *, reason: str) -> None:
+    """The turn ends without a word, unless it was concluded already."""
+    tx.later(_ABANDON, id=claim.turn_id, reason=reason)
+
+
+def lose(tx: Transaction, claim: Claim, steps: Sequence[Step], *, text: str, html: str) -> None:
+    """What `Turns.lose` promises, in the given transaction."""
+    _trace(tx, claim.turn_id, steps)
+    _keep_draft(tx, claim, Reply(text=text), html)
+
+
+def _name(outcome: Outcome) -> tuple[str, str]:
+    match outcome:
+        case Reply():
+            return "reply", "" if outcome.answered else "unanswered"
+        case HandOff():
+            return "hand_off", outcome.reason
+        case NeedsApproval():
+            return "approval", outcome.tool
+        case Silence():
+            return "silence", outcome.why
+
+
+def _keep_draft(tx: Transaction, claim: Claim, outcome: Outcome, html: str) -> None:
+    """The turn was lost: its words are for operators to see, and for nobody else."""
+    tx.later(_ABANDON, id=claim.turn_id, reason="lost")
+    if isinstance(outcome, Silence) or not outcome.text:
+        return
+    tx.later(
+        _DRAFT,
+        turn_id=claim.turn_id,
+        text=outcome.text,
+        html=html,
+        citations=messages.as_json(outcome.citations) if isinstance(outcome, Reply) else "[]",
+    )
+
+
+def _spend(tx: Transaction, claim: Claim, contact_id: str, usage: Sequence[UsageEntry]) -> None:
+    if usage:
+        tx.many(
+            _USAGE,
+            [
+                {
+                    "id": f"{claim.turn_id}.{position}",  # the same however often it is concluded
+                    "turn_id": claim.turn_id,
+                    "conversation_id": claim.conversation_id,
+                    "contact_id": contact_id,
+                    "model": entry.model,
+                    "tokens_in": entry.tokens_in,
+                    "tokens_out": entry.tokens_out,
+                    "cost": entry.cost,
+                    "estimated": entry.estimated,
+                    "priced_at": microseconds(entry.priced_at),
+                }
+                for position, entry in enumerate(usage)
+            ],
+        )
+
+
+def _trace(tx: Transaction, turn_id: str, steps: Sequence[Step]) -> None:
+    if steps:
+        tx.many(
+            _STEP,
+            [
+                {
+                    "turn_id": turn_id,
+                    "position": position,
+                    "kind": step.kind,
+                    "name": step.name,
+                    "status": step.status,
+                    "started_at": microseconds(step.started_at),
+                    "seconds": step.seconds,
+                    "input": orjson.dumps(step.input).decode(),
+                    "output": orjson.dumps(step.output).decode(),
+                    "error": step.error,
+                    "tokens_in": step.tokens_in,
+                    "tokens_out": step.tokens_out,
+                    "cost": step.cost,
+                    "needs": orjson.dumps(list(step.needs)).decode(),
+                }
+                for position, step in enumerate(steps)
+            ],
+        )

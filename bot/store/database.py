@@ -1,0 +1,120 @@
+"""Two databases behind one face: short statements in short transactions, nothing between them and the driver.
+
+Statements are written once, for both: parameters are `:name`; `{now}` is the database's clock in
+microseconds since the epoch, and `{in names}` tests membership in a list parameter.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class StoreUnavailable(Exception):  # noqa: N818
+    """The database can't be reached or can't write now; nothing was changed, and trying later is right."""
+
+
+class Duplicate(Exception):  # noqa: N818
+    """A row by this key is there already; nothing was changed."""
+
+
+class Row(Protocol):
+    """One row, read by column name."""
+
+    def __getitem__(self, key: str, /) -> Any: ...
+
+
+class Reader(Protocol):
+    """Where statements are asked."""
+
+    async def one(self, sql: str, **params: Any) -> Row | None:
+        """The first row, or None."""
+        ...
+
+    async def all(self, sql: str, **params: Any) -> list[Row]:
+        """Every row."""
+        ...
+
+
+class Transaction(Reader, Protocol):
+    """Committed when its block ends, rolled back when the block raises or is cancelled."""
+
+    def later(self, sql: str, **params: Any) -> None:
+        """Run a statement nobody needs the rows of, in order, together with the next one or the commit."""
+        ...
+
+    def many(self, sql: str, rows: Iterable[Mapping[str, Any]]) -> None:
+        """The same as `later`, once for each row."""
+        ...
+
+
+class Database(ABC):
+    """Opened by `open_database`; one for each process."""
+
+    @abstractmethod
+    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
+        """Begin writing."""
+
+    @abstractmethod
+    def read(self, *, snapshot: bool = False) -> AbstractAsyncContextManager[Reader]:
+        """Begin reading; with `snapshot` all statements see the same moment."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Let every connection go."""
+
+
+_PARAMETER = re.compile(r"(?<![:\w]):([a-z_][a-z0-9_]*)")
+_LIST = re.compile(r"\{in ([a-z_]+)\}")
+
+
+def numbered(sql: str) -> tuple[str, tuple[str, ...]]:
+    """A statement with `$1`, `$2`… for its named parameters, and the names in that order."""
+    names: list[str] = []
+
+    def number(match: re.Match[str]) -> str:
+        name = match.group(1)
+        if name not in names:
+            names.append(name)
+        return f"${names.index(name) + 1}"
+
+    return _PARAMETER.sub(number, sql), tuple(names)
+
+
+def rendered(sql: str, *, now: str, member: str) -> str:
+    """A statement in one database's own words; `member` has `{name}` where the list's name goes."""
+    return _LIST.sub(lambda match: member.replace("{name}", match.group(1)), sql).replace("{now}", now)
+
+
+def new_id(prefix: str) -> str:
+    """An id nobody can guess; those made later sort later, to keep indexes compact, not to order by."""
+    return f"{prefix}_{time.time_ns() // 1_000_000:011x}{secrets.token_hex(10)}"
+
+
+def moment(microseconds: int) -> datetime:
+    """The stored time as an aware datetime."""
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def microseconds(moment: datetime) -> int:
+    """An aware datetime as it is stored."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def is_postgres(url: str) -> bool:
+    """Whether an address names a PostgreSQL server; everything else is a SQLite file."""
+    return url.startswith(("postgres://", "postgresql://"))
+
+
+def sqlite_path(url: str) -> str:
+    """The file of a `sqlite:///path` address; a bare path is itself."""
+    return url.removeprefix("sqlite:///") if url.startswith("sqlite:///") else url

@@ -1,0 +1,105 @@
+"""Rows of messages: how they are written and how they are read, for everyone who does either."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import orjson
+
+from bot.orchestrator.outcome import Citation
+from bot.store.database import Row, moment
+from bot.store.records import DeliveryState, StoredMessage
+from channels.base import Attachment, DeliveryStatus
+
+COLUMNS = """
+    m.id, m.seq, m.conversation_id, m.channel, m.direction, m.author_kind, m.author_name, m.text, m.html,
+    m.created_at, m.subject, m.address, m.verified, m.private, m.citations, m.attachments, m.in_reply_to,
+    m.turn_id, d.status AS delivery_status, d.error AS delivery_error
+"""
+
+ONE = f"""
+    SELECT {COLUMNS}, c.status FROM messages m JOIN conversations c ON c.id = m.conversation_id
+    LEFT JOIN deliveries d ON d.message_id = m.id WHERE m.id = :id
+"""  # noqa: S608
+
+BY_EXTERNAL_ID = f"""
+    SELECT {COLUMNS}, c.contact_id, c.status
+    FROM messages m JOIN conversations c ON c.id = m.conversation_id
+    LEFT JOIN deliveries d ON d.message_id = m.id
+    WHERE m.channel = :channel AND m.external_id = :external_id
+"""  # noqa: S608
+
+NEWEST = f"""
+    SELECT {COLUMNS} FROM messages m LEFT JOIN deliveries d ON d.message_id = m.id
+    WHERE m.conversation_id = :conversation_id AND NOT m.private ORDER BY m.seq DESC LIMIT :limit
+"""  # noqa: S608
+
+INSERT = """
+    INSERT INTO messages (id, conversation_id, seq, channel, external_id, address, verified, direction,
+        author_kind, author_name, private, text, html, subject, citations, attachments, in_reply_to,
+        turn_id, created_at)
+    VALUES (:id, :conversation_id, :seq, :channel, :external_id, :address, :verified, :direction,
+        :author_kind, :author_name, :private, :text, :html, :subject, :citations, :attachments, :in_reply_to,
+        :turn_id, :created_at)
+"""
+
+
+def stored(row: Row) -> StoredMessage:
+    """The message of a row with COLUMNS."""
+    status = row["delivery_status"]
+    citations, attachments = row["citations"], row["attachments"]
+    return StoredMessage(
+        id=row["id"],
+        seq=row["seq"],
+        conversation_id=row["conversation_id"],
+        channel=row["channel"],
+        direction=row["direction"],
+        author_kind=row["author_kind"],
+        author_name=row["author_name"],
+        text=row["text"],
+        html=row["html"],
+        created_at=moment(row["created_at"]),
+        subject=row["subject"],
+        address=row["address"],
+        verified=bool(row["verified"]),
+        private=bool(row["private"]),
+        citations=() if citations == "[]" else tuple(Citation(**each) for each in orjson.loads(citations)),
+        attachments=()
+        if attachments == "[]"
+        else tuple(Attachment(**each) for each in orjson.loads(attachments)),
+        in_reply_to=row["in_reply_to"],
+        turn_id=row["turn_id"],
+        delivery=DeliveryState(status=DeliveryStatus(status), error=row["delivery_error"])
+        if status
+        else None,
+    )
+
+
+def as_json(items: Sequence[Citation] | Sequence[Attachment]) -> str:
+    """A list of dataclasses as a column holds it."""
+    return orjson.dumps(list(items)).decode() if items else "[]"
+
+
+def columns(message: StoredMessage, *, created_at: int, external_id: str | None) -> dict[str, object]:
+    """The parameters of INSERT."""
+    return {
+        "id": message.id,
+        "conversation_id": message.conversation_id,
+        "seq": message.seq,
+        "channel": message.channel,
+        "external_id": external_id,
+        "address": message.address,
+        "verified": message.verified,
+        "direction": message.direction,
+        "author_kind": message.author_kind,
+        "author_name": message.author_name,
+        "private": message.private,
+        "text": message.text,
+        "html": message.html,
+        "subject": message.subject,
+        "citations": as_json(message.citations),
+        "attachments": as_json(message.attachments),
+        "in_reply_to": message.in_reply_to,
+        "turn_id": message.turn_id,
+        "created_at": created_at,
+    }

@@ -1,0 +1,381 @@
+"""The tables, declared once; the migrations must produce exactly these.
+
+Times are microseconds since the epoch by the database's clock, money is micro-dollars, lists and
+mappings are JSON as text. Ids say nothing about order: `seq` does.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from sqlalchemy import BigInteger, Boolean, Float, Index, Text, UniqueConstraint, text
+from sqlmodel import Field, SQLModel
+
+
+def _key() -> Any:
+    return Field(primary_key=True, sa_type=Text)
+
+
+def _text(default: str = "") -> Any:
+    return Field(default=default, sa_type=Text, sa_column_kwargs={"server_default": text(f"'{default}'")})
+
+
+def _number(default: int = 0) -> Any:
+    return Field(default=default, sa_type=BigInteger, sa_column_kwargs={"server_default": text(str(default))})
+
+
+def _flag() -> Any:
+    return Field(default=False, sa_type=Boolean, sa_column_kwargs={"server_default": text("FALSE")})
+
+
+def _unset(kind: Any = BigInteger) -> Any:
+    """A column that may be empty."""
+    return Field(default=None, sa_type=kind, nullable=True)
+
+
+def _of(column: str, *, primary_key: bool = False) -> Any:
+    """A row that goes when the row it belongs to goes."""
+    return Field(foreign_key=column, ondelete="CASCADE", sa_type=Text, primary_key=primary_key)
+
+
+def _partial(name: str, *columns: Any, where: str, unique: bool = False) -> Index:
+    return Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))
+
+
+class Contact(SQLModel, table=True):
+    """A person. `last_event` numbers everything that happened to them, over all conversations."""
+
+    __tablename__: ClassVar[Any] = "contacts"
+    id: str = _key()
+    name: str = _text()
+    attributes: str = _text("{}")
+    merged_into: str | None = _unset(Text)
+    last_event: int = _number()
+    created_at: int = _number()
+
+
+class Identity(SQLModel, table=True):
+    """An address within a channel, verified or only claimed."""
+
+    __tablename__: ClassVar[Any] = "identities"
+    __table_args__ = (
+        UniqueConstraint("channel", "address", name="identities_address"),
+        Index("identities_contact", "contact_id"),
+    )
+    id: str = _key()
+    contact_id: str = _of("contacts.id")
+    channel: str = _text()
+    address: str = _text()
+    verified: bool = _flag()
+    created_at: int = _number()
+
+
+class Merge(SQLModel, table=True):
+    """What a merge moved, so that it can be undone. `at_event`: where the target's events went on."""
+
+    __tablename__: ClassVar[Any] = "merges"
+    __table_args__ = (Index("merges_source", "source_id"), Index("merges_target", "target_id"))
+    id: str = _key()
+    source_id: str = _of("contacts.id")
+    target_id: str = _of("contacts.id")
+    identities: str = _text("[]")
+    conversations: str = _text("[]")
+    at_event: int = _number()
+    decided_by: str = _text()
+    created_at: int = _number()
+    undone_at: int | None = _unset()
+
+
+class Conversation(SQLModel, table=True):
+    """One matter with one contact, and the state of the turn that answers it.
+
+    `due_at` is when a worker should look at it (the end of the lease while one does); `fence` rises with
+    every claim and whenever a person takes over, so that a late turn can't write.
+    """
+
+    __tablename__: ClassVar[Any] = "conversations"
+    __table_args__ = (
+        _partial("conversations_due", "due_at", where="due_at IS NOT NULL"),
+        _partial("conversations_open", "contact_id", "last_activity_at", where="status <> 'resolved'"),
+        Index("conversations_contact", "contact_id", "last_activity_at"),
+        Index("conversations_status", "status", "last_activity_at"),
+    )
+    id: str = _key()
+    contact_id: str = _of("contacts.id")
+    status: str = _text("bot")
+    resume_status: str | None = _unset(Text)
+    subject: str = _text()
+    assignee_id: str | None = _unset(Text)
+    last_seq: int = _number()
+    last_event: int = _number()
+    last_in_seq: int = _number()
+    answered_seq: int = _number()
+    contact_read_seq: int = _number()
+    operators_read_seq: int = _number()
+    fence: int = _number()
+    lease_until: int | None = _unset()
+    due_at: int | None = _unset()
+    attempts: int = _number()
+    waiting_since: int | None = _unset()
+    last_activity_at: int = _number()
+    summary: str = _text()
+    cost: int = _number()
+    created_at: int = _number()
+
+
+class Message(SQLModel, table=True):
+    """`address` is the sender's or the recipient's within `channel`; `private` marks operators' notes.
+
+    `verified` says whether the provider or a signature vouched for this very message.
+    """
+
+    __tablename__: ClassVar[Any] = "messages"
+    __table_args__ = (
+        UniqueConstraint("conversation_id", "seq", name="messages_seq"),
+        UniqueConstraint("channel", "external_id", name="messages_external"),
+    )
+    id: str = _key()
+    conversation_id: str = _of("conversations.id")
+    seq: int = _number()
+    channel: str = _text()
+    external_id: str | None = _unset(Text)
+    address: str = _text()
+    verified: bool = _flag()
+    direction: str = _text()
+    author_kind: str = _text()
+    author_name: str = _text()
+    private: bool = _flag()
+    text: str = _text()
+    html: str = _text()
+    subject: str = _text()
+    citations: str = _text("[]")
+    attachments: str = _text("[]")
+    in_reply_to: str | None = _unset(Text)
+    turn_id: str | None = _unset(Text)
+    created_at: int = _number()
+
+
+class Event(SQLModel, table=True):
+    """What happened to a contact, in the order readers resume by."""
+
+    __tablename__: ClassVar[Any] = "events"
+    __table_args__ = (Index("events_conversation", "conversation_id", "seq"),)
+    contact_id: str = _of("contacts.id", primary_key=True)
+    seq: int = Field(primary_key=True, sa_type=BigInteger)
+    conversation_id: str = _of("conversations.id")
+    kind: str = _text()
+    message_id: str | None = _unset(Text)
+    private: bool = _flag()
+    data: str = _text("{}")
+    created_at: int = _number()
+
+
+class Turn(SQLModel, table=True):
+    """One attempt at answering; `fence` is the lease it worked under."""
+
+    __tablename__: ClassVar[Any] = "turns"
+    __table_args__ = (
+        _partial("turns_running", "conversation_id", where="status = 'running'"),
+        Index("turns_conversation", "conversation_id", "started_at"),
+    )
+    id: str = _key()
+    conversation_id: str = _of("conversations.id")
+    fence: int = _number()
+    attempt: int = _number()
+    status: str = _text("running")
+    outcome: str = _text()
+    reason: str = _text()
+    up_to_seq: int = _number()
+    started_at: int = _number()
+    ended_at: int | None = _unset()
+    cost: int = _number()
+
+
+class Step(SQLModel, table=True):
+    __tablename__: ClassVar[Any] = "steps"
+    turn_id: str = _of("turns.id", primary_key=True)
+    position: int = Field(primary_key=True, sa_type=BigInteger)
+    kind: str = _text()
+    name: str = _text()
+    status: str = _text()
+    started_at: int = _number()
+    seconds: float = Field(default=0.0, sa_type=Float, sa_column_kwargs={"server_default": text("0")})
+    input: str = _text("{}")
+    output: str = _text("{}")
+    error: str | None = _unset(Text)
+    tokens_in: int = _number()
+    tokens_out: int = _number()
+    cost: int = _number()
+    needs: str = _text("[]")
+
+
+class Draft(SQLModel, table=True):
+    """What a turn would have said, had nobody taken over meanwhile."""
+
+    __tablename__: ClassVar[Any] = "drafts"
+    __table_args__ = (Index("drafts_conversation", "conversation_id", "created_at"),)
+    turn_id: str = _of("turns.id", primary_key=True)
+    conversation_id: str = _of("conversations.id")
+    text: str = _text()
+    html: str = _text()
+    citations: str = _text("[]")
+    created_at: int = _number()
+
+
+class Delivery(SQLModel, table=True):
+    """The outbox: how far one outgoing message has come. An attempt whose end we never wrote leaves
+    `settled_fence` behind `fence`."""
+
+    __tablename__: ClassVar[Any] = "deliveries"
+    __table_args__ = (
+        UniqueConstraint("message_id", name="deliveries_message"),
+        UniqueConstraint("channel", "provider_id", name="deliveries_provider"),
+        _partial("deliveries_due", "due_at", where="due_at IS NOT NULL"),
+        Index("deliveries_conversation", "conversation_id"),
+        Index("deliveries_status", "status", "updated_at"),
+    )
+    id: str = _key()
+    message_id: str = _of("messages.id")
+    conversation_id: str = _of("conversations.id")
+    channel: str = _text()
+    recipient: str = _text()
+    status: str = _text("queued")
+    attempts: int = _number()
+    provider_id: str | None = _unset(Text)
+    error: str | None = _unset(Text)
+    due_at: int | None = _unset()
+    lease_until: int | None = _unset()
+    fence: int = _number()
+    settled_fence: int = _number()
+    created_at: int = _number()
+    updated_at: int = _number()
+
+
+class Receipt(SQLModel, table=True):
+    """A provider's word on a message whose provider id we have not written yet."""
+
+    __tablename__: ClassVar[Any] = "receipts"
+    channel: str = _key()
+    provider_id: str = _key()
+    status: str = _key()
+    detail: str | None = _unset(Text)
+    created_at: int = _number()
+
+
+class Operator(SQLModel, table=True):
+    __tablename__: ClassVar[Any] = "operators"
+    __table_args__ = (UniqueConstraint("email", name="operators_email"),)
+    id: str = _key()
+    email: str = _text()
+    name: str = _text()
+    password_hash: str = _text()
+    role: str = _text("operator")
+    created_at: int = _number()
+
+
+class OperatorSession(SQLModel, table=True):
+    """A browser somebody signed in with; only the hash of its token is kept."""
+
+    __tablename__: ClassVar[Any] = "operator_sessions"
+    __table_args__ = (
+        Index("operator_sessions_operator", "operator_id"),
+        Index("operator_sessions_expires", "expires_at"),
+    )
+    token_hash: str = _key()
+    operator_id: str = _of("operators.id")
+    created_at: int = _number()
+    expires_at: int = _number()
+
+
+class ApiToken(SQLModel, table=True):
+    __tablename__: ClassVar[Any] = "api_tokens"
+    __table_args__ = (
+        UniqueConstraint("token_hash", name="api_tokens_hash"),
+        Index("api_tokens_operator", "operator_id"),
+    )
+    id: str = _key()
+    name: str = _text()
+    token_hash: str = _text()
+    operator_id: str | None = Field(
+        default=None, foreign_key="operators.id", ondelete="CASCADE", sa_type=Text, nullable=True
+    )
+    created_at: int = _number()
+    last_used_at: int | None = _unset()
+    revoked_at: int | None = _unset()
+
+
+class Attachment(SQLModel, table=True):
+    """A file somebody gave us; it belongs to `contact_id` and, once sent, to one message."""
+
+    __tablename__: ClassVar[Any] = "attachments"
+    __table_args__ = (
+        Index("attachments_contact", "contact_id"),
+        _partial("attachments_message", "message_id", where="message_id IS NOT NULL"),
+    )
+    key: str = _key()
+    contact_id: str = _of("contacts.id")
+    message_id: str | None = _unset(Text)
+    name: str = _text()
+    media_type: str = _text()
+    size: int = _number()
+    created_at: int = _number()
+
+
+class Rating(SQLModel, table=True):
+    __tablename__: ClassVar[Any] = "ratings"
+    conversation_id: str = _of("conversations.id", primary_key=True)
+    score: int = _number()
+    comment: str = _text()
+    created_at: int = _number()
+
+
+class Usage(SQLModel, table=True):
+    """What one model call cost. `priced_at` is the time of the price list it was priced by."""
+
+    __tablename__: ClassVar[Any] = "usage"
+    __table_args__ = (
+        Index("usage_created", "created_at"),
+        Index("usage_contact", "contact_id", "created_at"),
+        Index("usage_conversation", "conversation_id"),
+        Index("usage_turn", "turn_id"),
+    )
+    id: str = _key()
+    turn_id: str = _of("turns.id")
+    conversation_id: str = _of("conversations.id")
+    contact_id: str = _of("contacts.id")
+    model: str = _text()
+    tokens_in: int = _number()
+    tokens_out: int = _number()
+    cost: int = _number()
+    estimated: bool = _flag()
+    priced_at: int = _number()
+    created_at: int = _number()
+
+
+class KnowledgeSource(SQLModel, table=True):
+    __tablename__: ClassVar[Any] = "knowledge_sources"
+    __table_args__ = (UniqueConstraint("address", name="knowledge_sources_address"),)
+    id: str = _key()
+    address: str = _text()
+    kind: str = _text()
+    documents: int = _number()
+    failed: int = _number()
+    learned_at: int = _number()
+
+
+class KnowledgeGap(SQLModel, table=True):
+    """A question that knowledge could not ground."""
+
+    __tablename__: ClassVar[Any] = "knowledge_gaps"
+    __table_args__ = (
+        Index("knowledge_gaps_created", "created_at"),
+        Index("knowledge_gaps_conversation", "conversation_id"),
+    )
+    id: str = _key()
+    question: str = _text()
+    conversation_id: str = _of("conversations.id")
+    turn_id: str | None = _unset(Text)
+    created_at: int = _number()
+
+
+metadata = SQLModel.metadata

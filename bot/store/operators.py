@@ -1,0 +1,122 @@
+"""Operators and the tokens of programs that act as one."""
+
+from __future__ import annotations
+
+from bot.store.database import Database, Row, moment, new_id
+from bot.store.records import ApiToken, Operator, Role
+
+_ADD = """
+    INSERT INTO operators (id, email, name, password_hash, role, created_at)
+    VALUES (:id, :email, :name, :password_hash, :role, {now})
+    ON CONFLICT (email) DO NOTHING RETURNING id, email, name, password_hash, role, created_at
+"""
+_BY_EMAIL = "SELECT id, email, name, password_hash, role, created_at FROM operators WHERE email = :email"
+_BY_ID = "SELECT id, email, name, password_hash, role, created_at FROM operators WHERE id = :id"
+_COUNT = "SELECT COUNT(*) AS count FROM operators"
+_ADD_KEY = """
+    INSERT INTO api_tokens (id, name, token_hash, operator_id, created_at)
+    VALUES (:id, :name, :token_hash, :operator_id, {now}) RETURNING id, name, operator_id, created_at
+"""
+_FIND_KEY = """
+    SELECT id, name, operator_id, created_at, last_used_at, {now} AS now FROM api_tokens
+    WHERE token_hash = :token_hash AND revoked_at IS NULL
+"""
+_USED = "UPDATE api_tokens SET last_used_at = {now} WHERE id = :id"
+_REVOKE = """
+    UPDATE api_tokens SET revoked_at = {now} WHERE id = :id AND revoked_at IS NULL RETURNING id
+"""
+_USE_WRITTEN_EVERY = 60_000_000  # microseconds: a program that asks all the time must not write all the time
+
+
+class AlreadyThere(Exception):  # noqa: N818
+    """There is an operator with this address already."""
+
+
+class Operators:
+    """People who answer, and their programs. Addresses are the same in any case."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, email: str, name: str, password_hash: str, role: Role = "operator") -> Operator:
+        """A new operator. Raises AlreadyThere."""
+        async with self._database.transaction() as tx:
+            row = await tx.one(
+                _ADD,
+                id=new_id("op"),
+                email=_address(email),
+                name=name,
+                password_hash=password_hash,
+                role=role,
+            )
+        if row is None:
+            raise AlreadyThere(email)
+        return operator(row)
+
+    async def by_email(self, email: str) -> Operator | None:
+        """The operator who signs in with this address."""
+        async with self._database.read() as reader:
+            row = await reader.one(_BY_EMAIL, email=_address(email))
+        return operator(row) if row else None
+
+    async def get(self, operator_id: str) -> Operator | None:
+        """The operator with this id."""
+        async with self._database.read() as reader:
+            row = await reader.one(_BY_ID, id=operator_id)
+        return operator(row) if row else None
+
+    async def count(self) -> int:
+        """How many operators there are."""
+        async with self._database.read() as reader:
+            row = await reader.one(_COUNT)
+        return int(row["count"]) if row else 0
+
+    async def create_token(self, name: str, token_hash: str, operator_id: str | None = None) -> ApiToken:
+        """A token for a program; only its hash is kept."""
+        async with self._database.transaction() as tx:
+            row = await tx.one(
+                _ADD_KEY, id=new_id("tok"), name=name, token_hash=token_hash, operator_id=operator_id
+            )
+        assert row is not None
+        return _token(row)
+
+    async def find_token(self, token_hash: str) -> ApiToken | None:
+        """The token with this hash unless it was revoked; its use is noted, about once a minute."""
+        async with self._database.read() as reader:
+            row = await reader.one(_FIND_KEY, token_hash=token_hash)
+        if row is None:
+            return None
+        if row["last_used_at"] is None or row["now"] - row["last_used_at"] > _USE_WRITTEN_EVERY:
+            async with self._database.transaction() as tx:
+                tx.later(_USED, id=row["id"])
+        return _token(row)
+
+    async def revoke_token(self, token_id: str) -> bool:
+        """Refuse a token from now on. False when there is none such."""
+        async with self._database.transaction() as tx:
+            return await tx.one(_REVOKE, id=token_id) is not None
+
+
+def _address(email: str) -> str:
+    return email.strip().lower()
+
+
+def operator(row: Row) -> Operator:
+    """The operator of a row of `operators`."""
+    return Operator(
+        id=row["id"],
+        email=row["email"],
+        name=row["name"],
+        password_hash=row["password_hash"],
+        role=row["role"],
+        created_at=moment(row["created_at"]),
+    )
+
+
+def _token(row: Row) -> ApiToken:
+    return ApiToken(
+        id=row["id"],
+        name=row["name"],
+        operator_id=row["operator_id"],
+        created_at=moment(row["created_at"]),
+    )

@@ -1,0 +1,197 @@
+"""What operators do in a conversation. Whatever they do there, a turn of the bot's that runs falls silent."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection
+
+from bot.store import events, messages
+from bot.store.database import Database, Duplicate, Transaction, moment
+from bot.store.outgoing import number, outbox, say
+from bot.store.records import Changed, ConversationStatus, Operator, StoredMessage
+
+_STATUS = "SELECT status FROM conversations WHERE id = :conversation_id"
+_SET = """
+    UPDATE conversations SET status = :status, fence = fence + 1, lease_until = NULL, attempts = 0,
+        resume_status = CASE WHEN :status = 'snoozed' THEN COALESCE(resume_status, status) END,
+        assignee_id = CASE WHEN :status = 'bot' THEN NULL ELSE COALESCE(:operator_id, assignee_id) END,
+        due_at = CASE WHEN :status = 'bot' AND last_in_seq > answered_seq THEN {now} END,
+        waiting_since = CASE WHEN :status = 'waiting' THEN {now} END,
+        last_event = :event
+    WHERE id = :conversation_id AND (
+        status <> :status OR COALESCE(assignee_id, '') <> COALESCE(:operator_id, assignee_id, ''))
+    RETURNING {now} AS now
+"""
+_REPLY = """
+    UPDATE conversations SET status = 'human', assignee_id = COALESCE(assignee_id, :operator_id),
+        resume_status = NULL, waiting_since = NULL, answered_seq = last_in_seq,
+        fence = fence + 1, lease_until = NULL, due_at = NULL, attempts = 0,
+        last_seq = last_seq + 1, last_event = :event, last_activity_at = {now}
+    WHERE id = :conversation_id RETURNING last_seq, {now} AS now
+"""
+_NOTE = """
+    UPDATE conversations SET last_seq = last_seq + 1, last_event = :event
+    WHERE id = :conversation_id RETURNING last_seq, {now} AS now
+"""
+_ANSWERED = """
+    SELECT id, channel, address, subject FROM messages
+    WHERE conversation_id = :conversation_id AND direction = 'in' ORDER BY seq DESC LIMIT 1
+"""
+# Who asked for a person without a word is answered where they were told that one will come.
+_ADDRESSED = """
+    SELECT id, channel, address, subject FROM messages
+    WHERE conversation_id = :conversation_id AND NOT private AND address <> '' ORDER BY seq DESC LIMIT 1
+"""
+
+
+class NobodyToAnswer(Exception):  # noqa: N818
+    """Nothing was said in this conversation yet: no address is known to reply to."""
+
+
+class _Unchanged(Exception):  # noqa: N818
+    """It is so already: nothing of this transaction may stay, the number taken for its event least of all."""
+
+
+class People:
+    """Taking over, handing back, answering."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def take(self, conversation_id: str, operator: Operator) -> Changed:
+        """The operator answers from now on."""
+        return await self.set_status(conversation_id, "human", operator=operator)
+
+    async def set_status(
+        self, conversation_id: str, status: ConversationStatus, *, operator: Operator | None = None
+    ) -> Changed:
+        """Put the conversation into a status; back at the bot, it is due if something is unanswered.
+
+        Raises NoSuchConversation.
+        """
+        try:
+            async with self._database.transaction() as tx:
+                await self._set(tx, conversation_id, status, operator)
+        except _Unchanged:
+            return Changed(status=status, new=False)
+        return Changed(status=status, new=True)
+
+    async def _set(
+        self, tx: Transaction, conversation_id: str, status: ConversationStatus, operator: Operator | None
+    ) -> None:
+        numbered = await number(tx, conversation_id, 1)
+        row = await tx.one(
+            _SET,
+            conversation_id=conversation_id,
+            status=status,
+            operator_id=operator.id if operator else None,
+            event=numbered["last_event"],
+        )
+        if row is None:
+            raise _Unchanged
+        events.append_status(
+            tx,
+            contact_id=numbered["id"],
+            seq=numbered["last_event"],
+            conversation_id=conversation_id,
+            status=status,
+            created_at=row["now"],
+        )
+
+    async def reply(
+        self,
+        conversation_id: str,
+        *,
+        operator: Operator,
+        client_id: str,
+        text: str,
+        html: str,
+        private: bool = False,
+        reads_store: Collection[str] = (),
+    ) -> Changed:
+        """An operator's answer, leaving by the channel of the message it answers; or a note, for operators
+        only. The same `client_id` again is the same message.
+
+        `reads_store`: channels whose recipients read our store. Raises NoSuchConversation, NobodyToAnswer.
+        """
+        message_id = _message_id(operator, client_id)
+        while True:
+            try:
+                async with self._database.transaction() as tx:
+                    return await self._write(
+                        tx,
+                        conversation_id=conversation_id,
+                        operator=operator,
+                        message_id=message_id,
+                        text=text,
+                        html=html,
+                        private=private,
+                        reads_store=reads_store,
+                    )
+            except Duplicate:  # it is written already, and nothing of the above stays
+                async with self._database.read() as reader:
+                    row = await reader.one(messages.ONE, id=message_id)
+                if row is not None:
+                    return Changed(status=row["status"], new=False, message=messages.stored(row))
+
+    async def _write(
+        self,
+        tx: Transaction,
+        *,
+        conversation_id: str,
+        operator: Operator,
+        message_id: str,
+        text: str,
+        html: str,
+        private: bool,
+        reads_store: Collection[str],
+    ) -> Changed:
+        numbered = await number(tx, conversation_id, 1)
+        before = await tx.one(_STATUS, conversation_id=conversation_id)
+        answered = await tx.one(_ANSWERED, conversation_id=conversation_id)
+        assert before is not None
+        answered = answered or await tx.one(_ADDRESSED, conversation_id=conversation_id)
+        if answered is None:
+            raise NobodyToAnswer(conversation_id)
+        row = await tx.one(
+            _NOTE if private else _REPLY,
+            conversation_id=conversation_id,
+            event=numbered["last_event"],
+            **({} if private else {"operator_id": operator.id}),
+        )
+        assert row is not None
+        message = StoredMessage(
+            id=message_id,
+            seq=row["last_seq"],
+            conversation_id=conversation_id,
+            channel=answered["channel"],
+            direction="out",
+            author_kind="operator",
+            author_name=operator.name,
+            text=text,
+            html=html,
+            created_at=moment(row["now"]),
+            subject=answered["subject"],
+            address=answered["address"],
+            private=private,
+            in_reply_to=answered["id"],
+            delivery=None if private else outbox(delivered=answered["channel"] in reads_store),
+        )
+        delivery_id = say(tx, message, contact_id=numbered["id"], event=numbered["last_event"])
+        status: ConversationStatus = before["status"] if private else "human"
+        if status != before["status"]:
+            moved = await number(tx, conversation_id, 1)
+            events.append_status(
+                tx,
+                contact_id=moved["id"],
+                seq=moved["last_event"],
+                conversation_id=conversation_id,
+                status=status,
+                created_at=row["now"],
+            )
+        return Changed(status=status, new=True, message=message, delivery_id=delivery_id)
+
+
+def _message_id(operator: Operator, client_id: str) -> str:
+    """The same for the same reply, whichever channel it would leave by now."""
+    return f"msg_{hashlib.sha256(f'{operator.id}:{client_id}'.encode()).hexdigest()[:31]}"

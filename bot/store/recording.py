@@ -1,0 +1,177 @@
+"""The hottest path: a message becomes a row of the right conversation, once, whoever else is writing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bot.store import contacts, events, messages
+from bot.store.contacts import Taken
+from bot.store.database import Database, Duplicate, Row, Transaction, moment, new_id
+from bot.store.records import Recorded, StoredMessage
+from channels.base import Attachment, InboundMessage
+
+# Holds the contact's row until the commit: whatever of theirs comes in at the same time waits here.
+_ENTER = """
+    UPDATE contacts SET last_event = last_event + 1
+    WHERE id = (SELECT contact_id FROM identities WHERE channel = :channel AND address = :address)
+        AND merged_into IS NULL
+    RETURNING id, last_event, name,
+        (SELECT verified FROM identities WHERE channel = :channel AND address = :address) AS verified
+"""
+
+# While a turn runs, due_at stays the end of its lease: the turn takes the message up, or its end does.
+_JOIN = """
+    UPDATE conversations SET
+        last_seq = last_seq + 1, last_in_seq = last_seq + 1, last_event = :event, last_activity_at = {now},
+        status = CASE WHEN status = 'snoozed' THEN COALESCE(resume_status, 'bot') ELSE status END,
+        due_at = CASE
+            WHEN status <> 'bot' AND NOT (status = 'snoozed' AND COALESCE(resume_status, 'bot') = 'bot')
+                THEN NULL
+            WHEN lease_until > {now} THEN due_at
+            WHEN due_at < {now} THEN due_at
+            ELSE {now} END
+    WHERE status <> 'resolved' AND id = (
+        SELECT id FROM conversations WHERE contact_id = :contact_id AND status <> 'resolved'
+        ORDER BY last_activity_at DESC LIMIT 1)
+    RETURNING id, last_seq, status, resume_status, last_activity_at
+"""
+
+_OPEN = """
+    INSERT INTO conversations (id, contact_id, subject, last_seq, last_in_seq, last_event, due_at,
+        last_activity_at, created_at)
+    VALUES (:id, :contact_id, :subject, 1, 1, :event, {now}, {now}, {now})
+    RETURNING id, last_seq, status, resume_status, last_activity_at
+"""
+
+_WAKE = "UPDATE conversations SET resume_status = NULL, last_event = :event WHERE id = :id"
+_NUMBER = "UPDATE contacts SET last_event = last_event + 1 WHERE id = :id RETURNING last_event"
+_NAME = "UPDATE contacts SET name = :name WHERE id = :id AND name = ''"
+
+_OURS = """
+    SELECT key, name, media_type, size FROM attachments
+    WHERE key {in keys} AND contact_id = :contact_id AND message_id IS NULL
+"""
+_BIND = """
+    UPDATE attachments SET message_id = :message_id
+    WHERE key {in keys} AND contact_id = :contact_id AND message_id IS NULL
+"""
+
+
+class Recording:
+    """Writes down what came in."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def record(self, message: InboundMessage, *, html: str) -> Recorded:
+        """The message in its conversation, committed; a repeat changes nothing and says so."""
+        while True:
+            try:
+                async with self._database.transaction() as tx:
+                    return await self._write(tx, message, html)
+            except Taken:
+                continue
+            except Duplicate:  # we have this message already, and nothing of the above stays
+                known = await self.known(message)
+                if known is not None:
+                    return known
+
+    async def _write(self, tx: Transaction, message: InboundMessage, html: str) -> Recorded:
+        contact_id, event = await self._enter(tx, message)
+        conversation = await tx.one(_JOIN, contact_id=contact_id, event=event)
+        if conversation is None:
+            conversation = await tx.one(
+                _OPEN, id=new_id("cnv"), contact_id=contact_id, subject=message.subject, event=event
+            )
+            assert conversation is not None
+        now: int = conversation["last_activity_at"]
+        stored = StoredMessage(
+            id=new_id("msg"),
+            seq=conversation["last_seq"],
+            conversation_id=conversation["id"],
+            channel=message.channel,
+            direction="in",
+            author_kind="contact",
+            author_name=message.sender_name,
+            text=message.text,
+            html=html,
+            created_at=moment(now),
+            subject=message.subject,
+            address=message.sender,
+            verified=message.verified,
+        )
+        if message.attachments:
+            stored = await self._bind(tx, contact_id, stored, message)
+        columns = messages.columns(stored, created_at=now, external_id=message.external_id)
+        tx.later(messages.INSERT, **columns)
+        events.append(
+            tx,
+            contact_id=contact_id,
+            seq=event,
+            conversation_id=stored.conversation_id,
+            kind="message",
+            message_id=stored.id,
+            created_at=now,
+        )
+        if conversation["resume_status"] is not None:
+            await self._wake(tx, contact_id, conversation)
+        return Recorded(message=stored, contact_id=contact_id, status=conversation["status"], new=True)
+
+    async def _enter(self, tx: Transaction, message: InboundMessage) -> tuple[str, int]:
+        """The sender's contact and the number of this event, met for the first time if need be."""
+        contact = await tx.one(_ENTER, channel=message.channel, address=message.sender)
+        if contact is None:
+            made = await contacts.create(
+                tx,
+                channel=message.channel,
+                address=message.sender,
+                name=message.sender_name,
+                verified=message.verified,
+                last_event=1,
+            )
+            return made.contact_id, 1
+        if message.verified and not contact["verified"]:
+            contacts.verify(tx, channel=message.channel, address=message.sender)
+        if message.sender_name and not contact["name"]:
+            tx.later(_NAME, id=contact["id"], name=message.sender_name)
+        return contact["id"], contact["last_event"]
+
+    async def _bind(
+        self, tx: Transaction, contact_id: str, stored: StoredMessage, message: InboundMessage
+    ) -> StoredMessage:
+        """The message with those of its files that are the sender's own and not yet sent."""
+        keys = [each.key for each in message.attachments]
+        rows = await tx.all(_OURS, keys=keys, contact_id=contact_id)
+        ours = {
+            row["key"]: Attachment(
+                key=row["key"], name=row["name"], media_type=row["media_type"], size=row["size"]
+            )
+            for row in rows
+        }
+        tx.later(_BIND, keys=keys, contact_id=contact_id, message_id=stored.id)
+        return replace(stored, attachments=tuple(ours[key] for key in dict.fromkeys(keys) if key in ours))
+
+    async def _wake(self, tx: Transaction, contact_id: str, conversation: Row) -> None:
+        number = await tx.one(_NUMBER, id=contact_id)
+        assert number is not None
+        tx.later(_WAKE, id=conversation["id"], event=number["last_event"])
+        events.append_status(
+            tx,
+            contact_id=contact_id,
+            seq=number["last_event"],
+            conversation_id=conversation["id"],
+            status=conversation["status"],
+            created_at=conversation["last_activity_at"],
+        )
+
+    async def known(self, message: InboundMessage) -> Recorded | None:
+        """The message as it was recorded, if this is a repeat of it."""
+        async with self._database.read() as reader:
+            row = await reader.one(
+                messages.BY_EXTERNAL_ID, channel=message.channel, external_id=message.external_id
+            )
+        if row is None:
+            return None
+        return Recorded(
+            message=messages.stored(row), contact_id=row["contact_id"], status=row["status"], new=False
+        )

@@ -1,0 +1,312 @@
+"""What the store hands out and takes in: frozen, with aware times, free of the database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from pydantic import JsonValue
+
+from bot.orchestrator.outcome import Citation
+from bot.trace import Step
+from channels.base import Attachment, DeliveryStatus, OutboundMessage
+
+ConversationStatus = Literal["bot", "waiting", "human", "snoozed", "resolved"]
+AuthorKind = Literal["contact", "bot", "operator", "system"]
+EventKind = Literal["message", "status", "delivery"]
+Role = Literal["admin", "operator", "viewer"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity:
+    """An address within a channel and the contact behind it; `verified`: somebody vouched for it."""
+
+    id: str
+    contact_id: str
+    channel: str
+    address: str
+    verified: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeliveryState:
+    """How far an outgoing message has come."""
+
+    status: DeliveryStatus
+    error: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredMessage:
+    """A message as it stands. `address` is the sender's or recipient's within the channel; `verified`
+    says whether somebody vouched for the sender of this very message; `private` marks a note."""
+
+    id: str
+    seq: int
+    conversation_id: str
+    channel: str
+    direction: Literal["in", "out"]
+    author_kind: AuthorKind
+    author_name: str
+    text: str
+    html: str
+    created_at: datetime
+    subject: str = ""
+    address: str = ""
+    verified: bool = False
+    private: bool = False
+    citations: Sequence[Citation] = ()
+    attachments: Sequence[Attachment] = ()
+    in_reply_to: str | None = None
+    turn_id: str | None = None
+    delivery: DeliveryState | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """Something durable that happened to a contact. `cursor` resumes right after it.
+
+    `message` comes with kind "message". The `data` of "status" is `{"status"}`, that of "delivery"
+    `{"message_ids", "status", "error"}`.
+    """
+
+    cursor: str
+    kind: EventKind
+    conversation_id: str
+    created_at: datetime
+    message: StoredMessage | None = None
+    data: Mapping[str, JsonValue]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recorded:
+    """`new` is False for a provider's repeat; `status` is the conversation's, after the message."""
+
+    message: StoredMessage
+    contact_id: str
+    status: ConversationStatus
+    new: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Session:
+    """What a visitor sees on arriving: the newest messages, oldest first, and where to go on from."""
+
+    contact_id: str
+    conversation_id: str
+    status: ConversationStatus
+    messages: Sequence[StoredMessage]
+    cursor: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opened:
+    """A contact's open conversation."""
+
+    id: str
+    status: ConversationStatus
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """A turn that is ours to take until the lease ends; every write of it carries `fence`.
+
+    `messages` are the newest, oldest first; `pending` of the contact's at their end nobody has answered.
+    The reply goes to `recipient` by `channel` and answers `in_reply_to`, the newest of them; `verified`
+    says whether somebody vouched for its sender.
+    """
+
+    turn_id: str
+    conversation_id: str
+    contact_id: str
+    contact_name: str
+    identities: Sequence[Identity]  # verified ones only
+    fence: int
+    attempt: int
+    channel: str
+    recipient: str
+    verified: bool
+    in_reply_to: str
+    up_to_seq: int
+    answered_seq: int
+    pending: int
+    messages: Sequence[StoredMessage]
+    summary: str
+    subject: str
+    cost: int  # the conversation's so far, in micro-dollars
+
+
+@dataclass(frozen=True, kw_only=True)
+class UsageEntry:
+    """One model call's tokens and what they cost, in micro-dollars, by the price list of `priced_at`."""
+
+    model: str
+    tokens_in: int
+    tokens_out: int
+    cost: int
+    priced_at: datetime
+    estimated: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Concluded:
+    """What a turn left behind. `more`: the contact wrote again and the conversation is due."""
+
+    message: StoredMessage | None
+    delivery_id: str | None
+    status: ConversationStatus
+    more: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Changed:
+    """A conversation's status after an act, and whether the act changed anything."""
+
+    status: ConversationStatus
+    new: bool
+    message: StoredMessage | None = None
+    delivery_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TurnRecord:
+    """A turn as the dashboard's "why this answer" shows it; `draft` is what it was kept from saying."""
+
+    id: str
+    conversation_id: str
+    attempt: int
+    status: Literal["running", "concluded", "abandoned"]
+    outcome: str
+    reason: str
+    started_at: datetime
+    ended_at: datetime | None
+    cost: int
+    steps: Sequence[Step]
+    draft: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClaimedDelivery:
+    """An outgoing message that is ours to send. `unsettled`: an earlier attempt's end was never written,
+    so the provider may have it already."""
+
+    delivery_id: str
+    conversation_id: str
+    fence: int
+    message: OutboundMessage
+    unsettled: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operator:
+    id: str
+    email: str
+    name: str
+    password_hash: str
+    role: Role
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assignee:
+    """The operator who has a conversation."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class InboxEntry:
+    """A conversation as operators see it in a list. `preview` are the beginning of the newest words said in
+    it and `preview_by` whose they are; `unread` counts what the contact wrote since an operator looked."""
+
+    id: str
+    status: ConversationStatus
+    contact_id: str
+    contact_name: str
+    channel: str
+    subject: str
+    assignee: Assignee | None
+    preview: str
+    preview_by: AuthorKind
+    unread: int
+    waiting_since: datetime | None
+    last_activity_at: datetime
+    cost: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TurnSummary:
+    """A turn in a conversation's list; `draft` is what it was kept from saying."""
+
+    id: str
+    status: Literal["running", "concluded", "abandoned"]
+    outcome: str
+    started_at: datetime
+    cost: int
+    draft: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Thread:
+    """A conversation as operators read it: its newest messages, notes among them, oldest first.
+
+    `earlier`: there are messages before the first of these. `attempts` are the turns of the same stretch.
+    """
+
+    entry: InboxEntry
+    messages: Sequence[StoredMessage]
+    earlier: bool
+    attempts: Sequence[TurnSummary]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiToken:
+    id: str
+    name: str
+    operator_id: str | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredAttachment:
+    """A file and whose it is; `message_id` is None until it was sent."""
+
+    attachment: Attachment
+    contact_id: str
+    message_id: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LearnedSource:
+    """A place knowledge was learned from."""
+
+    id: str
+    address: str
+    kind: str
+    documents: int
+    failed: int
+    learned_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gap:
+    """A question that knowledge could not ground."""
+
+    id: str
+    question: str
+    conversation_id: str
+    turn_id: str | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counts:
+    """The store at a glance, for metrics and `doctor`. `oldest_due` and `oldest_delivery` are seconds
+    by which the longest-waiting turn and outgoing message are late; 0.0 when none is."""
+
+    conversations: Mapping[str, int]
+    oldest_due: float
+    oldest_delivery: float

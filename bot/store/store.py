@@ -1,0 +1,88 @@
+"""The store: every room of it over one database."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from bot.store.attachments import Attachments
+from bot.store.contacts import Contacts
+from bot.store.conversations import Conversations
+from bot.store.database import Database, is_postgres, sqlite_path
+from bot.store.deliveries import Deliveries
+from bot.store.inbox import Inbox
+from bot.store.knowledge import KnowledgeBook
+from bot.store.operators import Operators
+from bot.store.people import People
+from bot.store.records import Counts
+from bot.store.sessions import Sessions
+from bot.store.turns import Turns
+
+_STATUSES = "SELECT status, COUNT(*) AS count FROM conversations GROUP BY status"
+_LATE = """
+    SELECT (SELECT {now} - MIN(due_at) FROM conversations WHERE due_at <= {now}) AS turn,
+        (SELECT {now} - MIN(due_at) FROM deliveries WHERE due_at <= {now}) AS delivery
+"""
+
+
+async def open_database(url: str) -> Database:
+    """Open `sqlite:///path`, a bare path, `postgres://…` or `postgresql://…`, or raise StoreUnavailable."""
+    if is_postgres(url):
+        from bot.store.postgres import open_postgres
+
+        return await open_postgres(url)
+    from bot.store.sqlite import open_sqlite
+
+    return await open_sqlite(sqlite_path(url))
+
+
+async def migrate(url: str) -> None:
+    """Bring a database to the present schema; any number of processes may try at once.
+
+    Raises StoreUnavailable.
+    """
+    from bot.store.schema import bring_up  # a hundred modules that only this needs
+
+    await bring_up(url)
+
+
+class Store:
+    """Opened by `Store.open`, one for each process; each method of its parts is one transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.contacts = Contacts(database)
+        self.conversations = Conversations(database)
+        self.turns = Turns(database)
+        self.deliveries = Deliveries(database)
+        self.people = People(database)
+        self.operators = Operators(database)
+        self.sessions = Sessions(database)
+        self.inbox = Inbox(database)
+        self.attachments = Attachments(database)
+        self.knowledge = KnowledgeBook(database)
+
+    @classmethod
+    async def open(cls, url: str) -> Self:
+        """Open a database that `migrate` has prepared, or raise StoreUnavailable."""
+        return cls(await open_database(url))
+
+    async def ping(self) -> None:
+        """Return when the database answers. Raises StoreUnavailable."""
+        async with self.database.read() as reader:
+            await reader.one("SELECT 1 AS one")
+
+    async def counts(self) -> Counts:
+        """The store at a glance."""
+        async with self.database.read() as reader:
+            statuses = await reader.all(_STATUSES)
+            late = await reader.one(_LATE)
+        assert late is not None
+        return Counts(
+            conversations={row["status"]: row["count"] for row in statuses},
+            oldest_due=(late["turn"] or 0) / 1_000_000,
+            oldest_delivery=(late["delivery"] or 0) / 1_000_000,
+        )
+
+    async def close(self) -> None:
+        """Let every connection go."""
+        await self.database.close()

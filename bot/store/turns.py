@@ -1,0 +1,251 @@
+"""Turns: taken by one worker at a time, concluded in one transaction, or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
+
+import orjson
+
+from bot.orchestrator.outcome import Outcome
+from bot.store import concluding, contacts, messages
+from bot.store.database import Database, Reader, Row, moment, new_id
+from bot.store.records import Claim, Concluded, TurnRecord, UsageEntry
+from bot.trace import Step
+
+_WINDOW = 20  # messages a turn sees; what came before is in the summary
+
+_CLAIM = """
+    UPDATE conversations SET fence = fence + 1, attempts = attempts + 1,
+        lease_until = {now} + :lease, due_at = {now} + :lease
+    WHERE id = :conversation_id AND status = 'bot' AND last_in_seq > answered_seq
+        AND due_at <= {now} AND (lease_until IS NULL OR lease_until <= {now})
+    RETURNING contact_id, fence, attempts, last_in_seq, answered_seq, summary, subject, cost
+"""
+_ABANDON_OTHERS = """
+    UPDATE turns SET status = 'abandoned', ended_at = {now}
+    WHERE conversation_id = :conversation_id AND status = 'running'
+"""
+_BEGIN = """
+    INSERT INTO turns (id, conversation_id, fence, attempt, up_to_seq, started_at)
+    VALUES (:id, :conversation_id, :fence, :attempt, :up_to_seq, {now})
+"""
+_CONTACT = """
+    SELECT c.name, i.id, i.contact_id, i.channel, i.address, i.verified
+    FROM contacts c LEFT JOIN identities i ON i.contact_id = c.id AND i.verified
+    WHERE c.id = :contact_id
+"""
+_NEWEST_IN = f"""
+    SELECT {messages.COLUMNS} FROM messages m LEFT JOIN deliveries d ON d.message_id = m.id
+    WHERE m.conversation_id = :conversation_id AND m.seq = :seq
+"""  # noqa: S608
+
+_RENEW = """
+    UPDATE conversations SET lease_until = {now} + :lease, due_at = {now} + :lease
+    WHERE id = :conversation_id AND fence = :fence AND status = 'bot' AND lease_until IS NOT NULL
+    RETURNING last_in_seq
+"""
+_REFRESH = """
+    SELECT contact_id, fence, attempts, last_in_seq, answered_seq, summary, subject, cost FROM conversations
+    WHERE id = :conversation_id
+"""
+_RELEASE = """
+    UPDATE conversations SET lease_until = NULL, due_at = {now} + :delay, attempts = attempts - :forgiven
+    WHERE id = :conversation_id AND fence = :fence AND status = 'bot' AND lease_until IS NOT NULL
+    RETURNING id
+"""
+_DUE = "SELECT id FROM conversations WHERE due_at <= {now} - :waiting ORDER BY due_at LIMIT :limit"
+_OLDEST_DUE = "SELECT {now} - MIN(due_at) AS late FROM conversations WHERE due_at <= {now}"
+_TURN = """
+    SELECT t.id, t.conversation_id, t.attempt, t.status, t.outcome, t.reason, t.started_at, t.ended_at,
+        t.cost, d.text AS draft
+    FROM turns t LEFT JOIN drafts d ON d.turn_id = t.id WHERE t.id = :id
+"""
+_STEPS = """
+    SELECT kind, name, status, started_at, seconds, input, output, error, tokens_in, tokens_out, cost, needs
+    FROM steps WHERE turn_id = :id ORDER BY position
+"""
+
+
+def _microseconds(seconds: float) -> int:
+    return round(seconds * 1_000_000)
+
+
+class Turns:
+    """One turn at a time in each conversation: a lease with a fencing number, kept by the database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def due(self, limit: int = 100, *, waiting: float = 0.0) -> Sequence[str]:
+        """Conversations due for `waiting` seconds or more, those that have waited longest first."""
+        async with self._database.read() as reader:
+            rows = await reader.all(_DUE, limit=limit, waiting=_microseconds(waiting))
+        return [row["id"] for row in rows]
+
+    async def oldest_due(self) -> float:
+        """Seconds by which the longest-waiting turn is late; 0.0 when none is due."""
+        async with self._database.read() as reader:
+            row = await reader.one(_OLDEST_DUE)
+        return (row["late"] or 0) / 1_000_000 if row else 0.0
+
+    async def claim(self, conversation_id: str, lease_seconds: float) -> Claim | None:
+        """Take the turn, or None: a person's, answered already, not due yet, or another worker's."""
+        async with self._database.transaction() as tx:
+            row = await tx.one(_CLAIM, conversation_id=conversation_id, lease=_microseconds(lease_seconds))
+            if row is None:
+                return None
+            if row["attempts"] > 1:  # an earlier worker may have died in the middle
+                tx.later(_ABANDON_OTHERS, conversation_id=conversation_id)
+            turn_id = new_id("trn")
+            tx.later(
+                _BEGIN,
+                id=turn_id,
+                conversation_id=conversation_id,
+                fence=row["fence"],
+                attempt=row["attempts"],
+                up_to_seq=row["last_in_seq"],
+            )
+        async with self._database.read() as reader:  # nobody who writes needs to wait for this
+            return await _seen(reader, turn_id, conversation_id, row)
+
+    async def renew(self, claim: Claim, lease_seconds: float) -> int | None:
+        """Keep the turn for longer and learn the contact's newest seq; None once the turn is lost."""
+        async with self._database.transaction() as tx:
+            row = await tx.one(
+                _RENEW,
+                conversation_id=claim.conversation_id,
+                fence=claim.fence,
+                lease=_microseconds(lease_seconds),
+            )
+        return row["last_in_seq"] if row else None
+
+    async def refresh(self, claim: Claim) -> Claim:
+        """The same turn with what the contact has added since."""
+        async with self._database.read(snapshot=True) as reader:
+            row = await reader.one(_REFRESH, conversation_id=claim.conversation_id)
+            if row is None:
+                return claim
+            seen = await _seen(reader, claim.turn_id, claim.conversation_id, row)
+        return replace(seen, fence=claim.fence, attempt=claim.attempt)
+
+    async def release(self, claim: Claim, *, delay: float = 0.0, forgiven: bool = True) -> bool:
+        """Give the turn back, due again after `delay` seconds; a forgiven one was not an attempt."""
+        async with self._database.transaction() as tx:
+            row = await tx.one(
+                _RELEASE,
+                conversation_id=claim.conversation_id,
+                fence=claim.fence,
+                delay=_microseconds(delay),
+                forgiven=int(forgiven),
+            )
+            concluding.abandon(tx, claim, reason="released")
+        return row is not None
+
+    async def lose(self, claim: Claim, steps: Sequence[Step], *, text: str, html: str) -> None:
+        """The turn is not ours any more: its steps are written down, and what it had begun to say is kept
+        as a draft for operators."""
+        async with self._database.transaction() as tx:
+            concluding.lose(tx, claim, steps, text=text, html=html)
+
+    async def conclude(
+        self,
+        claim: Claim,
+        outcome: Outcome,
+        steps: Sequence[Step],
+        *,
+        html: str,
+        status: Literal["bot", "waiting"],
+        delivered: bool,
+        author_name: str,
+        usage: Sequence[UsageEntry] = (),
+    ) -> Concluded | None:
+        """Write the turn's reply, trace, cost and the conversation's state, all or nothing.
+
+        None when the turn was lost meanwhile: nothing is said, and the text is kept as a draft.
+        `delivered`: the recipient reads our store, so that the reply is sent with the commit.
+        """
+        async with self._database.transaction() as tx:
+            return await concluding.conclude(
+                tx,
+                claim,
+                outcome,
+                steps,
+                html=html,
+                status=status,
+                delivered=delivered,
+                author_name=author_name,
+                usage=usage,
+            )
+
+    async def get(self, turn_id: str) -> TurnRecord | None:
+        """A turn with its steps."""
+        async with self._database.read() as reader:
+            row = await reader.one(_TURN, id=turn_id)
+            if row is None:
+                return None
+            steps = await reader.all(_STEPS, id=turn_id)
+        return TurnRecord(
+            id=row["id"],
+            conversation_id=row["conversation_id"],
+            attempt=row["attempt"],
+            status=row["status"],
+            outcome=row["outcome"],
+            reason=row["reason"],
+            started_at=moment(row["started_at"]),
+            ended_at=moment(row["ended_at"]) if row["ended_at"] is not None else None,
+            cost=row["cost"],
+            steps=[
+                Step(
+                    kind=step["kind"],
+                    name=step["name"],
+                    status=step["status"],
+                    started_at=moment(step["started_at"]),
+                    seconds=step["seconds"],
+                    input=orjson.loads(step["input"]),
+                    output=orjson.loads(step["output"]),
+                    error=step["error"],
+                    tokens_in=step["tokens_in"],
+                    tokens_out=step["tokens_out"],
+                    cost=step["cost"],
+                    needs=orjson.loads(step["needs"]),
+                )
+                for step in steps
+            ],
+            draft=row["draft"],
+        )
+
+
+async def _seen(reader: Reader, turn_id: str, conversation_id: str, row: Row) -> Claim:
+    """The claim with the bounded window a turn sees."""
+    rows = await reader.all(messages.NEWEST, conversation_id=conversation_id, limit=_WINDOW)
+    window = [messages.stored(each) for each in reversed(rows)]
+    asked = [each for each in window if each.direction == "in" and each.seq > row["answered_seq"]]
+    if asked:
+        newest = asked[-1]
+    else:  # more than a window of others' words came after it
+        found = await reader.one(_NEWEST_IN, conversation_id=conversation_id, seq=row["last_in_seq"])
+        assert found is not None
+        newest = messages.stored(found)
+    people = await reader.all(_CONTACT, contact_id=row["contact_id"])
+    return Claim(
+        turn_id=turn_id,
+        conversation_id=conversation_id,
+        contact_id=row["contact_id"],
+        contact_name=people[0]["name"] if people else "",
+        identities=tuple(contacts.identity(each) for each in people if each["id"] is not None),
+        fence=row["fence"],
+        attempt=row["attempts"],
+        channel=newest.channel,
+        recipient=newest.address,
+        verified=newest.verified,
+        in_reply_to=newest.id,
+        up_to_seq=max(newest.seq, row["last_in_seq"]),
+        answered_seq=row["answered_seq"],
+        pending=max(len(asked), 1),
+        messages=window,
+        summary=row["summary"],
+        subject=newest.subject or row["subject"],
+        cost=row["cost"],
+    )
