@@ -1,0 +1,143 @@
+"""The ladder: primary, snapshot, an honest "down"; and "down" is never "no match"."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from knowledge.base import LookupFailed, Passage
+from knowledge.embed import EmbedderFailed
+from knowledge.learn import embed_pending, learn
+from knowledge.local import INDEX, SNAPSHOT, LocalIndex
+from knowledge.lookup import Breaker, Down, Found, Lookup, NoMatch
+from tests.knowledge.conftest import BagOfWords
+
+
+def passage(score: float) -> Passage:
+    return Passage(document="a.md", title="A", url="", text="A b.", score=score, quote="A b.")
+
+
+class Source:
+    """A knowledge source that does what it is told next, for ever."""
+
+    def __init__(self, does: Sequence[Passage] | BaseException | None = None) -> None:
+        self.does = does
+        self.asked = 0
+
+    async def search(self, query: str, *, limit: int, history: Sequence[str] = ()) -> Sequence[Passage]:
+        self.asked += 1
+        if self.does is None:
+            await asyncio.Event().wait()
+        if isinstance(self.does, BaseException):
+            raise self.does
+        return self.does or ()
+
+
+async def test_a_sure_passage_is_found() -> None:
+    found = await Lookup(Source([passage(0.9)])).find("b?")
+    assert found == Found(passages=(passage(0.9),), degraded=False)
+
+
+async def test_what_is_unsure_is_no_match_but_tells_what_came_nearest() -> None:
+    assert await Lookup(Source([passage(0.2)])).find("b?") == NoMatch(nearest=(passage(0.2),))
+    assert await Lookup(Source([])).find("b?") == NoMatch()
+
+
+@pytest.mark.parametrize("fault", [LookupFailed("refused"), OSError("reset"), ValueError("garbage"), None])
+async def test_a_primary_that_fails_or_hangs_is_stood_in_for_by_the_snapshot(
+    fault: BaseException | None,
+) -> None:
+    lookup = Lookup(Source(fault), Source([passage(0.9)]), timeout=0.05)
+    assert await lookup.find("b?") == Found(passages=(passage(0.9),), degraded=True)
+
+
+async def test_without_any_source_left_the_lookup_is_down_and_says_why() -> None:
+    down = await Lookup(Source(LookupFailed("refused")), Source(LookupFailed("no file"))).find("b?")
+    assert down == Down(reason="refused; the snapshot: no file")
+
+
+async def test_a_cancelled_turn_is_not_counted_against_the_source() -> None:
+    lookup = Lookup(Source(None))
+    asked = asyncio.create_task(lookup.find("b?"))
+    await asyncio.sleep(0)
+    asked.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asked
+    assert not lookup.breaker.open
+
+
+async def test_the_breaker_spares_a_failing_source_and_lets_one_try_when_it_has_rested() -> None:
+    now = 100.0
+    source = Source(LookupFailed("refused"))
+    lookup = Lookup(source, breaker=Breaker(failures=2, rest=10.0, clock=lambda: now))
+    for _ in range(5):
+        assert isinstance(await lookup.find("b?"), Down)
+    assert source.asked == 2
+    now += 10.0
+    await asyncio.gather(lookup.find("b?"), lookup.find("b?"))
+    assert source.asked == 3
+    now += 10.0
+    source.does = [passage(0.9)]
+    assert isinstance(await lookup.find("b?"), Found)
+    assert isinstance(await lookup.find("b?"), Found)
+    assert not lookup.breaker.open
+
+
+async def test_a_corrupted_index_is_answered_from_the_snapshot_and_then_down(
+    index: LocalIndex, pages: Path, embedder: BagOfWords
+) -> None:
+    await learn(index, [pages])
+    await embed_pending(index)
+    await index.close()
+    for name in (INDEX, f"{INDEX}-wal", f"{INDEX}-shm"):
+        (index.folder / name).unlink(missing_ok=True)
+    (index.folder / INDEX).write_bytes(b"not a database at all" * 500)
+    primary = LocalIndex(index.folder, embedder=embedder)
+    snapshot = LocalIndex(index.folder, embedder=embedder, snapshot=True)
+    lookup = Lookup(primary, snapshot)
+    found = await lookup.find("How long is a gift voucher valid?")
+    assert isinstance(found, Found)
+    assert found.degraded
+    assert found.passages[0].document == "sub/vouchers.md"
+    await snapshot.close()
+    (index.folder / SNAPSHOT).write_bytes(b"gone as well" * 500)
+    snapshot = LocalIndex(index.folder, embedder=embedder, snapshot=True)
+    down = await Lookup(primary, snapshot).find("How long is a gift voucher valid?")
+    assert isinstance(down, Down)
+    await learn(primary, [pages])
+    healed = await lookup.find("How long is a gift voucher valid?")
+    assert isinstance(healed, Found)
+    assert not healed.degraded
+    await primary.close()
+    await snapshot.close()
+
+
+async def test_a_missing_snapshot_is_down_not_empty(tmp_path: Path, embedder: BagOfWords) -> None:
+    snapshot = LocalIndex(tmp_path, embedder=embedder, snapshot=True)
+    with pytest.raises(LookupFailed):
+        await snapshot.search("anything", limit=3)
+    await snapshot.close()
+
+
+async def test_an_index_that_never_learned_anything_has_no_match(index: LocalIndex) -> None:
+    assert await Lookup(index).find("anything") == NoMatch()
+
+
+async def test_an_embedder_that_fails_leaves_search_by_words(
+    index: LocalIndex, pages: Path, embedder: BagOfWords, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await learn(index, [pages])
+    await embed_pending(index)
+
+    def out_of_service(texts: Sequence[str]) -> None:
+        raise EmbedderFailed("connection refused")
+
+    with monkeypatch.context() as fault:
+        fault.setattr(embedder, "questions", out_of_service)
+        (alone,) = await index.search("gift voucher", limit=1)
+    (sure,) = await index.search("gift voucher", limit=1)
+    assert alone.document == sure.document == "sub/vouchers.md"
+    assert alone.score != sure.score  # what it said by words alone was not kept
