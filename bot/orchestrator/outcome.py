@@ -1,0 +1,66 @@
+"""How a turn can end. `match` on it exhaustively."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+HandOffReason = Literal[
+    "customer_request",
+    "missing_knowledge",
+    "unsupported",
+    "policy",
+    "tool_failure",
+    "approval",
+    "budget",
+    "degraded",
+    "loop",
+    "sentiment",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Citation:
+    """Where a sentence of the answer comes from."""
+
+    title: str
+    url: str
+    quote: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """An answer to send. `text` is Markdown; `answered` is False when it asks back or does not know."""
+
+    text: str
+    citations: Sequence[Citation] = ()
+    answered: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class HandOff:
+    """A person is needed; `text` is what the customer is told, `summary` what the operator reads."""
+
+    reason: HandOffReason
+    text: str
+    summary: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NeedsApproval:
+    """An operator must allow a tool call before the turn goes on; `text` is what the customer is told."""
+
+    tool: str
+    arguments: str  # JSON
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Silence:
+    """Nothing is to be said."""
+
+    why: str
+
+
+Outcome = Reply | HandOff | NeedsApproval | Silence

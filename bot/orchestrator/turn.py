@@ -1,0 +1,137 @@
+"""The story of a turn, from what the customer wrote to what happens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from pydantic import JsonValue
+
+from bot.orchestrator import extractive
+from bot.orchestrator.agent import Agent, Turn
+from bot.orchestrator.answer import DoesNotKnow, NoModelAnswered, by_models
+from bot.orchestrator.draft import Asked, Draft
+from bot.orchestrator.language import Language, guess
+from bot.orchestrator.outcome import HandOff, HandOffReason, Outcome, Reply
+from bot.orchestrator.phrases import Phrase, admits_not_knowing, phrase_in
+from bot.orchestrator.wishes import courtesy, wants_person
+from bot.trace import StepKind, Trace
+from knowledge.base import Passage
+from knowledge.lookup import Down, Found, NoMatch
+
+_LONGEST_QUESTION = 2_000  # characters looked up
+_HISTORY = 6  # utterances before the question that help to understand it
+_HANDED_OFF: Mapping[HandOffReason, Phrase] = {
+    "customer_request": "handoff_customer_request",
+    "missing_knowledge": "handoff_missing_knowledge",
+    "degraded": "handoff_degraded",
+}
+
+
+async def run(turn: Turn, agent: Agent, trace: Trace) -> Outcome:
+    """Decide how the turn ends, saying the answer while it is being made.
+
+    Raises Overtaken or LeaseLost when somebody else has the word; every other trouble becomes an outcome
+    that the customer can live with.
+    """
+    before = [utterance.text for utterance in turn.said[: len(turn.said) - turn.pending]]
+    pending = [utterance.text for utterance in turn.said[len(turn.said) - turn.pending :]]
+    asked = Asked(
+        turn=turn,
+        agent=agent,
+        trace=trace,
+        draft=Draft(turn.speech),
+        question="\n".join(pending).strip(),
+        language=_language(turn),
+    )
+
+    with trace.step("route", "message", messages=turn.pending) as step:
+        pleasantry = courtesy(asked.question, agent.name)
+        person = pleasantry is None and any(map(wants_person, pending))
+        kind = "person" if person else pleasantry or "question"
+        step.output = {"language": asked.language, "kind": kind}
+    if pleasantry is not None:
+        text = phrase_in(asked.language, pleasantry, name=agent.name, company=agent.company)
+        await asked.draft.say(text)
+        return Reply(text=text)
+    if person:
+        return await _hand_off(asked, "customer_request", "The customer asked for a person.")
+
+    match await _look_up(asked, before):
+        case Down():
+            return await _hand_off(asked, "degraded", "The knowledge could not be asked.")
+        case NoMatch():
+            return await _unsure(asked)
+        case Found(passages=passages):
+            return await _answer(asked, passages)
+
+
+async def _look_up(asked: Asked, before: Sequence[str]) -> Found | NoMatch | Down:
+    question = asked.question[:_LONGEST_QUESTION]
+    with asked.trace.step("knowledge", "lookup", question=question) as step:
+        found = await asked.agent.knowledge.find(question, history=before[-_HISTORY:])
+        match found:
+            case Down(reason=reason):
+                step.status, step.error = "failed", reason
+                step.output = {"found": "down"}
+            case NoMatch(nearest=passages, degraded=degraded):
+                step.output = {"found": "nothing", "degraded": degraded, "nearest": _listed(passages)}
+            case Found(passages=passages, degraded=degraded):
+                step.output = {"found": "passages", "degraded": degraded, "passages": _listed(passages)}
+    return found
+
+
+async def _answer(asked: Asked, passages: Sequence[Passage]) -> Outcome:
+    """By a model, else the passages as they are, else a person."""
+    if asked.agent.models:
+        match await by_models(asked, passages):
+            case Reply() as reply:
+                return reply
+            case DoesNotKnow():
+                return await _unsure(asked)
+            case NoModelAnswered():
+                pass
+    kind: StepKind = "fallback" if asked.agent.models else "model"
+    with asked.trace.step(kind, "passages", needs=("lookup",)) as step:
+        quoted = extractive.compose(asked.question, passages, language=asked.language)
+        step.output = {"confident": quoted is not None}
+    if quoted is not None:
+        for paragraph in quoted.text.split("\n\n"):
+            await asked.draft.say(paragraph if not asked.draft.text else f"\n\n{paragraph}")
+        return quoted
+    if asked.agent.models:
+        return await _hand_off(asked, "degraded", "No model answered.")
+    return await _unsure(asked)
+
+
+async def _unsure(asked: Asked) -> Outcome:
+    """Ask back; the second time in a row a person takes over, if the agent's owner wants that."""
+    earlier = [utterance for utterance in asked.turn.said if utterance.speaker != "contact"]
+    again = bool(earlier) and earlier[-1].speaker == "bot" and admits_not_knowing(earlier[-1].text)
+    if again and asked.agent.when_unsure == "handoff":
+        return await _hand_off(asked, "missing_knowledge", "The help pages don't answer this.")
+    text = phrase_in(asked.language, "unsure")
+    await asked.draft.say(text)
+    return Reply(text=text, answered=False)
+
+
+async def _hand_off(asked: Asked, reason: HandOffReason, why: str) -> HandOff:
+    """Tell the customer that a person takes over, and the operator why."""
+    text = phrase_in(asked.language, _HANDED_OFF[reason])
+    await asked.draft.say(text)
+    return HandOff(
+        reason=reason, text=text, summary=f"{why} They wrote: {asked.question[:_LONGEST_QUESTION]}"
+    )
+
+
+def _language(turn: Turn) -> Language:
+    """The customer's language: told by the newest message that tells."""
+    spoken = [utterance.text for utterance in turn.said if utterance.speaker == "contact"]
+    pending = "\n".join(spoken[-turn.pending :])
+    return guess(pending, *reversed(spoken[: -turn.pending]))
+
+
+def _listed(passages: Sequence[Passage]) -> list[JsonValue]:
+    return [
+        {"title": each.title, "document": each.document, "url": each.url, "score": round(each.score, 3)}
+        for each in passages
+    ]
