@@ -1,0 +1,32 @@
+"""The operators' JSON API, one file for each noun ("HTTP, for operators")."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from starlette.routing import BaseRoute, Mount
+
+from bot.api import docs, session, turns
+from bot.api.access import Gate
+from bot.api.conversations import Conversations
+from bot.api.events import Events
+from bot.live import Live
+from bot.operators import OperatorDesk
+from bot.store import Store
+
+
+def routes(*, store: Store, desk: OperatorDesk, live: Live, gate: Gate, files: Path) -> Sequence[BaseRoute]:
+    """Everything under `/api` that is not a visitor's."""
+    return [
+        Mount(
+            "/api",
+            routes=[
+                *session.routes(gate),
+                *Conversations(store=store, desk=desk, gate=gate, files=files).routes(),
+                *turns.routes(store, gate),
+                *Events(store=store, live=live, gate=gate).routes(),
+                *docs.routes(),
+            ],
+        )
+    ]

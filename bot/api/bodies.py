@@ -1,0 +1,102 @@
+"""What requests carry and answers look like: JSON in and out, and one shape for every refusal."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import orjson
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+_LIMIT = 256 * 1024  # bytes of a request's body
+_ID = re.compile(r"[a-z]{2,8}_[0-9a-z]{10,40}")
+
+
+def answer(body: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """A JSON answer that no cache keeps."""
+    return Response(
+        orjson.dumps(body),
+        status_code=status,
+        media_type="application/json",
+        headers={"Cache-Control": "no-store", **(headers or {})},
+    )
+
+
+def refusal(
+    status: int, code: str, message: str, *, field: str | None = None, retry_after: float | None = None
+) -> HTTPException:
+    """An error in the contract's shape; the web app turns it into the answer."""
+    error = {"code": code, "message": message} | ({"field": field} if field else {})
+    headers = {"Retry-After": str(max(1, round(retry_after)))} if retry_after else None
+    return HTTPException(status, detail=error, headers=headers)  # type: ignore[arg-type]
+
+
+def not_found(what: str) -> HTTPException:
+    return refusal(404, "not_found", f"there is no such {what}")
+
+
+def path_id(request: Request, what: str) -> str:
+    """The id in the address; one that cannot be ours is not found."""
+    given = str(request.path_params["id"])
+    if not _ID.fullmatch(given):
+        raise not_found(what)
+    return given
+
+
+async def body_of(request: Request) -> bytes:
+    """The body, read no further than the limit."""
+    body = bytearray()
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > _LIMIT:
+                raise refusal(413, "too_large", f"the request is larger than {_LIMIT // 1024} KB")
+    except ClientDisconnect:
+        raise refusal(400, "cut", "the request ended early") from None
+    return bytes(body)
+
+
+async def object_of(request: Request) -> dict[str, Any]:
+    """The JSON object in the body; an empty body is an empty one."""
+    raw = await body_of(request)
+    try:
+        body = orjson.loads(raw) if raw else {}
+    except orjson.JSONDecodeError:
+        raise refusal(400, "not_json", "the body is not JSON in UTF-8") from None
+    if not isinstance(body, dict):
+        raise refusal(400, "not_an_object", "the body is a JSON object")
+    return body
+
+
+def text_in(body: Mapping[str, Any], name: str, *, limit: int) -> str:
+    """A text that is not blank."""
+    value = body.get(name)
+    if not isinstance(value, str):
+        raise refusal(422, "missing" if value is None else "invalid", "a text is needed here", field=name)
+    value = value.replace("\x00", "")  # PostgreSQL keeps no NUL in a text
+    if not value.strip():
+        raise refusal(422, "empty", "write something first", field=name)
+    if len(value) > limit:
+        raise refusal(422, "too_long", f"at most {limit} characters", field=name)
+    return value
+
+
+def query(request: Request, known: Collection[str]) -> Mapping[str, str]:
+    """The query's parameters; one we would silently ignore is refused instead."""
+    for name in request.query_params:
+        if name not in known:
+            raise refusal(422, "unknown", f"known here: {', '.join(known)}", field=name)
+    return dict(request.query_params)
+
+
+def whole_number(given: Mapping[str, str], name: str, *, default: int, least: int, most: int) -> int:
+    """A number in the query."""
+    value = given.get(name)
+    if value is None:
+        return default
+    if not (value.isascii() and value.isdigit() and len(value) < 19 and least <= int(value) <= most):
+        raise refusal(422, "invalid", f"a whole number from {least} to {most}", field=name)
+    return int(value)

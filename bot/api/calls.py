@@ -1,0 +1,382 @@
+"""What every HTTP call takes and answers, in words: the source of `/api/openapi.json`.
+
+Kept by hand beside the routes; `tests/bot/api/test_docs.py` finds a call that is missing here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from bot.api.schemas import (
+    CLIENT_ID,
+    EVENTS,
+    FILE,
+    STATUS,
+    TEXT,
+    TIME,
+    WHOLE,
+    YES_NO,
+    Schema,
+    list_of,
+    maybe,
+    obj,
+    of,
+)
+
+Who = Literal["anyone", "visitor", "operator"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """One HTTP call. `answers` maps a status to what it means and the schema of its body, if it has one."""
+
+    method: Literal["get", "post"]
+    path: str
+    about: str
+    who: Who
+    group: str
+    query: Mapping[str, Schema] = field(default_factory=dict)
+    body: Schema | None = None
+    body_type: str = "application/json"
+    answers: Mapping[int, tuple[str, Schema | None]]
+    answer_type: str = "application/json"
+
+
+_MESSAGE = obj({"message": of("Message")})
+_ACTED: Mapping[int, tuple[str, Schema | None]] = {
+    200: ("The conversation as it is now; doing it again changes nothing", of("Conversation"))
+}
+_DONE: Mapping[int, tuple[str, Schema | None]] = {204: ("Done", None)}
+
+VISITORS: Sequence[Call] = (
+    Call(
+        method="post",
+        path="/api/web/session",
+        about="Begin a session, or go on with an earlier one. `identity` is a JWT (HS256, "
+        "`WEB_IDENTITY_SECRET`) that vouches for who the visitor is.",
+        who="anyone",
+        group="Visitors",
+        body=obj({}, {"token": TEXT, "identity": TEXT}),
+        answers={
+            200: (
+                "The session",
+                obj(
+                    {
+                        "token": TEXT,
+                        "conversation_id": TEXT,
+                        "messages": list_of(of("Message")),
+                        "cursor": TEXT,
+                        "settings": {"type": "object"},
+                    }
+                ),
+            )
+        },
+    ),
+    Call(
+        method="post",
+        path="/api/web/messages",
+        about="Write a message. It is kept when the answer comes.",
+        who="visitor",
+        group="Visitors",
+        body=obj({"client_id": CLIENT_ID, "text": TEXT}, {"attachments": list_of(TEXT)}),
+        answers={202: ("Kept", _MESSAGE), 200: ("It was kept before", _MESSAGE)},
+    ),
+    Call(
+        method="get",
+        path="/api/web/events",
+        about="What followed a cursor, each once and in order. As `text/event-stream`: `message` (with "
+        "`id:`, the cursor), `status`, `delivery`, in passing `delta` and `typing`. As JSON, a long poll.",
+        who="visitor",
+        group="Visitors",
+        query={"after": TEXT},
+        answers={
+            200: (
+                "What happened",
+                obj(
+                    {
+                        "events": list_of(obj({"event": TEXT, "id": TEXT, "data": {"type": "object"}})),
+                        "cursor": maybe(TEXT),
+                    }
+                ),
+            )
+        },
+    ),
+    Call(
+        method="post",
+        path="/api/web/typing",
+        about="The visitor is typing, or not any more.",
+        who="visitor",
+        group="Visitors",
+        body=obj({}, {"active": YES_NO}),
+        answers=_DONE,
+    ),
+    Call(
+        method="post",
+        path="/api/web/read",
+        about="The visitor has seen everything up to `seq`.",
+        who="visitor",
+        group="Visitors",
+        body=obj({"seq": WHOLE}),
+        answers=_DONE,
+    ),
+    Call(
+        method="post",
+        path="/api/web/rating",
+        about="What the visitor thinks of the conversation; the last word counts.",
+        who="visitor",
+        group="Visitors",
+        body=obj({"score": {"type": "integer", "minimum": 1, "maximum": 5}}, {"comment": TEXT}),
+        answers=_DONE,
+    ),
+    Call(
+        method="post",
+        path="/api/web/handoff",
+        about="Ask for a person.",
+        who="visitor",
+        group="Visitors",
+        answers=_DONE,
+    ),
+    Call(
+        method="post",
+        path="/api/web/attachments",
+        about="Upload a picture, PDF or plain text of at most 10 MB, to send its key with a message.",
+        who="visitor",
+        group="Visitors",
+        body=obj({"file": FILE}),
+        body_type="multipart/form-data",
+        answers={201: ("Kept", obj({"attachment": of("Attachment")}))},
+    ),
+    Call(
+        method="get",
+        path="/api/web/attachments/{key}",
+        about="A file of the visitor's own conversations.",
+        who="visitor",
+        group="Visitors",
+        answers={200: ("The file", FILE)},
+        answer_type="application/octet-stream",
+    ),
+)
+
+OPERATORS: Sequence[Call] = (
+    Call(
+        method="post",
+        path="/api/login",
+        about="Sign in; the answer sets the session's cookie.",
+        who="anyone",
+        group="Session",
+        body=obj({"email": TEXT, "password": TEXT}),
+        answers={200: ("Signed in", of("Operator"))},
+    ),
+    Call(
+        method="post",
+        path="/api/logout",
+        about="End the session.",
+        who="operator",
+        group="Session",
+        answers=_DONE,
+    ),
+    Call(
+        method="get",
+        path="/api/me",
+        about="Who is asking.",
+        who="operator",
+        group="Session",
+        answers={200: ("You", of("Operator"))},
+    ),
+    Call(
+        method="get",
+        path="/api/conversations",
+        about="Conversations, the newest first; those with status `waiting`, longest waiting first.",
+        who="operator",
+        group="Conversations",
+        query={
+            "status": STATUS,
+            "before": {**TEXT, "description": "`next` of the page before."},
+            "limit": {"type": "integer", "minimum": 1, "maximum": 200, "default": 50},
+        },
+        answers={
+            200: (
+                "A page",
+                obj({"conversations": list_of(of("Conversation")), "next": maybe(TEXT)}),
+            )
+        },
+    ),
+    Call(
+        method="get",
+        path="/api/conversations/{id}",
+        about="A conversation with its newest messages, oldest first, and the turns of the same stretch.",
+        who="operator",
+        group="Conversations",
+        query={
+            "before": {**WHOLE, "description": "Only messages before this seq (`earlier` of an answer)."},
+            "limit": {"type": "integer", "minimum": 1, "maximum": 200, "default": 50},
+        },
+        answers={
+            200: (
+                "The conversation",
+                {
+                    "allOf": [
+                        of("Conversation"),
+                        obj(
+                            {
+                                "messages": list_of(of("Message")),
+                                "turns": list_of(of("Turn")),
+                                "earlier": maybe(WHOLE),
+                            }
+                        ),
+                    ]
+                },
+            )
+        },
+    ),
+    Call(
+        method="post",
+        path="/api/conversations/{id}/messages",
+        about="Answer the contact, which takes the conversation over; or leave a note for operators.",
+        who="operator",
+        group="Conversations",
+        body=obj(
+            {"client_id": CLIENT_ID, "text": {**TEXT, "minLength": 1, "maxLength": 10_000}},
+            {"kind": {"type": "string", "enum": ["reply", "note"], "default": "reply"}},
+        ),
+        answers={201: ("Written", _MESSAGE), 200: ("It was written before", _MESSAGE)},
+    ),
+    Call(
+        method="post",
+        path="/api/conversations/{id}/take",
+        about="Take over: the bot falls silent at once.",
+        who="operator",
+        group="Conversations",
+        answers=_ACTED,
+    ),
+    Call(
+        method="post",
+        path="/api/conversations/{id}/release",
+        about="Hand back to the bot, which answers what nobody has answered.",
+        who="operator",
+        group="Conversations",
+        answers=_ACTED,
+    ),
+    Call(
+        method="post",
+        path="/api/conversations/{id}/resolve",
+        about="Settle it; what the contact writes next begins a new conversation.",
+        who="operator",
+        group="Conversations",
+        answers=_ACTED,
+    ),
+    Call(
+        method="post",
+        path="/api/conversations/{id}/reopen",
+        about="Take a resolved conversation up again.",
+        who="operator",
+        group="Conversations",
+        answers=_ACTED,
+    ),
+    Call(
+        method="post",
+        path="/api/conversations/{id}/read",
+        about="An operator has seen everything up to `seq`.",
+        who="operator",
+        group="Conversations",
+        body=obj({"seq": WHOLE}),
+        answers=_DONE,
+    ),
+    Call(
+        method="get",
+        path="/api/conversations/{id}/attachments/{key}",
+        about="A file the contact sent.",
+        who="operator",
+        group="Conversations",
+        answers={200: ("The file", FILE)},
+        answer_type="application/octet-stream",
+    ),
+    Call(
+        method="get",
+        path="/api/turns/{id}",
+        about="Why the bot answered as it did, step by step.",
+        who="operator",
+        group="Conversations",
+        answers={
+            200: (
+                "The turn",
+                {
+                    "allOf": [
+                        of("Turn"),
+                        obj(
+                            {
+                                "conversation_id": TEXT,
+                                "reason": TEXT,
+                                "attempt": WHOLE,
+                                "ended_at": maybe(TIME),
+                                "steps": list_of(of("Step")),
+                            }
+                        ),
+                    ]
+                },
+            )
+        },
+    ),
+    Call(
+        method="get",
+        path="/api/events",
+        about="Live: `conversation` whenever one has something new (as its list shows it), `look` when "
+        "something may have been missed. With `conversation`, also that one's `message`s after the seq "
+        "`after`, each once and in order (`id:` is the seq), and in passing `delta` and `typing`.",
+        who="operator",
+        group="Live",
+        query={"conversation": TEXT, "after": WHOLE},
+        answers={200: ("The stream", EVENTS)},
+        answer_type="text/event-stream",
+    ),
+    Call(
+        method="get",
+        path="/api/openapi.json",
+        about="This description.",
+        who="anyone",
+        group="Description",
+        answers={200: ("OpenAPI 3.1", {"type": "object"})},
+    ),
+    Call(
+        method="get",
+        path="/api/docs",
+        about="This description, to be read.",
+        who="anyone",
+        group="Description",
+        answers={200: ("A page", TEXT)},
+        answer_type="text/html",
+    ),
+)
+
+HOUSE: Sequence[Call] = (
+    Call(
+        method="get",
+        path="/healthz",
+        about="The process lives.",
+        who="anyone",
+        group="Health",
+        answers={200: ("It does", TEXT)},
+        answer_type="text/plain",
+    ),
+    Call(
+        method="get",
+        path="/readyz",
+        about="Whether everything needed is there.",
+        who="anyone",
+        group="Health",
+        answers={200: ("Ready", {"type": "object"}), 503: ("Not ready", {"type": "object"})},
+    ),
+    Call(
+        method="get",
+        path="/metrics",
+        about="Figures for Prometheus.",
+        who="anyone",
+        group="Health",
+        answers={200: ("Figures", TEXT)},
+        answer_type="text/plain",
+    ),
+)
+
+CALLS: Sequence[Call] = (*VISITORS, *OPERATORS, *HOUSE)

@@ -1,0 +1,221 @@
+"""Conversations: lists, one with its messages, and what operators do in them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Sequence
+from pathlib import Path
+from typing import cast, get_args
+
+from pydantic import JsonValue
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from bot.api.access import Gate
+from bot.api.bodies import answer, not_found, object_of, path_id, query, refusal, text_in, whole_number
+from bot.operators import OperatorDesk
+from bot.store import NoSuchConversation, Store
+from bot.store.inbox import BadPage
+from bot.store.people import NobodyToAnswer
+from bot.store.records import Changed, ConversationStatus, InboxEntry, StoredMessage, TurnSummary
+from bot.visitors import message_json as visitors_message_json
+
+TEXT_LIMIT = 10_000  # characters in one reply or note
+_CLIENT_ID = re.compile(r"[A-Za-z0-9._:-]{1,100}")
+_LAST_SEQ = 2**53
+
+
+class Conversations:
+    """`/api/conversations`."""
+
+    def __init__(self, *, store: Store, desk: OperatorDesk, gate: Gate, files: Path) -> None:
+        self._store = store
+        self._desk = desk
+        self._gate = gate
+        self._files = files
+
+    def routes(self) -> Sequence[BaseRoute]:
+        return [
+            Route("/conversations", self._list),
+            Route("/conversations/{id}", self._one),
+            Route("/conversations/{id}/messages", self._write, methods=["POST"]),
+            Route("/conversations/{id}/take", self._take, methods=["POST"]),
+            Route("/conversations/{id}/release", self._release, methods=["POST"]),
+            Route("/conversations/{id}/resolve", self._resolve, methods=["POST"]),
+            Route("/conversations/{id}/reopen", self._reopen, methods=["POST"]),
+            Route("/conversations/{id}/read", self._read, methods=["POST"]),
+            Route("/conversations/{id}/attachments/{key}", self._attachment),
+        ]
+
+    async def _list(self, request: Request) -> Response:
+        await self._gate.admit(request)
+        given = query(request, ("status", "before", "limit"))
+        limit = whole_number(given, "limit", default=50, least=1, most=200)
+        status = given.get("status") or None
+        if status is not None and status not in get_args(ConversationStatus):
+            raise refusal(422, "invalid", f"one of {', '.join(get_args(ConversationStatus))}", field="status")
+        try:
+            entries, more = await self._store.inbox.page(
+                cast("ConversationStatus | None", status), before=given.get("before", ""), limit=limit
+            )
+        except BadPage:
+            raise refusal(422, "invalid", "the `next` of an earlier answer", field="before") from None
+        return answer({"conversations": [conversation_json(each) for each in entries], "next": more or None})
+
+    async def _one(self, request: Request) -> Response:
+        await self._gate.admit(request)
+        conversation_id = path_id(request, "conversation")
+        given = query(request, ("before", "limit"))
+        thread = await self._store.inbox.thread(
+            conversation_id,
+            before=whole_number(given, "before", default=_LAST_SEQ, least=0, most=_LAST_SEQ),
+            limit=whole_number(given, "limit", default=50, least=1, most=200),
+        )
+        if thread is None:
+            raise not_found("conversation")
+        return answer(
+            conversation_json(thread.entry)
+            | {
+                "messages": [message_json(each) for each in thread.messages],
+                "turns": [turn_summary_json(each) for each in thread.attempts],
+                "earlier": thread.messages[0].seq if thread.earlier else None,
+            }
+        )
+
+    async def _write(self, request: Request) -> Response:
+        who = await self._gate.admit(request)
+        conversation_id = path_id(request, "conversation")
+        body = await object_of(request)
+        client_id = text_in(body, "client_id", limit=100)
+        if not _CLIENT_ID.fullmatch(client_id):
+            raise refusal(422, "invalid", "up to 100 letters, digits and .-_:", field="client_id")
+        text = text_in(body, "text", limit=TEXT_LIMIT).strip()
+        kind = body.get("kind", "reply")
+        if kind not in {"reply", "note"}:
+            raise refusal(422, "invalid", "reply or note", field="kind")
+        act = self._desk.reply if kind == "reply" else self._desk.note
+        try:
+            changed = await act(conversation_id, who.operator, client_id=client_id, text=text)
+        except NoSuchConversation:
+            raise not_found("conversation") from None
+        except NobodyToAnswer:
+            raise refusal(
+                409, "nobody_to_answer", "nothing was said here yet, so no address is known"
+            ) from None
+        assert changed.message is not None
+        if changed.message.conversation_id != conversation_id:
+            raise refusal(409, "used", "this client_id was used in another conversation", field="client_id")
+        return answer({"message": message_json(changed.message)}, status=201 if changed.new else 200)
+
+    async def _take(self, request: Request) -> Response:
+        who = await self._gate.admit(request)
+        conversation_id = path_id(request, "conversation")
+        return await self._acted(conversation_id, self._desk.take(conversation_id, who.operator))
+
+    async def _release(self, request: Request) -> Response:
+        await self._gate.admit(request)
+        conversation_id = path_id(request, "conversation")
+        return await self._acted(conversation_id, self._desk.release(conversation_id))
+
+    async def _resolve(self, request: Request) -> Response:
+        await self._gate.admit(request)
+        conversation_id = path_id(request, "conversation")
+        return await self._acted(conversation_id, self._desk.resolve(conversation_id))
+
+    async def _reopen(self, request: Request) -> Response:
+        who = await self._gate.admit(request)
+        conversation_id = path_id(request, "conversation")
+        return await self._acted(conversation_id, self._desk.reopen(conversation_id, who.operator))
+
+    async def _acted(self, conversation_id: str, act: Awaitable[Changed]) -> Response:
+        """Do it, and show the conversation as it is then; doing it again changes nothing."""
+        try:
+            await act
+        except NoSuchConversation:
+            raise not_found("conversation") from None
+        entry = await self._store.inbox.entry(conversation_id)
+        if entry is None:
+            raise not_found("conversation")
+        return answer(conversation_json(entry))
+
+    async def _read(self, request: Request) -> Response:
+        await self._gate.admit(request)
+        conversation_id = path_id(request, "conversation")
+        seq = (await object_of(request)).get("seq")
+        if not isinstance(seq, int) or isinstance(seq, bool) or not 0 <= seq <= _LAST_SEQ:
+            raise refusal(422, "invalid", "the seq of the last message seen", field="seq")
+        try:
+            await self._desk.read(conversation_id, seq)
+        except NoSuchConversation:
+            raise not_found("conversation") from None
+        return Response(status_code=204)
+
+    async def _attachment(self, request: Request) -> Response:
+        """A file the contact sent; shown in a sandbox, whatever it claims to be."""
+        await self._gate.admit(request)
+        entry = await self._store.inbox.entry(path_id(request, "conversation"))
+        key = str(request.path_params["key"])
+        found = await self._store.attachments.get(key, entry.contact_id) if entry and key.isalnum() else None
+        if found is None:
+            raise not_found("file")
+        return FileResponse(
+            self._files / found.attachment.key,
+            media_type=found.attachment.media_type,
+            filename=found.attachment.name,
+            headers={
+                "Content-Security-Policy": "sandbox; default-src 'none'",
+                "Cache-Control": "private, max-age=86400",
+            },
+        )
+
+
+def display_name(contact_id: str, name: str) -> str:
+    """The contact's name, or one to tell them from others by."""
+    return name.strip() or f"Visitor {contact_id[-4:].upper()}"
+
+
+def conversation_json(entry: InboxEntry) -> dict[str, JsonValue]:
+    """A conversation as the contract shows it to operators."""
+    return {
+        "id": entry.id,
+        "status": entry.status,
+        "contact": {"id": entry.contact_id, "name": display_name(entry.contact_id, entry.contact_name)},
+        "channels": [entry.channel] if entry.channel else [],
+        "subject": entry.subject,
+        "assignee": {"id": entry.assignee.id, "name": entry.assignee.name} if entry.assignee else None,
+        "labels": [],
+        "preview": entry.preview,
+        "unread": entry.unread,
+        "waiting_since": entry.waiting_since.isoformat() if entry.waiting_since else None,
+        "last_activity_at": entry.last_activity_at.isoformat(),
+        "cost_usd": entry.cost / 1e6,
+    }
+
+
+def message_json(message: StoredMessage) -> dict[str, JsonValue]:
+    """A message as the contract shows it, with what only operators see."""
+    return visitors_message_json(message) | {
+        "private": message.private,
+        "attachments": [
+            {
+                "key": file.key,
+                "name": file.name,
+                "media_type": file.media_type,
+                "size": file.size,
+                "url": f"/api/conversations/{message.conversation_id}/attachments/{file.key}",
+            }
+            for file in message.attachments
+        ],
+    }
+
+
+def turn_summary_json(turn: TurnSummary) -> dict[str, JsonValue]:
+    return {
+        "id": turn.id,
+        "status": turn.status,
+        "outcome": turn.outcome,
+        "started_at": turn.started_at.isoformat(),
+        "cost_usd": turn.cost / 1e6,
+        "draft": turn.draft,
+    }

@@ -1,0 +1,145 @@
+"""The shapes of what travels over HTTP, as JSON Schema."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+Schema = Mapping[str, Any]
+
+
+def of(name: str) -> Schema:
+    """One of SCHEMAS."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def list_of(items: Schema) -> Schema:
+    """Any number of these."""
+    return {"type": "array", "items": items}
+
+
+def obj(required: Mapping[str, Schema], optional: Mapping[str, Schema] | None = None) -> Schema:
+    """An object with these properties."""
+    return {
+        "type": "object",
+        "required": list(required),
+        "properties": {**required, **(optional or {})},
+    }
+
+
+def maybe(schema: Schema) -> Schema:
+    """This, or null."""
+    if "type" in schema and isinstance(schema["type"], str):
+        return {**schema, "type": [schema["type"], "null"]}
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+TEXT: Schema = {"type": "string"}
+NUMBER: Schema = {"type": "number"}
+WHOLE: Schema = {"type": "integer", "minimum": 0}
+YES_NO: Schema = {"type": "boolean"}
+TIME: Schema = {"type": "string", "format": "date-time"}
+CLIENT_ID: Schema = {
+    "type": "string",
+    "pattern": "^[A-Za-z0-9._:-]{1,100}$",
+    "description": "Chosen by the caller. The same one again is the same message, never a second one.",
+}
+STATUS: Schema = {"type": "string", "enum": ["bot", "waiting", "human", "snoozed", "resolved"]}
+EVENTS: Schema = {"type": "string", "description": "Server-sent events (text/event-stream)."}
+FILE: Schema = {"type": "string", "format": "binary"}
+
+SCHEMAS: Mapping[str, Schema] = {
+    "Error": obj({"error": obj({"code": TEXT, "message": TEXT}, {"field": TEXT})}),
+    "Attachment": obj({"key": TEXT, "name": TEXT, "media_type": TEXT, "size": WHOLE, "url": TEXT}),
+    "Citation": obj({"title": TEXT, "url": TEXT, "quote": TEXT}),
+    "Message": obj(
+        {
+            "id": TEXT,
+            "seq": WHOLE,
+            "conversation_id": TEXT,
+            "channel": TEXT,
+            "direction": {"type": "string", "enum": ["in", "out"]},
+            "author": obj(
+                {"kind": {"type": "string", "enum": ["contact", "bot", "operator", "system"]}, "name": TEXT}
+            ),
+            "text": {**TEXT, "description": "What was written."},
+            "html": {**TEXT, "description": "Safe to show as it is."},
+            "attachments": list_of(of("Attachment")),
+            "citations": list_of(of("Citation")),
+            "created_at": TIME,
+            "in_reply_to": maybe(TEXT),
+            "turn_id": maybe(TEXT),
+            "delivery": maybe(
+                obj(
+                    {
+                        "status": {
+                            "type": "string",
+                            "enum": [
+                                *("queued", "sending", "sent", "delivered", "read", "failed", "uncertain")
+                            ],
+                        },
+                        "error": maybe(TEXT),
+                    }
+                )
+            ),
+        },
+        {"private": {**YES_NO, "description": "A note; only operators' answers carry this."}},
+    ),
+    "Conversation": obj(
+        {
+            "id": TEXT,
+            "status": STATUS,
+            "contact": obj({"id": TEXT, "name": TEXT}),
+            "channels": {**list_of(TEXT), "description": "The channel of the newest words."},
+            "subject": TEXT,
+            "assignee": maybe(obj({"id": TEXT, "name": TEXT})),
+            "labels": list_of(TEXT),
+            "preview": TEXT,
+            "unread": {**WHOLE, "description": "The contact's messages no operator has seen; at most 99."},
+            "waiting_since": maybe(TIME),
+            "last_activity_at": TIME,
+            "cost_usd": NUMBER,
+        }
+    ),
+    "Turn": obj(
+        {
+            "id": TEXT,
+            "status": {"type": "string", "enum": ["running", "concluded", "abandoned"]},
+            "outcome": TEXT,
+            "started_at": TIME,
+            "cost_usd": NUMBER,
+            "draft": {**maybe(TEXT), "description": "What the bot was kept from saying."},
+        }
+    ),
+    "Step": obj(
+        {
+            "kind": {
+                "type": "string",
+                "enum": ["route", "knowledge", "model", "tool", "guard", "fallback", "deliver"],
+            },
+            "name": TEXT,
+            "status": {"type": "string", "enum": ["running", "ok", "failed", "skipped"]},
+            "started_at": TIME,
+            "seconds": NUMBER,
+            "input": {"type": "object"},
+            "output": {"type": "object"},
+            "error": maybe(TEXT),
+            "tokens_in": WHOLE,
+            "tokens_out": WHOLE,
+            "cost_usd": NUMBER,
+            "needs": list_of(TEXT),
+        }
+    ),
+    "Operator": obj(
+        {
+            "id": TEXT,
+            "email": TEXT,
+            "name": TEXT,
+            "role": {"type": "string", "enum": ["admin", "operator", "viewer"]},
+            "csrf_token": {
+                **maybe(TEXT),
+                "description": "Send it as X-CSRF-Token with every POST that a cookie vouches for.",
+            },
+        }
+    ),
+}

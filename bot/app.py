@@ -1,0 +1,203 @@
+"""The composition root: Settings -> Desk -> web app, worker, mail. Nothing else wires."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute
+
+from bot import api
+from bot.api.access import Gate
+from bot.bell import Bell, RedisLink
+from bot.dashboard import Dashboard
+from bot.demo import SAMPLE, SHOP, HelpCentre
+from bot.desk import Desk
+from bot.health import Health
+from bot.live import Live
+from bot.operators import OperatorDesk
+from bot.orchestrator.agent import Agent, LanguageModel
+from bot.orchestrator.registry import Registry
+from bot.orchestrator.resilience import GuardedModel, WatchedLookup
+from bot.settings import BotConfig, ModelTier, Settings, WrongSetting, read_bot_config, secret_key
+from bot.store import Store, migrate
+from bot.visitors import Visitors
+from bot.web import create_app
+from bot.worker import Background
+from channels.base import Channel
+from channels.terminal import Terminal
+from channels.website import FILE_LIMIT, FILE_TYPES, Website
+from knowledge.embed import Embedder, OpenAIEmbedder
+from knowledge.local import LocalIndex
+from knowledge.lookup import Lookup
+
+log = logging.getLogger("switchboard")
+
+
+FIRST_TOKEN = 30.0  # seconds a model may think before its first word
+
+
+@dataclass(frozen=True, kw_only=True)
+class House:
+    """Everything wired, for a command to use what it needs."""
+
+    settings: Settings
+    config: BotConfig
+    store: Store
+    link: RedisLink
+    live: Live
+    index: LocalIndex
+    agent: Agent
+    desk: Desk
+    health: Health
+    background: Background
+    web: Starlette
+
+
+async def prepare(settings: Settings) -> None:
+    """Make the data folder and bring the database to this version's shape. Raises WrongSetting."""
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WrongSetting(f"DATA_DIR: {settings.data_dir} cannot be made: {error.strerror}") from None
+    await migrate(settings.database)
+
+
+@asynccontextmanager
+async def open_house(settings: Settings, *, redis_url: str) -> AsyncIterator[House]:
+    """Wire the house; everything is closed again at the end. Without `redis_url` it works on its own."""
+    config = read_bot_config(settings.bot_config, required="bot_config" in settings.model_fields_set)
+    if config.without_effect:
+        log.warning("bot.toml: without effect yet: %s", ", ".join(config.without_effect))
+    async with AsyncExitStack() as stack:
+        store = await Store.open(settings.database)
+        stack.push_async_callback(store.close)
+        learned = {source.address for source in await store.knowledge.sources()}
+        if not settings.bot_config.exists() and learned <= {str(SAMPLE)}:
+            config = config.model_copy(update={"bot": SHOP})
+        link = RedisLink(redis_url)
+        stack.push_async_callback(link.close)
+        live = Live(link)
+        embedder = _embedder(settings, config, stack)
+        index = LocalIndex(settings.data_dir / "knowledge", embedder=embedder)
+        stack.push_async_callback(index.close)
+        snapshot = LocalIndex(settings.data_dir / "knowledge", embedder=embedder, snapshot=True)
+        stack.push_async_callback(snapshot.close)
+        registry = Registry()
+        lookup = WatchedLookup(Lookup(index, snapshot), registry.add("knowledge", "lookup"))
+        agent = Agent(
+            name=config.bot.name,
+            company=config.bot.company,
+            instructions=config.bot.instructions,
+            models=await _models(settings, config, registry, stack),
+            knowledge=lookup,
+            when_unsure=config.bot.answer_when_unsure,
+        )
+        channels: dict[str, Channel] = {Terminal.name: Terminal()}
+        bell = Bell(link)
+        desk = Desk(store=store, bell=bell, live=live, agent=agent, channels=channels)
+        stack.push_async_callback(desk.quiet)
+        visitors = Visitors(
+            store=store,
+            desk=desk,
+            live=live,
+            key=secret_key(settings),
+            identity_secret=settings.web_identity_secret,
+            files=settings.data_dir / "files",
+            settings=_widget_settings(config),
+        )
+        website = Website(visitors=visitors, origins=(*settings.web_origins, settings.own_origin))
+        channels[website.name] = website
+        health = Health(store=store, link=link, live=live, index=index, registry=registry)
+        yield House(
+            settings=settings,
+            config=config,
+            store=store,
+            link=link,
+            live=live,
+            index=index,
+            agent=agent,
+            desk=desk,
+            health=health,
+            background=Background(desk=desk, link=link),
+            web=create_app(
+                [
+                    *website.routes(desk),
+                    *HelpCentre().routes(),
+                    *_operators_routes(settings, store=store, bell=bell, live=live, channels=channels),
+                    *health.routes(),
+                ]
+            ),
+        )
+
+
+def _embedder(settings: Settings, config: BotConfig, stack: AsyncExitStack) -> Embedder | None:
+    """The configured embeddings; None for the local ones, loaded when first needed."""
+    if not config.knowledge.embeddings:
+        return None
+    if not (settings.openai_api_key or settings.openai_base_url):
+        raise WrongSetting(
+            f"{settings.bot_config}: knowledge.embeddings needs OPENAI_API_KEY or OPENAI_BASE_URL"
+        )
+    from bot.llm import openai_client
+
+    client = openai_client(
+        api_key=settings.openai_api_key or "none",
+        base_url=settings.openai_base_url or None,
+        read_timeout=FIRST_TOKEN,
+    )
+    stack.push_async_callback(client.close)
+    return OpenAIEmbedder(client, model=config.knowledge.embeddings)
+
+
+async def _models(
+    settings: Settings, config: BotConfig, registry: Registry, stack: AsyncExitStack
+) -> Sequence[LanguageModel]:
+    """The models to try, in order: the first tier, then its fallbacks. None without a key or an address."""
+    tiers: Mapping[str, ModelTier] = config.models or {
+        "small": ModelTier(name="gpt-4o-mini", input=0.15, output=0.60)
+    }
+    first, model = next(iter(tiers.items()))
+    models: list[LanguageModel] = []
+    for tier in dict.fromkeys([first, *model.fallback]):
+        each = tiers[tier]
+        if not (settings.openai_api_key or settings.openai_base_url or each.api_key or each.base_url):
+            continue
+        from bot.llm import OpenAIModel, openai_client  # a second of CPU that only models need
+
+        client = openai_client(
+            api_key=each.api_key or settings.openai_api_key or "none",
+            base_url=each.base_url or settings.openai_base_url or None,
+            read_timeout=FIRST_TOKEN,
+        )
+        stack.push_async_callback(client.close)
+        asked = OpenAIModel(
+            client, each.name, input_price=round(each.input * 1e6), output_price=round(each.output * 1e6)
+        )
+        models.append(GuardedModel(asked, registry.add("model", each.name)))
+    return models
+
+
+def _operators_routes(
+    settings: Settings, *, store: Store, bell: Bell, live: Live, channels: Mapping[str, Channel]
+) -> Sequence[BaseRoute]:
+    desk = OperatorDesk(store=store, bell=bell, live=live, channels=channels)
+    gate = Gate(store=store, key=secret_key(settings), address=settings.address)
+    return [
+        *api.routes(store=store, desk=desk, live=live, gate=gate, files=settings.data_dir / "files"),
+        *Dashboard(store=store, gate=gate).routes(),
+    ]
+
+
+def _widget_settings(config: BotConfig) -> Mapping[str, JsonValue]:
+    return {
+        "name": config.bot.name,
+        "company": config.bot.company,
+        "locale_default": "en",
+        "attachments": {"max_bytes": FILE_LIMIT, "types": list(FILE_TYPES)},
+        "suggestions": list(config.bot.suggestions),
+    }

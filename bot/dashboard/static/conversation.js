@@ -1,0 +1,249 @@
+// @ts-check
+/** One conversation: the thread as it grows, the bot's answer as it is written, and the reply box. */
+
+import { Refused, fetchPage, follow, gathered, post, remember, replaceParts, tellTimes } from './page.js';
+
+const PARTS = ['tabs', 'list', 'head', 'hint', 'drafts'];
+
+/** @template {HTMLElement} T @param {string} id @returns {T} */
+const at = (id) => /** @type {T} */ (document.getElementById(id));
+
+const main = at('main');
+const id = main.dataset.conversation ?? '';
+const mayWrite = 'mayWrite' in main.dataset;
+const log = at('log');
+const messages = at('messages');
+const writing = at('writing');
+const written = at('written');
+const typing = at('typing');
+const newer = at('newer');
+const why = /** @type {HTMLDialogElement} */ (at('why'));
+const older = new URLSearchParams(location.search).has('before');
+
+// The thread -------------------------------------------------------------------------------------------
+
+/** What the server sent for each message, by its id. @type {Map<string, string>} */
+const sent = new Map([...messages.children].map((each) => [each.id, each.innerHTML]));
+let seen = 0;
+
+const atEnd = () => log.scrollHeight - log.scrollTop - log.clientHeight < 80;
+
+function toEnd() {
+  log.scrollTop = log.scrollHeight;
+  newer.hidden = true;
+}
+
+/** @param {Element} message */
+const seqOf = (message) => Number(message instanceof HTMLElement ? message.dataset.seq : 0);
+
+/** Add what is new and renew what has changed; nothing shown goes away. @param {Document} page */
+function merge(page) {
+  const follows = atEnd();
+  const before = messages.lastElementChild;
+  for (const fresh of [...(page.getElementById('messages')?.children ?? [])]) {
+    const html = fresh.innerHTML;
+    const known = document.getElementById(fresh.id);
+    if (known && sent.get(fresh.id) === html) continue;
+    sent.set(fresh.id, html);
+    const node = document.importNode(fresh, true);
+    tellTimes(node);
+    if (known) {
+      known.replaceWith(node);
+    } else {
+      const next = [...messages.children].find((each) => seqOf(each) > seqOf(node));
+      messages.insertBefore(node, next ?? null);
+      if (node.classList.contains('bot')) hush();
+      if (node.classList.contains('contact')) typing.hidden = true;
+    }
+  }
+  if (messages.lastElementChild === before) return;
+  if (follows) toEnd();
+  else newer.hidden = false;
+}
+
+/** Tell the others that somebody has looked. */
+async function markRead() {
+  const last = messages.lastElementChild;
+  if (!mayWrite || !last || document.hidden || seqOf(last) <= seen) return;
+  const seq = seqOf(last);
+  seen = seq;
+  try {
+    await post(`/api/conversations/${id}/read`, { seq });
+  } catch {
+    seen = 0; // told with the next message
+  }
+}
+
+const refresh = gathered(async () => {
+  const page = await fetchPage();
+  replaceParts(page, PARTS);
+  merge(page);
+  await markRead();
+});
+
+/** @param {MouseEvent} event */
+async function showEarlier(event) {
+  const link = event.target instanceof Element ? event.target.closest('#earlier a') : null;
+  if (!(link instanceof HTMLAnchorElement)) return;
+  event.preventDefault();
+  const page = await fetchPage(link.href);
+  const height = log.scrollHeight;
+  merge(page);
+  at('earlier').replaceChildren(...(page.getElementById('earlier')?.childNodes ?? []));
+  newer.hidden = true;
+  log.scrollTop += log.scrollHeight - height;
+}
+
+// The bot as it writes ---------------------------------------------------------------------------------
+
+let turn = '';
+let text = '';
+
+function hush() {
+  turn = text = '';
+  writing.hidden = true;
+  written.textContent = '';
+}
+
+/** @param {{turn_id: string, text: string, offset: number}} delta offset counts code points */
+function hear({ turn_id, text: piece, offset }) {
+  if (offset === 0 && !piece) return void hush();
+  if (turn_id !== turn) [turn, text] = [turn_id, ''];
+  const so_far = [...text];
+  text = so_far.length >= offset ? so_far.slice(0, offset).join('') + piece : `…${piece}`;
+  const follows = atEnd();
+  written.textContent = text;
+  writing.hidden = false;
+  if (follows) toEnd();
+}
+
+let typed = 0;
+/** @param {{author: {kind: string}, active: boolean}} told */
+function hearTyping({ author, active }) {
+  if (author.kind !== 'contact') return;
+  typing.hidden = !active;
+  clearTimeout(typed);
+  typed = setTimeout(() => (typing.hidden = true), 8000);
+}
+
+// Acts -------------------------------------------------------------------------------------------------
+
+const problem = at('problem');
+
+/** @param {unknown} error */
+function complain(error) {
+  if (!(error instanceof Refused)) throw error;
+  problem.textContent = error.message;
+  problem.hidden = false;
+}
+
+/** @param {string} act @param {HTMLButtonElement} button */
+async function perform(act, button) {
+  button.disabled = true;
+  problem.hidden = true;
+  try {
+    await post(`/api/conversations/${id}/${act}`);
+    if (act === 'take') hush();
+    await refresh();
+    if (act === 'take') at('reply').focus();
+  } catch (error) {
+    complain(error);
+  } finally {
+    button.disabled = false;
+  }
+}
+
+/** @param {string} turnId */
+async function explain(turnId) {
+  const page = await fetchPage(`/dashboard/turns/${turnId}`);
+  why.replaceChildren(...document.adoptNode(page.body).childNodes);
+  why.showModal();
+}
+
+document.addEventListener('click', (event) => {
+  if (!(event.target instanceof Element)) return;
+  const button = event.target.closest('button');
+  if (button?.dataset.act) void perform(button.dataset.act, button);
+  if (button?.dataset.why) void explain(button.dataset.why);
+  if (button && 'close' in button.dataset) why.close();
+  if (event.target === why) why.close();
+  const link = event.target.closest('.message .body a');
+  if (link instanceof HTMLAnchorElement) link.target = '_blank'; // the desk stays open
+});
+log.addEventListener('click', (event) => void showEarlier(event));
+log.addEventListener('scroll', () => atEnd() && (newer.hidden = true));
+newer.addEventListener('click', toEnd);
+
+// The reply box: what is in it outlives reloads and lost connections ----------------------------------------
+
+if (mayWrite) {
+  const form = /** @type {HTMLFormElement} */ (at('composer'));
+  const reply = /** @type {HTMLTextAreaElement} */ (at('reply'));
+  const draft = `switchboard:draft:${id}`;
+  const attempt = `switchboard:attempt:${id}`;
+  reply.value = localStorage.getItem(draft) ?? '';
+  reply.addEventListener('input', () => {
+    if (reply.value) localStorage.setItem(draft, reply.value);
+    else localStorage.removeItem(draft);
+  });
+
+  /** The same words sent again, after a lost answer or a reload, are the same message. @param {string} words */
+  const clientId = (words) => {
+    const known = JSON.parse(localStorage.getItem(attempt) ?? 'null');
+    if (known?.words === words) return known.key;
+    const key = `${Date.now().toString(36)}-${Math.random().toString(36).slice(2, 12)}`;
+    localStorage.setItem(attempt, JSON.stringify({ words, key }));
+    return key;
+  };
+
+  /** @param {'reply'|'note'} kind */
+  const send = async (kind) => {
+    const words = reply.value.trim();
+    if (!words || reply.readOnly) return void reply.focus();
+    const buttons = /** @type {NodeListOf<HTMLButtonElement>} */ (form.querySelectorAll('button'));
+    reply.readOnly = true;
+    problem.hidden = true;
+    buttons.forEach((each) => (each.disabled = true));
+    try {
+      await post(`/api/conversations/${id}/messages`, { client_id: clientId(`${kind} ${words}`), text: words, kind });
+      reply.value = '';
+      localStorage.removeItem(draft);
+      localStorage.removeItem(attempt);
+      if (older) return location.assign(location.pathname);
+      toEnd();
+      await refresh();
+    } catch (error) {
+      complain(error);
+    } finally {
+      reply.readOnly = false;
+      buttons.forEach((each) => (each.disabled = false));
+      reply.focus();
+    }
+  };
+
+  form.addEventListener('submit', (event) => {
+    event.preventDefault();
+    void send('reply');
+  });
+  at('note').addEventListener('click', () => void send('note'));
+  reply.addEventListener('keydown', (event) => {
+    if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) {
+      event.preventDefault();
+      void send('reply');
+    }
+  });
+}
+
+remember(PARTS);
+tellTimes();
+toEnd();
+void markRead();
+if (!older) {
+  follow(`?conversation=${encodeURIComponent(id)}`, {
+    look: refresh,
+    conversation: refresh,
+    message: refresh,
+    delta: hear,
+    typing: hearTyping,
+  });
+}

@@ -1,0 +1,11 @@
+// @ts-check
+/** The list by itself. */
+
+import { fetchPage, follow, gathered, remember, replaceParts, tellTimes } from './page.js';
+
+const PARTS = ['tabs', 'list'];
+
+remember(PARTS);
+tellTimes();
+const refresh = gathered(async () => replaceParts(await fetchPage(), PARTS));
+follow('', { look: refresh, conversation: refresh });

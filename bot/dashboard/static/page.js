@@ -1,0 +1,182 @@
+// @ts-check
+/** What both pages do: speak to the API, stay live, show fresh parts of the page, tell the time. */
+
+const csrf = document.querySelector('meta[name=csrf-token]')?.getAttribute('content') ?? '';
+const connection = /** @type {HTMLElement} */ (document.getElementById('connection'));
+
+export class Refused extends Error {
+  /** @param {number} status @param {string} message */
+  constructor(status, message) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/**
+ * Call the API. Raises Refused with words for people.
+ * @param {string} path @param {unknown} [body] @returns {Promise<any>}
+ */
+export async function post(path, body = {}) {
+  let response;
+  try {
+    response = await fetch(path, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json', 'X-CSRF-Token': csrf },
+      body: JSON.stringify(body),
+    });
+  } catch {
+    throw new Refused(0, 'No connection. What you wrote is still here; try again in a moment.');
+  }
+  const answer = response.status === 204 ? null : await response.json().catch(() => null);
+  if (response.status === 401) throw new Refused(401, 'You are signed out. Sign in in another tab, then try again.');
+  if (!response.ok) throw new Refused(response.status, answer?.error?.message ?? 'This did not work. Try again.');
+  return answer;
+}
+
+// Fresh parts ------------------------------------------------------------------------------------------
+
+/** The server's own words for each part shown, to see what has changed. @type {Map<string, string>} */
+const shown = new Map();
+
+/** @param {Document|DocumentFragment} page @param {string} id @returns {string} */
+const source = (page, id) => page.getElementById(id)?.innerHTML ?? '';
+
+/** Remember what the server sent before anything here is changed. @param {string[]} ids */
+export function remember(ids) {
+  for (const id of ids) shown.set(id, source(document, id));
+}
+
+/** Put what has changed in place, keeping the focus. @param {Document} page @param {string[]} ids */
+export function replaceParts(page, ids) {
+  for (const id of ids) {
+    const part = document.getElementById(id);
+    const fresh = source(page, id);
+    if (!part || shown.get(id) === fresh) continue;
+    shown.set(id, fresh);
+    const active = document.activeElement;
+    const key = active instanceof HTMLElement && part.contains(active) ? (active.id || active.dataset.act || '') : '';
+    const scrolled = part.scrollTop;
+    part.innerHTML = fresh;
+    part.scrollTop = scrolled;
+    if (key) {
+      const again = [...part.querySelectorAll('a, button')].find((each) =>
+        each instanceof HTMLElement && (each.id === key || each.dataset.act === key));
+      /** @type {HTMLElement} */ (again ?? part.querySelector('button, a') ?? part).focus();
+    }
+    tellTimes(part);
+  }
+  document.title = page.title;
+}
+
+/** This page as the server would draw it now. @param {string} [address] */
+export async function fetchPage(address = location.href) {
+  const response = await fetch(address, { headers: { Accept: 'text/html' }, cache: 'no-store' });
+  if (response.redirected && new URL(response.url).pathname === '/dashboard/sign-in') {
+    location.assign(response.url);
+    throw new Refused(401, 'signed out');
+  }
+  if (!response.ok) throw new Refused(response.status, 'The page could not be refreshed.');
+  return new DOMParser().parseFromString(await response.text(), 'text/html');
+}
+
+/**
+ * A function that does `work` soon, never twice at once, and once more if it was asked to meanwhile.
+ * @param {() => Promise<void>} work
+ */
+export function gathered(work) {
+  let running = false;
+  let again = false;
+  return async function ask() {
+    again = true;
+    if (running) return;
+    running = true;
+    while (again) {
+      again = false;
+      try {
+        await work();
+      } catch (error) {
+        console.debug('refresh failed', error); // the stream's next word, or its return, tries again
+      }
+      await new Promise((resolve) => setTimeout(resolve, 120));
+    }
+    running = false;
+  };
+}
+
+// Live -------------------------------------------------------------------------------------------------
+
+/**
+ * Follow the server's events while the page is visible. `look` is called whenever something may have been
+ * missed: at the beginning and after every gap.
+ * @param {string} query @param {{look: () => void} & Record<string, (data: any) => void>} hears
+ */
+export function follow(query, { look, ...hears }) {
+  /** @type {EventSource|null} */
+  let source = null;
+  let retry = 0;
+
+  function open() {
+    source = new EventSource(`/api/events${query}`);
+    source.onopen = () => {
+      retry = 0;
+      connection.hidden = true;
+      look();
+    };
+    source.onerror = () => {
+      close();
+      connection.textContent = 'Reconnecting…';
+      connection.hidden = false;
+      retry = Math.min(retry + 1, 6);
+      setTimeout(() => !source && !document.hidden && open(), 250 * 2 ** retry * (0.5 + Math.random()));
+    };
+    source.addEventListener('look', look);
+    for (const [name, hear] of Object.entries(hears)) {
+      source.addEventListener(name, (event) => hear(JSON.parse(/** @type {MessageEvent} */ (event).data)));
+    }
+  }
+
+  function close() {
+    source?.close();
+    source = null;
+  }
+
+  document.addEventListener('visibilitychange', () => {
+    if (document.hidden) close();
+    else if (!source) open();
+  });
+  addEventListener('pagehide', close);
+  addEventListener('pageshow', (event) => event.persisted && !source && open());
+  if (!document.hidden) open();
+}
+
+// Time -------------------------------------------------------------------------------------------------
+
+const clock = new Intl.DateTimeFormat(undefined, { hour: 'numeric', minute: '2-digit' });
+const day = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short' });
+const whole = new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeStyle: 'medium' });
+
+/** @param {number} seconds */
+function lasting(seconds) {
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 1) return 'less than a minute';
+  if (minutes < 60) return `${minutes} min`;
+  const hours = Math.floor(minutes / 60);
+  return hours < 48 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} days`;
+}
+
+/** @param {Date} date */
+const today = (date) => date.toDateString() === new Date().toDateString();
+
+/** Say the times in the reader's own zone. @param {ParentNode} [within] */
+export function tellTimes(within = document) {
+  for (const time of within.querySelectorAll('time')) {
+    const date = new Date(time.dateTime);
+    const how = time.dataset.show;
+    time.title = whole.format(date);
+    if (how === 'since') time.textContent = lasting((Date.now() - date.getTime()) / 1000);
+    else if (how === 'short') time.textContent = today(date) ? clock.format(date) : day.format(date);
+    else time.textContent = today(date) ? clock.format(date) : `${day.format(date)}, ${clock.format(date)}`;
+  }
+}
+
+setInterval(() => tellTimes(), 20_000);

@@ -1,0 +1,307 @@
+"""The path of a message: accept, answer, deliver. Data flows one way; only ids cross the queue."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Literal
+
+from bot import markup, orchestrator
+from bot.bell import Bell
+from bot.live import PEOPLE, Live
+from bot.orchestrator.agent import Agent, LeaseLost, Overtaken, Turn, Utterance
+from bot.orchestrator.outcome import HandOff, NeedsApproval, Outcome, Reply, Silence
+from bot.orchestrator.phrases import phrase
+from bot.speech import Voice
+from bot.store import Store, StoreUnavailable
+from bot.store.records import Claim, Recorded, StoredMessage
+from bot.trace import Trace
+from channels.base import Channel, ChannelLimits, DeliveryStatus, InboundMessage, NotDelivered
+
+log = logging.getLogger("switchboard.desk")
+
+LEASE = 15.0  # seconds; a worker that died is noticed after this long, a living one renews in time
+TURN = 90.0  # seconds a whole turn may take
+_SLACK = 1.1  # times that, in which it may still come to an end of its own
+ATTEMPTS = 3  # of one turn; after that a person takes it
+_RETRY_AFTER = 1.0  # seconds before a turn that failed is tried again
+_LONG = 5.0  # seconds after which a job has done enough
+_BREATH = 0.3  # seconds without another message after which a burst is over
+_OVERTAKEN_FOR = 20.0  # seconds a turn may be begun anew because the contact keeps writing
+
+
+class Desk:
+    """Takes messages in, has them answered, sends what is to leave."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        bell: Bell,
+        live: Live,
+        agent: Agent,
+        channels: Mapping[str, Channel],
+        lease: float = LEASE,
+        longest: float = TURN,
+    ) -> None:
+        self._store = store
+        self._bell = bell
+        self._live = live
+        self._agent = agent
+        self._channels = channels
+        self._lease = lease
+        self._longest = longest
+        self._errands: set[asyncio.Task[object]] = set()
+        self._speaking: dict[str, Voice] = {}  # by conversation
+        self.at_work: dict[str, int] = {}  # conversations being answered in this process
+
+    # accept ---------------------------------------------------------------------------------------------
+
+    async def accept(self, message: InboundMessage) -> None:
+        """The Inbox's promise: durable when this returns, once however often it is called."""
+        await self.take_in(message)
+
+    async def take_in(self, message: InboundMessage) -> Recorded:
+        """Record a message and ring for its answer; the caller need not wait for the bell."""
+        recorded = await self._store.conversations.record(message, html=markup.from_plain(message.text))
+        if recorded.new:
+            stored = recorded.message
+            self._errand(self._live.stir(recorded.contact_id, stored.conversation_id))
+            if recorded.status == "bot":
+                self._errand(self._bell.ring("answer", stored.conversation_id))
+            log.info(
+                "message taken in",
+                extra={
+                    "message_id": stored.id,
+                    "conversation": stored.conversation_id,
+                    "channel": stored.channel,
+                },
+            )
+        return recorded
+
+    async def receipt(
+        self, channel: str, external_id: str, status: DeliveryStatus, detail: str | None
+    ) -> None:
+        """Note how far an outgoing message has come."""
+        await self._store.deliveries.receipt(channel, external_id, status, detail)
+
+    # answer ---------------------------------------------------------------------------------------------
+
+    async def answer(self, conversation_id: str) -> None:
+        """Answer what is pending in a conversation; nothing when there is nothing, or somebody else does."""
+        self.at_work[conversation_id] = self.at_work.get(conversation_id, 0) + 1
+        began = time.monotonic()
+        try:
+            while (claim := await self._store.turns.claim(conversation_id, self._lease)) is not None:
+                if not await self._take_turn(claim):
+                    return
+                # One job has the time of one turn: a slow one's successor gets a job of its own.
+                slow = time.monotonic() - began > _LONG
+                if slow and await self._bell.ring("answer", conversation_id):
+                    return
+        finally:
+            self.at_work[conversation_id] -= 1
+            if not self.at_work[conversation_id]:
+                del self.at_work[conversation_id]
+
+    async def _take_turn(self, claim: Claim) -> bool:
+        """One claimed turn to its end. True when the contact wrote more meanwhile."""
+        trace = Trace(turn_id=claim.turn_id)
+        voice = Voice(claim=claim, store=self._store, live=self._live, lease=self._lease)
+        try:
+            async with voice:
+                self._speaking[claim.conversation_id] = voice
+                claim, outcome = await self._think(claim, voice, trace)
+            return await self._conclude(claim, outcome, trace, voice)
+        except LeaseLost:
+            log.info("turn given up: the conversation is somebody else's now", extra={"turn": claim.turn_id})
+            await self._live.tell(claim.contact_id, voice.taken_back())
+            draft = voice.said
+            with contextlib.suppress(StoreUnavailable):  # a draft is worth nothing more
+                await self._store.turns.lose(claim, trace.steps, text=draft, html=markup.from_markdown(draft))
+            return False
+        except asyncio.CancelledError:
+            await asyncio.shield(self._hand_back(claim, voice))
+            raise
+        except StoreUnavailable as error:
+            log.warning("turn cut: the store does not answer: %s", error, extra={"turn": claim.turn_id})
+            await self._give_up(claim, voice, forgiven=True)
+            return False
+        except Exception:
+            log.exception("turn failed", extra={"turn": claim.turn_id, "attempt": claim.attempt})
+            await self._give_up(claim, voice, forgiven=False)
+            return False
+        finally:
+            self._speaking.pop(claim.conversation_id, None)
+
+    async def _think(self, claim: Claim, voice: Voice, trace: Trace) -> tuple[Claim, Outcome]:
+        began = time.monotonic()
+        if claim.attempt > ATTEMPTS:
+            return claim, _degraded(claim, f"The turn failed {ATTEMPTS} times.")
+        limits = self._limits(claim.channel)
+        while True:
+            claim = await self._whole(claim, voice, until=began + _OVERTAKEN_FOR)
+            turn = Turn(
+                id=claim.turn_id,
+                conversation_id=claim.conversation_id,
+                said=_utterances(claim),
+                pending=claim.pending,
+                speech=voice,
+                deadline=began + self._longest,
+                summary=claim.summary,
+                limit=limits.length,
+            )
+            try:
+                async with asyncio.timeout(began + self._longest * _SLACK - time.monotonic()) as limit:
+                    return claim, await orchestrator.run(turn, self._agent, trace)
+            except Overtaken:
+                with trace.step("guard", "overtaken"):
+                    claim = await self._store.turns.refresh(claim)
+                voice.follow(claim, patient=time.monotonic() - began < _OVERTAKEN_FOR)
+            except TimeoutError:
+                if not limit.expired():
+                    raise
+                return claim, _degraded(claim, f"The turn hung for {self._longest:.0f} s.")
+
+    async def _whole(self, claim: Claim, voice: Voice, *, until: float) -> Claim:
+        """The turn with all of a burst: whoever wrote twice before an answer is likely to write on."""
+        while claim.pending > 1 and time.monotonic() < until:
+            await asyncio.sleep(_BREATH)
+            grown = await self._store.turns.refresh(claim)
+            voice.follow(grown, patient=True)
+            if grown.up_to_seq == claim.up_to_seq:
+                break
+            claim = grown
+        return claim
+
+    async def _conclude(self, claim: Claim, outcome: Outcome, trace: Trace, voice: Voice) -> bool:
+        limits = self._limits(claim.channel)
+        text = "" if isinstance(outcome, Silence) else outcome.text
+        concluded = await self._store.turns.conclude(
+            claim,
+            outcome,
+            trace.steps,
+            html=markup.from_markdown(text),
+            status=_status_after(outcome),
+            delivered=limits.reads_store,
+            author_name=self._agent.name,
+        )
+        await self._live.stir(claim.contact_id, claim.conversation_id)
+        if concluded is None:
+            log.info("turn fenced off", extra={"turn": claim.turn_id})
+            await self._live.tell(claim.contact_id, voice.taken_back())
+            return False
+        log.info(
+            "turn concluded",
+            extra={
+                "turn": claim.turn_id,
+                "message_id": claim.in_reply_to,
+                "conversation": claim.conversation_id,
+                "outcome": type(outcome).__name__,
+            },
+        )
+        if concluded.delivery_id and not limits.reads_store:
+            self._errand(self._bell.ring("deliver", concluded.delivery_id))
+        return concluded.more
+
+    async def _hand_back(self, claim: Claim, voice: Voice) -> None:
+        """This process is told to stop: let another take the turn at once."""
+        with contextlib.suppress(StoreUnavailable):  # then the lease ends by itself
+            await self._store.turns.release(claim)
+        await self._live.tell(claim.contact_id, voice.taken_back())
+        await self._bell.ring("answer", claim.conversation_id)
+
+    async def _give_up(self, claim: Claim, voice: Voice, *, forgiven: bool) -> None:
+        """The turn is due again in a moment; unless forgiven, that was one of its attempts."""
+        with contextlib.suppress(StoreUnavailable):  # then the lease ends by itself
+            await self._store.turns.release(claim, delay=_RETRY_AFTER, forgiven=forgiven)
+        await self._live.tell(claim.contact_id, voice.taken_back())
+
+    async def heed_people(self) -> None:
+        """Silence turns of this process when somebody takes their conversation over, until streams end."""
+        async with self._live.watch(PEOPLE) as feed:
+            while not feed.closed:
+                pieces, _ = await feed.next(60.0)
+                for piece in pieces:
+                    if voice := self._speaking.get(piece["conversation_id"]):
+                        with contextlib.suppress(StoreUnavailable):  # it is told once more with its lease
+                            await voice.heed()
+
+    # deliver --------------------------------------------------------------------------------------------
+
+    async def deliver(self, delivery_id: str) -> None:
+        """Hand one outgoing message to its channel and settle what became of it."""
+        claimed = await self._store.deliveries.claim(delivery_id, self._lease)
+        if claimed is None:
+            return
+        message = claimed.message
+        channel = self._channels[message.channel]
+        try:
+            provider_id = await channel.send(message)
+        except NotDelivered as error:
+            await self._store.deliveries.settle(
+                claimed,
+                status=DeliveryStatus.UNCERTAIN if error.uncertain else DeliveryStatus.FAILED,
+                error=error.detail,
+                retry_in=(error.after or min(2.0**message.attempt, 3600.0)) if error.retry else None,
+            )
+        else:
+            await self._store.deliveries.settle(claimed, status=DeliveryStatus.SENT, provider_id=provider_id)
+
+    # what is due ----------------------------------------------------------------------------------------
+
+    async def due(self, *, waiting: float, limit: int = 100) -> Sequence[tuple[str, str]]:
+        """(function, id) of what has been due for `waiting` seconds and is not at work in this process."""
+        conversations = await self._store.turns.due(limit, waiting=waiting)
+        deliveries = await self._store.deliveries.due(limit, waiting=waiting)
+        return [
+            *(("answer", each) for each in conversations if each not in self.at_work),
+            *(("deliver", each) for each in deliveries),
+        ]
+
+    async def ring(self, function: str, subject: str) -> bool:
+        return await self._bell.ring(function, subject)
+
+    def _limits(self, channel: str) -> ChannelLimits:
+        return self._channels[channel].limits
+
+    async def quiet(self) -> None:
+        """Return once every bell is rung and everybody told."""
+        while self._errands:
+            await asyncio.wait(self._errands)
+
+    def _errand(self, errand: Coroutine[object, object, object]) -> None:
+        """Something nobody waits for, because the sweep makes up for it."""
+        task = asyncio.create_task(errand)
+        self._errands.add(task)
+        task.add_done_callback(self._errands.discard)
+
+
+def _degraded(claim: Claim, summary: str) -> HandOff:
+    """The end of every turn that cannot be taken: a person, and a word to the customer in their language."""
+    words = " ".join(message.text for message in claim.messages if message.direction == "in")
+    return HandOff(reason="degraded", text=phrase("handoff_degraded", words), summary=summary)
+
+
+def _utterances(claim: Claim) -> Sequence[Utterance]:
+    """What was said, ending with what is to be answered: a reply to something earlier may stand after it."""
+
+    def pending(message: StoredMessage) -> bool:
+        return message.direction == "in" and message.seq > claim.answered_seq
+
+    return [
+        Utterance(speaker=message.author_kind, text=message.text)
+        for message in sorted(claim.messages, key=pending)
+        if message.author_kind != "system"
+    ]
+
+
+def _status_after(outcome: Outcome) -> Literal["bot", "waiting"]:
+    match outcome:
+        case HandOff() | NeedsApproval():
+            return "waiting"
+        case Reply() | Silence():
+            return "bot"

@@ -1,0 +1,173 @@
+"""`switchboard doctor`: what is wrong, in plain words, and what to do about it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from rich.console import Console
+from rich.markup import escape
+
+from bot.app import House, open_house, prepare
+from bot.bell import RedisLink
+from bot.orchestrator.agent import ModelFailed, ModelMessage, ModelRequest, Usage
+from bot.settings import Settings, WrongSetting
+from bot.store import StoreUnavailable
+from knowledge.base import LookupFailed
+
+_MARKS = {"ok": "[green]✓[/]", "note": "[yellow]•[/]", "wrong": "[red]✗[/]"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    state: Literal["ok", "note", "wrong"]
+    what: str
+    do: str = ""
+
+
+async def examine(settings: Settings, out: Console) -> bool:
+    """Check everything that is set up; True when nothing is wrong."""
+    findings = [_data_dir(settings)]
+    try:
+        await prepare(settings)
+        async with open_house(settings, redis_url="") as house:
+            findings.append(
+                Finding(state="ok", what=f"database: {_kind(settings)} answers, schema up to date")
+            )
+            checks: tuple[Callable[[House], Awaitable[Finding]], ...] = (_redis, _knowledge, _model, _turns)
+            findings += [await check(house) for check in checks]
+    except StoreUnavailable as error:
+        findings.append(
+            Finding(
+                state="wrong",
+                what=f"database: {_kind(settings)} does not answer: {error}",
+                do="check DATABASE_URL, and that the server runs and lets this user in",
+            )
+        )
+    except WrongSetting as error:
+        findings.append(Finding(state="wrong", what=str(error), do="correct it and run doctor again"))
+    findings.append(_origins(settings))
+    findings += _not_there_yet(settings)
+    for finding in findings:
+        out.print(f"{_MARKS[finding.state]} {escape(finding.what)}", highlight=False)
+        if finding.do:
+            out.print(f"    → {escape(finding.do)}", highlight=False)
+    wrong = sum(finding.state == "wrong" for finding in findings)
+    out.print("all is well" if not wrong else f"{wrong} thing{'s' if wrong > 1 else ''} to mend")
+    return not wrong
+
+
+def _data_dir(settings: Settings) -> Finding:
+    where = settings.data_dir.absolute()
+    try:
+        where.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        return Finding(state="wrong", what=f"DATA_DIR: {where}: {error.strerror}", do="set another DATA_DIR")
+    if not os.access(where, os.W_OK):
+        return Finding(
+            state="wrong", what=f"DATA_DIR: {where} is not writable", do="let this user write there"
+        )
+    free = os.statvfs(where)
+    if free.f_bavail * free.f_frsize < 200 * 2**20:
+        return Finding(state="wrong", what=f"DATA_DIR: less than 200 MB are free in {where}", do="make room")
+    return Finding(state="ok", what=f"data folder: {where}")
+
+
+async def _redis(house: House) -> Finding:
+    url = house.settings.redis_url
+    if not url:
+        return Finding(state="ok", what="Redis: not set; `switchboard run` brings a Valkey of its own")
+    link = RedisLink(url)
+    try:
+        if await link.attempt(link.client.ping):
+            return Finding(state="ok", what="Redis answers")
+        return Finding(
+            state="wrong",
+            what=f"Redis does not answer: {link.last_error}",
+            do="check REDIS_URL and that the server runs; until then turns are slower, nothing is lost",
+        )
+    finally:
+        await link.close()
+
+
+async def _knowledge(house: House) -> Finding:
+    try:
+        found = await house.index.statistics()
+    except LookupFailed as error:
+        return Finding(
+            state="wrong",
+            what=f"knowledge: the index cannot be read: {error}",
+            do="run `switchboard learn` again",
+        )
+    if not found.documents:
+        return Finding(
+            state="note",
+            what="knowledge: nothing learned yet",
+            do="`switchboard learn FOLDER` teaches the bot",
+        )
+    text = f"knowledge: {found.documents} documents, {found.chunks} chunks"
+    if found.embedded < found.chunks:
+        return Finding(
+            state="note",
+            what=f"{text}; {found.chunks - found.embedded} not yet searchable by meaning",
+        )
+    return Finding(state="ok", what=text)
+
+
+async def _model(house: House) -> Finding:
+    if not house.agent.models:
+        return Finding(
+            state="ok", what="model: none; answers come from knowledge alone (OPENAI_API_KEY adds one)"
+        )
+    model = house.agent.models[0]
+    request = ModelRequest(
+        messages=[ModelMessage(role="user", content="Say ok.")], first_token=15, total=15, max_tokens=5
+    )
+    try:
+        async for piece in model.stream(request):
+            if isinstance(piece, Usage):
+                break
+    except ModelFailed as error:
+        return Finding(
+            state="wrong",
+            what=f"model {model.name}: {error.detail}",
+            do="check OPENAI_API_KEY, OPENAI_BASE_URL and bot.toml; until then passages are quoted",
+        )
+    return Finding(state="ok", what=f"model {model.name} answers")
+
+
+async def _turns(house: House) -> Finding:
+    oldest = await house.store.turns.oldest_due()
+    if oldest > 60:
+        return Finding(
+            state="wrong",
+            what=f"a customer has been waiting for {oldest:.0f} s",
+            do="start `switchboard worker`",
+        )
+    return Finding(state="ok", what="nobody waits for an answer")
+
+
+def _origins(settings: Settings) -> Finding:
+    if settings.web_origins:
+        return Finding(state="ok", what=f"widget may stand on: {' '.join(settings.web_origins)}")
+    return Finding(
+        state="note",
+        what="widget: WEB_ORIGINS is not set; `switchboard web` lets only its own pages use it, `run` any",
+        do="set WEB_ORIGINS=https://www.your-shop.example",
+    )
+
+
+def _not_there_yet(settings: Settings) -> list[Finding]:
+    """Channels that are configured but that this version does not bring."""
+    later = {"WhatsApp": settings.twilio_account_sid, "mail": settings.imap_host}
+    return [
+        Finding(state="note", what=f"{name}: configured, but this version does not bring it yet")
+        for name, given in later.items()
+        if given
+    ]
+
+
+def _kind(settings: Settings) -> str:
+    return "SQLite" if settings.database.startswith("sqlite") else "PostgreSQL"

@@ -1,0 +1,127 @@
+"""Whether the house stands: liveness, readiness, and figures for Prometheus."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Mapping, Sequence
+from typing import Any, get_args
+
+import orjson
+from prometheus_client import CollectorRegistry, Gauge, ProcessCollector, generate_latest
+from pydantic import JsonValue
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from bot.bell import RedisLink
+from bot.live import Live
+from bot.orchestrator.registry import Registry
+from bot.store import Store, StoreUnavailable
+from bot.store.records import ConversationStatus
+from knowledge.base import LookupFailed
+from knowledge.local import LocalIndex
+
+_OVERDUE = 30.0  # seconds a conversation may wait before no worker seems to be at work
+_PATIENCE = 3.0  # seconds one component gets to say how it is
+
+
+class Health:
+    """Asks every component how it is. Turns' health is read from the database, never from the queue."""
+
+    def __init__(
+        self, *, store: Store, link: RedisLink, live: Live, index: LocalIndex, registry: Registry
+    ) -> None:
+        self._store = store
+        self._link = link
+        self._live = live
+        self._index = index
+        self._registry = registry
+        self._figures = CollectorRegistry()
+        ProcessCollector(namespace="switchboard", registry=self._figures)
+        self._streams = self._gauge("switchboard_event_streams", "Event streams open in this process")
+        self._oldest = self._gauge("switchboard_oldest_due_seconds", "How long the oldest due turn waits")
+        self._redis = self._gauge("switchboard_redis_up", "Whether Redis answers this process")
+        self._chunks = self._gauge("switchboard_knowledge_chunks", "Chunks in the knowledge index")
+        self._conversations = Gauge(
+            "switchboard_conversations", "Conversations by status", ["status"], registry=self._figures
+        )
+
+    def routes(self) -> Sequence[BaseRoute]:
+        return [
+            Route("/healthz", self._alive),
+            Route("/readyz", self._ready),
+            Route("/metrics", self._metrics),
+        ]
+
+    async def components(self) -> Mapping[str, Mapping[str, JsonValue]]:
+        """Each component's state: `up`, `degraded` or `down`, with what there is to say."""
+        names = ("store", "redis", "turns", "knowledge")
+        states = await asyncio.gather(
+            _bounded(self._ask_store()),
+            _bounded(self._ask_redis()),
+            _bounded(self._ask_turns()),
+            _bounded(self._ask_knowledge()),
+        )
+        return dict(zip(names, states, strict=True)) | {
+            component.name: component.as_json() for component in self._registry.components()
+        }
+
+    async def _ask_store(self) -> Mapping[str, JsonValue]:
+        await self._store.ping()
+        return {"state": "up"}
+
+    async def _ask_redis(self) -> Mapping[str, JsonValue]:
+        if await self._link.attempt(self._link.client.ping):
+            return {"state": "up"}
+        return {"state": "degraded", "detail": f"{self._link.last_error}; turns run without it, slower"}
+
+    async def _ask_turns(self) -> Mapping[str, JsonValue]:
+        oldest = await self._store.turns.oldest_due()
+        if oldest > _OVERDUE:
+            return {
+                "state": "down",
+                "detail": f"a conversation has been due for {oldest:.0f} s; is a worker up?",
+            }
+        return {"state": "up", "oldest_due_seconds": round(oldest, 1)}
+
+    async def _ask_knowledge(self) -> Mapping[str, JsonValue]:
+        found = await self._index.statistics()
+        detail: dict[str, JsonValue] = {
+            "documents": found.documents,
+            "chunks": found.chunks,
+            "embedded": found.embedded,
+        }
+        return {"state": "up" if found.embedded == found.chunks else "degraded"} | detail
+
+    async def _alive(self, _: Request) -> Response:
+        return Response("ok\n", media_type="text/plain")
+
+    async def _ready(self, _: Request) -> Response:
+        components = await self.components()
+        ready = components["store"]["state"] != "down"
+        body = {"ready": ready, "components": components}
+        return Response(orjson.dumps(body), 200 if ready else 503, media_type="application/json")
+
+    async def _metrics(self, _: Request) -> Response:
+        self._streams.set(self._live.readers)
+        self._redis.set(1 if self._link.up else 0)
+        try:
+            counts = await self._store.counts()
+            self._oldest.set(counts.oldest_due)
+            for status in get_args(ConversationStatus):
+                self._conversations.labels(status=status).set(counts.conversations.get(status, 0))
+            self._chunks.set((await self._index.statistics()).chunks)
+        except (StoreUnavailable, LookupFailed):
+            pass  # the last figures stand; readyz says what is wrong
+        return Response(generate_latest(self._figures), media_type="text/plain; version=0.0.4")
+
+    def _gauge(self, name: str, text: str) -> Gauge:
+        return Gauge(name, text, registry=self._figures)
+
+
+async def _bounded(asked: Awaitable[Mapping[str, JsonValue]]) -> Mapping[str, Any]:
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            return await asked
+    except (StoreUnavailable, LookupFailed, TimeoutError) as error:
+        return {"state": "down", "detail": str(error) or "no answer in time"}

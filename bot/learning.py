@@ -1,0 +1,117 @@
+"""Teaching from the command line: progress while it runs, plain words at the end."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from bot.app import House
+from bot.demo import SAMPLE
+from knowledge.base import LookupFailed
+from knowledge.learn import Learned, embed_pending, forget, learn
+
+log = logging.getLogger("switchboard.learning")
+
+
+async def learn_sources(house: House, sources: Sequence[str], out: Console) -> bool:
+    """Learn `sources` by words and by meaning. False when anything could not be learned."""
+    with _progress(out) as progress:
+        reading = progress.add_task("reading", total=None)
+        learned = await learn(
+            house.index,
+            sources,
+            on_progress=lambda at: progress.update(reading, completed=at.done, total=at.total),
+        )
+        meaning = progress.add_task("understanding", total=None)
+        await embed_pending(
+            house.index,
+            on_progress=lambda at: progress.update(meaning, completed=at.done, total=at.total),
+        )
+    _report(learned, out)
+    if str(SAMPLE) not in [address for address, _ in map(_place, sources)]:
+        await _leave_sample(house, out)
+    for address, kind in map(_place, sources):
+        await house.store.knowledge.remember(
+            address,
+            kind=kind,
+            documents=_count(learned),
+            failed=len(learned.failed),
+        )
+    return not learned.failed
+
+
+async def learn_sample(house: House, out: Console) -> None:
+    """While nothing else is known: the demo shop's help centre, by words; meaning follows in the background.
+
+    Learned again at every start, so that its pages are cited at the address the server has now.
+    """
+    known = {source.address for source in await house.store.knowledge.sources()}
+    try:
+        learned_otherwise = not known and (await house.index.statistics()).documents
+        if learned_otherwise or known - {str(SAMPLE)}:
+            return
+    except LookupFailed as error:
+        log.error("%s; `switchboard learn` makes it anew", error)  # noqa: TRY400
+        return
+    with out.status("learning the sample help centre…"):
+        learned = await learn(house.index, [SAMPLE], base_url=house.settings.address)
+    await house.store.knowledge.remember(
+        str(SAMPLE), kind="folder", documents=_count(learned), failed=len(learned.failed)
+    )
+
+
+async def _leave_sample(house: House, out: Console) -> None:
+    """A company that brings its own knowledge must not answer with the demo shop's."""
+    if documents := await forget(house.index, SAMPLE):
+        out.print(f"the demo shop's {documents} documents were taken out again", highlight=False)
+    await house.store.knowledge.forget(str(SAMPLE))
+
+
+async def warm(house: House) -> None:
+    """Load what looks things up, so that the first question need not wait for it."""
+    with contextlib.suppress(LookupFailed):  # told by /readyz and by every answer
+        await house.index.warm()
+
+
+async def embed_rest(house: House) -> None:
+    """Finish what was learned by words only, beside the work."""
+    done = await embed_pending(house.index)
+    if done:
+        log.info("knowledge can be searched by meaning", extra={"chunks": done})
+
+
+def _count(learned: Learned) -> int:
+    return len(learned.added) + len(learned.changed) + len(learned.unchanged)
+
+
+def _place(source: str) -> tuple[str, str]:
+    path = Path(source).absolute()
+    return str(path), "folder" if path.is_dir() else "file"
+
+
+@contextlib.contextmanager
+def _progress(out: Console) -> Iterator[Progress]:
+    columns = (TextColumn("{task.description:14}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=out, transient=True) as progress:
+        yield progress
+
+
+def _report(learned: Learned, out: Console) -> None:
+    counts = {
+        "added": learned.added,
+        "changed": learned.changed,
+        "unchanged": learned.unchanged,
+        "removed": learned.removed,
+        "failed": learned.failed,
+    }
+    out.print(
+        "documents: " + ", ".join(f"{len(which)} {name}" for name, which in counts.items()), highlight=False
+    )
+    for document, reason in learned.failed.items():
+        out.print(f"  failed: {escape(document)}: {escape(reason)}", highlight=False)

@@ -1,0 +1,211 @@
+"""The openai client behind `LanguageModel`: any server that speaks OpenAI's chat completions.
+
+The client keeps what it is good at (authentication, timeouts, connections, errors); the stream is read as
+bytes and only what is needed is decoded, because its typed stream costs several times the CPU
+(docs/decisions/0004). Retries are the orchestrator's, which knows the turn's deadline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import email.utils
+import math
+import time
+from collections.abc import AsyncGenerator, Mapping
+from typing import cast
+
+import aiohttp
+import httpx2
+import openai
+import orjson
+
+from bot.orchestrator.agent import Delta, ModelFailed, ModelRequest, Usage
+
+CONNECT_TIMEOUT = 5.0  # seconds
+LONGEST_ANSWER = 40_000  # characters; a server that never stops is cut off here
+LONGEST_EVENT = 1_000_000  # bytes; longer than any honest chunk
+_LINGER = 1.0  # seconds to wait for what follows the answer's end
+_CHARACTERS_PER_TOKEN = 4  # a rule of thumb, for servers that don't say what they used
+_RETRYABLE = frozenset({408, 409, 425, 429})
+
+
+def openai_client(*, api_key: str, base_url: str | None, read_timeout: float) -> openai.AsyncOpenAI:
+    """The one client of a process; its transport costs half the CPU of the default one.
+
+    `read_timeout` is in seconds, between two reads.
+    """
+    return openai.AsyncOpenAI(
+        api_key=api_key,
+        base_url=base_url,
+        max_retries=0,
+        http_client=openai.DefaultAioHttpClient(
+            timeout=openai.Timeout(read_timeout, connect=CONNECT_TIMEOUT)
+        ),
+    )
+
+
+class OpenAIModel:
+    """One model of one server. Prices are micro-dollars per million tokens."""
+
+    def __init__(self, client: openai.AsyncOpenAI, name: str, input_price: int, output_price: int) -> None:
+        self.name = name
+        self.input_price = input_price
+        self.output_price = output_price
+        self._client = client
+
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[Delta | Usage]:
+        """The answer as it arrives, what came in one read together, then one Usage.
+
+        Raises ModelFailed when it is refused, cut, garbled or endless.
+        """
+        try:
+            # With `cast_to` a plain response the client hands over the response itself, unread; its types
+            # only know of streams.
+            response = cast(
+                httpx2.Response,
+                await self._client.post(
+                    "/chat/completions",
+                    body=self._body(request),
+                    cast_to=httpx2.Response,
+                    stream=True,
+                    stream_cls=openai.AsyncStream[object],
+                ),
+            )
+        except openai.APIError as error:
+            raise _refusal(error) from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise ModelFailed(f"{type(error).__name__}: {error}", retry=True) from error
+        completion = _Completion()
+        rest = ""
+        try:
+            pieces = response.aiter_bytes()
+            async for data in pieces:
+                if text := completion.read(data):
+                    yield Delta(text=text)
+                if completion.ended:
+                    break
+            # Usage and the stream's own end follow at once or never; only a stream read to its end leaves
+            # its connection to the next call.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LINGER):
+                    async for data in pieces:
+                        rest += completion.read(data)
+        except (httpx2.HTTPError, aiohttp.ClientError, OSError) as error:
+            # Some servers drop the connection instead of ending the stream properly.
+            if not completion.ended:
+                raise ModelFailed(f"the stream was cut: {type(error).__name__}", retry=True) from error
+        finally:
+            await response.aclose()
+        if rest := rest + completion.end():
+            yield Delta(text=rest)
+        yield completion.usage(request)
+
+    def _body(self, request: ModelRequest) -> Mapping[str, object]:
+        body: dict[str, object] = {
+            "model": self.name,
+            "messages": [{"role": message.role, "content": message.content} for message in request.messages],
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+        if request.max_tokens is not None:
+            body["max_completion_tokens"] = request.max_tokens
+        return body
+
+
+class _Completion:
+    """A streamed completion being read.
+
+    Takes the dialects of OpenAI, Azure (a first chunk without choices), Ollama, vLLM and llama.cpp: `data:`
+    without a space, comments, usage missing, `[DONE]` missing after a finish reason.
+    """
+
+    def __init__(self) -> None:
+        self.ended = False
+        self._rest = b""
+        self._characters = 0
+        self._tokens: tuple[int, int] | None = None
+
+    def read(self, data: bytes) -> str:
+        """The answer's text in the events that `data` completes."""
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        if len(self._rest) > LONGEST_EVENT:
+            raise ModelFailed("an event without an end", retry=False)
+        # What is no data is a comment, an `event:` or blank.
+        text = "".join([self._text(line[5:].strip()) for line in lines if line.startswith(b"data:")])
+        self._characters += len(text)
+        if self._characters > LONGEST_ANSWER:
+            raise ModelFailed(f"more than {LONGEST_ANSWER} characters", retry=False)
+        return text
+
+    def end(self) -> str:
+        """The text of a last line that had no line end. Raises ModelFailed when the stream was cut short."""
+        text = self.read(b"\n")
+        if not self.ended:
+            raise ModelFailed("the stream was cut before its end", retry=True)
+        return text
+
+    def usage(self, request: ModelRequest) -> Usage:
+        if self._tokens is not None:
+            return Usage(tokens_in=self._tokens[0], tokens_out=self._tokens[1])
+        asked = sum(len(message.content) for message in request.messages)
+        return Usage(
+            tokens_in=-(-asked // _CHARACTERS_PER_TOKEN),
+            tokens_out=-(-self._characters // _CHARACTERS_PER_TOKEN),
+            estimated=True,
+        )
+
+    def _text(self, payload: bytes) -> str:
+        """The answer's text in one event; notes usage and the end on the way."""
+        if payload == b"[DONE]":
+            self.ended = True
+            return ""
+        if not payload:
+            return ""
+        text = ""
+        try:
+            chunk = orjson.loads(payload)
+            if error := chunk.get("error"):
+                raise ModelFailed(f"the server said: {error!s:.200}", retry=True)
+            if usage := chunk.get("usage"):
+                used = usage.get("prompt_tokens"), usage.get("completion_tokens")
+                self._tokens = used if all(isinstance(each, int) for each in used) else self._tokens
+            for choice in chunk.get("choices") or ():
+                content = (choice.get("delta") or {}).get("content")
+                if isinstance(content, str):
+                    text += content.replace("\x00", "")  # PostgreSQL keeps no NUL in a text
+                self._finish(choice.get("finish_reason"))
+        except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError, ValueError) as error:
+            raise ModelFailed(f"garbage in the stream: {payload[:80]!r}", retry=True) from error
+        return text
+
+    def _finish(self, reason: object) -> None:
+        if reason == "content_filter":
+            raise ModelFailed("the provider's content filter stopped the answer", retry=False)
+        if reason == "length":
+            raise ModelFailed("the answer was cut at the model's token limit", retry=False)
+        if reason:
+            self.ended = True
+
+
+def _refusal(error: openai.APIError) -> ModelFailed:
+    detail = f"{type(error).__name__}: {error.message:.200}"
+    if isinstance(error, openai.APIStatusError):
+        status = error.status_code
+        retry = status in _RETRYABLE or status >= 500
+        return ModelFailed(detail, retry=retry, after=retry_after(error.response.headers) if retry else None)
+    return ModelFailed(detail, retry=isinstance(error, openai.APIConnectionError))
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """The seconds to wait that a refusal names: `retry-after-ms`, or `Retry-After` as seconds or a date."""
+    try:
+        if milliseconds := headers.get("retry-after-ms"):
+            seconds = float(milliseconds) / 1000
+        elif (given := headers.get("retry-after", "")).strip()[:1].isdigit():
+            seconds = float(given)
+        else:
+            seconds = max(0.0, email.utils.parsedate_to_datetime(given).timestamp() - time.time())
+    except ValueError:
+        return None
+    return seconds if 0 <= seconds < math.inf else None

@@ -1,0 +1,103 @@
+"""The operators' side of the desk: what people do in a conversation, and who is told of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bot import markup
+from bot.bell import Bell
+from bot.live import PEOPLE, Live
+from bot.store import NoSuchConversation, Store
+from bot.store.records import Changed, ConversationStatus, InboxEntry, Operator
+from channels.base import Channel, DeliveryStatus
+
+
+class OperatorDesk:
+    """Taking over, answering, handing back. Whatever a person does, a turn of the bot's falls silent."""
+
+    def __init__(self, *, store: Store, bell: Bell, live: Live, channels: Mapping[str, Channel]) -> None:
+        self._store = store
+        self._bell = bell
+        self._live = live
+        self._channels = channels
+
+    async def take(self, conversation_id: str, operator: Operator) -> Changed:
+        """The operator answers from now on, and nothing of the bot is shown any more.
+
+        This and the acts below raise NoSuchConversation.
+        """
+        entry = await self._entry(conversation_id)
+        changed = await self._store.people.take(conversation_id, operator)
+        await self._tell(entry)
+        return changed
+
+    async def release(self, conversation_id: str) -> Changed:
+        """Hand back to the bot, which answers what nobody has answered yet."""
+        changed = await self._set(conversation_id, "bot")
+        if changed.new:
+            await self._bell.ring("answer", conversation_id)
+        return changed
+
+    async def resolve(self, conversation_id: str) -> Changed:
+        """The matter is settled; what the contact writes next begins a new conversation."""
+        return await self._set(conversation_id, "resolved")
+
+    async def reopen(self, conversation_id: str, operator: Operator) -> Changed:
+        """The matter is not settled after all, and the operator's; nothing changes where it is open."""
+        entry = await self._entry(conversation_id)
+        if entry.status != "resolved":
+            return Changed(status=entry.status, new=False)
+        return await self.take(conversation_id, operator)
+
+    async def reply(self, conversation_id: str, operator: Operator, *, client_id: str, text: str) -> Changed:
+        """Answer the contact, by the channel they wrote by; whoever answers has taken over.
+
+        The same `client_id` again is the same message. Raises NobodyToAnswer.
+        """
+        return await self._write(conversation_id, operator, client_id=client_id, text=text, private=False)
+
+    async def note(self, conversation_id: str, operator: Operator, *, client_id: str, text: str) -> Changed:
+        """Words for operators alone."""
+        return await self._write(conversation_id, operator, client_id=client_id, text=text, private=True)
+
+    async def read(self, conversation_id: str, seq: int) -> None:
+        """An operator has seen everything up to `seq`."""
+        entry = await self._entry(conversation_id)
+        if await self._store.inbox.mark_read(conversation_id, seq):
+            await self._live.stir(entry.contact_id, conversation_id)
+
+    async def _write(
+        self, conversation_id: str, operator: Operator, *, client_id: str, text: str, private: bool
+    ) -> Changed:
+        entry = await self._entry(conversation_id)
+        changed = await self._store.people.reply(
+            conversation_id,
+            operator=operator,
+            client_id=client_id,
+            text=text,
+            html=markup.from_markdown(text),
+            private=private,
+            reads_store=[name for name, channel in self._channels.items() if channel.limits.reads_store],
+        )
+        if changed.new:
+            await self._tell(entry)
+            delivery = changed.message.delivery if changed.message else None
+            if changed.delivery_id and delivery and delivery.status is DeliveryStatus.QUEUED:
+                await self._bell.ring("deliver", changed.delivery_id)
+        return changed
+
+    async def _set(self, conversation_id: str, status: ConversationStatus) -> Changed:
+        entry = await self._entry(conversation_id)
+        changed = await self._store.people.set_status(conversation_id, status)
+        await self._tell(entry)
+        return changed
+
+    async def _entry(self, conversation_id: str) -> InboxEntry:
+        entry = await self._store.inbox.entry(conversation_id)
+        if entry is None:
+            raise NoSuchConversation(conversation_id)
+        return entry
+
+    async def _tell(self, entry: InboxEntry) -> None:
+        await self._live.tell(PEOPLE, {"conversation_id": entry.id})
+        await self._live.stir(entry.contact_id, entry.id)

@@ -1,0 +1,137 @@
+"""Running the house's processes: the web server, the worker, the embedded Valkey, and their end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import fcntl
+import logging
+import signal
+import socket
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
+
+import uvicorn
+
+from bot.app import House, open_house, prepare
+from bot.ending import end
+from bot.settings import Settings, WrongSetting
+from bot.valkey import EmbeddedValkey
+
+log = logging.getLogger("switchboard")
+
+_DEAF = 60_000  # milliseconds for which what was sent to somebody may stand unread
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handlers: the whole house stops together, in order."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@asynccontextmanager
+async def whole_house(settings: Settings) -> AsyncIterator[House]:
+    """A migrated, wired house with its own Valkey when there is no REDIS_URL; one per data folder."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    async with AsyncExitStack() as stack:
+        stack.enter_context(_alone(settings.data_dir / "run.lock"))
+        redis_url = settings.redis_url
+        if not redis_url:
+            valkey = EmbeddedValkey(settings.data_dir / "valkey")
+            await valkey.start()
+            stack.push_async_callback(valkey.stop)
+            redis_url = valkey.url
+        await prepare(settings)
+        yield await stack.enter_async_context(open_house(settings, redis_url=redis_url))
+
+
+def listen(settings: Settings) -> socket.socket:
+    """The socket to serve on. Raises WrongSetting when it cannot be had."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        listening = socket.create_server((settings.host, settings.port), family=family, backlog=2048)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise WrongSetting(
+                f"PORT: {settings.port} is taken by another program; set PORT to another number"
+            ) from None
+        raise WrongSetting(f"HOST/PORT: cannot listen on {settings.host}:{settings.port}: {error}") from None
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        # The kernel, and only the kernel, can let go of a reader that is gone or reads nothing any more.
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _DEAF)
+    return listening
+
+
+async def serve(
+    house: House,
+    *,
+    web: socket.socket | None,
+    work: bool,
+    errands: Coroutine[object, object, None] | None = None,
+) -> None:
+    """Serve until SIGINT or SIGTERM; then streams end, running turns finish or are handed back.
+
+    `errands` run beside and are given up at the end.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for each in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(each, stop.set)
+    house.live.start()
+    tasks: list[asyncio.Task[object]] = []
+    server = None
+    if web is not None:
+        config = uvicorn.Config(
+            house.web,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            server_header=False,
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=5,
+        )
+        server = _Server(config)
+        tasks.append(asyncio.create_task(server.serve(sockets=[web]), name="web"))
+    if work:
+        tasks.append(asyncio.create_task(house.background.run(), name="background"))
+    beside = asyncio.create_task(_see_to(errands)) if errands is not None else None
+    stopped = asyncio.create_task(stop.wait())
+    await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if beside is not None:
+        await end(beside)
+    await house.live.stop()
+    if server is not None:
+        server.should_exit = True
+    for task in tasks:
+        if task.get_name() != "web":
+            task.cancel()
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    for result in results:
+        if isinstance(result, Exception):
+            raise result
+
+
+async def _see_to(errands: Coroutine[object, object, None]) -> None:
+    try:
+        await errands
+    except Exception:
+        log.exception("what was to be done beside failed; everything else goes on")
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Hold the data folder; a second `run` on it says so instead of harming the first."""
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise WrongSetting(
+                f"DATA_DIR: another `switchboard run` is using {path.parent}; stop it or set another DATA_DIR"
+            ) from None
+        yield

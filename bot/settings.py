@@ -1,0 +1,314 @@
+"""What the house is told from outside: the environment and bot.toml, read once, checked, frozen."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import secrets
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class WrongSetting(Exception):  # noqa: N818
+    """A setting is missing, unknown or not what it must be; the message is one line that names it."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class BotSection(_Section):
+    """[bot]: who answers, and how."""
+
+    name: str = "Ada"
+    company: str = ""
+    instructions: str = ""
+    answer_when_unsure: Literal["handoff", "ask"] = "handoff"
+    suggestions: tuple[str, ...] = ()
+
+
+class ModelTier(_Section):
+    """[models.NAME]: a model and its price in USD per million tokens."""
+
+    name: str
+    input: float = Field(ge=0)
+    output: float = Field(ge=0)
+    fallback: tuple[str, ...] = ()
+    base_url: str | None = None
+    api_key: str | None = Field(default=None, repr=False)
+
+
+class KnowledgeSection(_Section):
+    """[knowledge]: how meaning is looked up. Without `embeddings`, by the local model."""
+
+    embeddings: str = ""
+
+
+class BotConfig(_Section):
+    """bot.toml. Every part is optional."""
+
+    bot: BotSection = BotSection()
+    knowledge: KnowledgeSection = KnowledgeSection()
+    models: dict[str, ModelTier] = Field(default_factory=dict)
+    # Written down in the contract and understood by later rooms; read here so that one file serves both.
+    intents: dict[str, JsonValue] = Field(default_factory=dict)
+    agents: dict[str, JsonValue] = Field(default_factory=dict)
+    budget: dict[str, JsonValue] = Field(default_factory=dict)
+    tools: dict[str, JsonValue] = Field(default_factory=dict)
+    mcp: dict[str, JsonValue] = Field(default_factory=dict)
+    hours: dict[str, JsonValue] = Field(default_factory=dict)
+
+    @property
+    def without_effect(self) -> Sequence[str]:
+        """Sections that are set and do nothing yet; the start says so."""
+        waiting = ("intents", "agents", "budget", "tools", "mcp", "hours")
+        return [name for name in waiting if getattr(self, name)]
+
+    @model_validator(mode="after")
+    def _fallbacks_exist(self) -> Self:
+        for tier, model in self.models.items():
+            for other in model.fallback:
+                if other not in self.models or other == tier:
+                    raise ValueError(f"models.{tier}.fallback names {other!r}, which is no other model here")
+        return self
+
+
+class Settings(BaseSettings):
+    """The environment (and a `.env`). Names are those of the contract, in lower case."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_file_encoding="utf-8", env_ignore_empty=True, extra="ignore", frozen=True
+    )
+
+    data_dir: Path = Path("data")
+    database_url: str = Field(default="", repr=False)
+    redis_url: str = Field(default="", repr=False)
+    knowledge_url: str = Field(default="", repr=False)
+    public_url: str = ""
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+    secret_key: str = Field(default="", repr=False)
+    bot_config: Path = Path("bot.toml")
+    admin_email: str = ""
+    admin_password: str = Field(default="", repr=False)
+    openai_api_key: str = Field(default="", repr=False)
+    openai_base_url: str = ""
+    twilio_account_sid: str = ""
+    twilio_auth_token: str = Field(default="", repr=False)
+    twilio_whatsapp_from: str = ""
+    twilio_api_url: str = ""
+    email_address: str = ""
+    imap_host: str = ""
+    imap_port: int = Field(default=993, ge=1, le=65535)
+    imap_user: str = ""
+    imap_password: str = Field(default="", repr=False)
+    imap_tls: Literal["ssl", "starttls", "none"] = "ssl"
+    imap_mailbox: str = "INBOX"
+    smtp_host: str = ""
+    smtp_port: int = Field(default=587, ge=1, le=65535)
+    smtp_user: str = ""
+    smtp_password: str = Field(default="", repr=False)
+    smtp_tls: Literal["ssl", "starttls", "none"] = "starttls"
+    web_identity_secret: str = Field(default="", repr=False)
+    web_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    alert_urls: Annotated[tuple[str, ...], NoDecode] = Field(default=(), repr=False)
+    webhook_url: str = ""
+    webhook_secret: str = Field(default="", repr=False)
+    log_format: Literal["text", "json"] = "text"
+
+    @field_validator("web_origins", "alert_urls", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
+
+    @field_validator("web_origins")
+    @classmethod
+    def _are_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            parts = urlsplit(origin)
+            whole = f"{parts.scheme}://{parts.netloc}"
+            if origin != "*" and (
+                parts.scheme not in {"http", "https"} or not parts.netloc or origin != whole
+            ):
+                raise ValueError(f"{origin!r} is no origin; write https://www.example.com, without a path")
+        return origins
+
+    @field_validator("public_url", "openai_base_url", "twilio_api_url", "webhook_url")
+    @classmethod
+    def _is_http(cls, url: str) -> str:
+        if url and (urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).netloc):
+            raise ValueError(f"{url!r} is no address; it begins with http:// or https://")
+        return url.rstrip("/")
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_database(cls, url: str) -> str:
+        if url and urlsplit(url).scheme not in {"sqlite", "postgres", "postgresql"}:
+            raise ValueError("it begins with sqlite:///, postgres:// or postgresql://")
+        return url
+
+    @field_validator("knowledge_url")
+    @classmethod
+    def _is_knowledge(cls, url: str) -> str:
+        if url:
+            raise ValueError("only the local index in DATA_DIR is there yet; leave it unset")
+        return url
+
+    @field_validator("redis_url")
+    @classmethod
+    def _is_redis(cls, url: str) -> str:
+        if url and urlsplit(url).scheme not in {"redis", "rediss", "unix"}:
+            raise ValueError("it begins with redis://, rediss:// or unix://")
+        return url
+
+    @model_validator(mode="after")
+    def _whole_or_absent(self) -> Self:
+        """A channel half set up would lose messages quietly; say which name is missing."""
+        for channel, names in _CHANNELS.items():
+            given = [name for name in names if getattr(self, name)]
+            begun = given or any(getattr(self, name) for name in _BESIDES.get(channel, ()))
+            if begun and len(given) < len(names):
+                missing = next(name for name in names if name not in given)
+                raise ValueError(
+                    f"{missing.upper()} is missing: {channel} needs {', '.join(n.upper() for n in names)}"
+                )
+        if bool(self.smtp_user) != bool(self.smtp_password):
+            missing = "SMTP_PASSWORD" if self.smtp_user else "SMTP_USER"
+            raise ValueError(f"{missing} is missing: signing in to SMTP_HOST needs both")
+        if bool(self.admin_email) != bool(self.admin_password):
+            missing = "ADMIN_PASSWORD" if self.admin_email else "ADMIN_EMAIL"
+            raise ValueError(f"{missing} is missing: the first operator needs both")
+        if self.webhook_url and not self.webhook_secret:
+            raise ValueError("WEBHOOK_SECRET is missing: events sent to WEBHOOK_URL are signed with it")
+        return self
+
+    @property
+    def database(self) -> str:
+        """Where the store is, as a URL."""
+        return self.database_url or f"sqlite:///{self.data_dir.absolute() / 'switchboard.db'}"
+
+    @property
+    def address(self) -> str:
+        """Where people reach this server, without a slash at the end."""
+        host = "127.0.0.1" if self.host in {"0.0.0.0", "::"} else self.host  # noqa: S104
+        return self.public_url or f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    @property
+    def own_origin(self) -> str:
+        """The origin of this server's own pages, as browsers name it."""
+        parts = urlsplit(self.address)
+        return f"{parts.scheme}://{parts.netloc}"
+
+
+_CHANNELS: Mapping[str, tuple[str, ...]] = {
+    "WhatsApp": ("twilio_account_sid", "twilio_auth_token", "twilio_whatsapp_from"),
+    "mail": ("email_address", "imap_host", "imap_user", "imap_password", "smtp_host"),
+}
+# Whoever gives one of these has begun to set the channel up.
+_BESIDES: Mapping[str, tuple[str, ...]] = {"mail": ("smtp_user", "smtp_password")}
+# An unknown name under one of these is a slip of the finger, not another program's setting.
+_OURS = (
+    "TWILIO_",
+    "IMAP_",
+    "SMTP_",
+    "WEB_ORIGIN",
+    "WEB_IDENTITY",
+    "OPENAI_B",
+    "OPENAI_API",
+    "WEBHOOK_",
+    "ALERT_URL",
+)
+
+
+def read_settings() -> Settings:
+    """Read and check the environment and the `.env` in this folder, which the environment goes before.
+
+    Raises WrongSetting with one line that names the variable and says what it must be.
+    """
+    known = {name.upper() for name in Settings.model_fields}
+    try:
+        written = dotenv_values(".env", encoding="utf-8", interpolate=False)
+    except (OSError, UnicodeDecodeError) as error:
+        raise WrongSetting(f".env: cannot be read: {error}") from None
+    for name in sorted({*os.environ, *(name.upper() for name in written)}):
+        if name.startswith(_OURS) and name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise WrongSetting(f"{name}: there is no such setting{hint}")
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise WrongSetting(_one_line(error, upper=True)) from None
+
+
+def read_bot_config(path: Path, *, required: bool) -> BotConfig:
+    """Read bot.toml; an absent file is an empty one unless `required`.
+
+    Raises WrongSetting with one line that names the file and the key.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        if required:
+            raise WrongSetting(f"BOT_CONFIG: there is no file {path}") from None
+        return BotConfig()
+    except (OSError, UnicodeDecodeError) as error:
+        raise WrongSetting(f"{path}: cannot be read: {error}") from None
+    try:
+        return BotConfig.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise WrongSetting(f"{path}: is not TOML: {error}") from None
+    except ValidationError as error:
+        raise WrongSetting(f"{path}: {_one_line(error, upper=False)}") from None
+
+
+def secret_key(settings: Settings) -> str:
+    """The key that signs visitors' tokens: SECRET_KEY, else one made once and kept in DATA_DIR.
+
+    Two processes starting at once agree on one key.
+    """
+    if settings.secret_key:
+        return settings.secret_key
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    path = settings.data_dir / "secret_key"
+    fresh = path.with_name(f"secret_key.{secrets.token_hex(8)}")
+    if not path.exists():
+        fresh.touch(mode=0o600)
+        fresh.write_text(secrets.token_urlsafe(48), encoding="ascii")
+        try:
+            os.link(fresh, path)  # whole or not at all, and only if nobody was first
+        except FileExistsError:
+            pass
+        finally:
+            fresh.unlink()
+    key = path.read_text(encoding="ascii").strip()
+    if not key:
+        raise WrongSetting(f"SECRET_KEY: {path} is empty; remove it, and a new key is made")
+    return key
+
+
+def _one_line(error: ValidationError, *, upper: bool) -> str:
+    first: Any = error.errors()[0]
+    name = ".".join(str(part) for part in first["loc"])
+    message = first["msg"].removeprefix("Value error, ")
+    message = message[0].lower() + message[1:] if not name.isupper() and message[:2].istitle() else message
+    if first["type"] == "extra_forbidden":
+        message = "there is no such setting"
+    if not name:  # a check over several values names its own
+        return str(first["msg"].removeprefix("Value error, "))
+    return f"{name.upper() if upper else name}: {message}"

@@ -1,0 +1,61 @@
+"""What happened in a turn, step by step, as the dashboard's "why this answer" shows it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Literal
+
+from pydantic import JsonValue
+
+StepKind = Literal["route", "knowledge", "model", "tool", "guard", "fallback", "deliver"]
+StepStatus = Literal["running", "ok", "failed", "skipped"]
+
+
+@dataclass(kw_only=True)
+class Step:
+    """One thing a turn did. Costs are micro-dollars; `needs` names the steps whose results it used."""
+
+    kind: StepKind
+    name: str
+    status: StepStatus = "running"
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    seconds: float = 0.0
+    input: Mapping[str, JsonValue] = field(default_factory=dict)
+    output: Mapping[str, JsonValue] = field(default_factory=dict)
+    error: str | None = None
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost: int = 0
+    needs: Sequence[str] = ()
+
+
+@dataclass(kw_only=True)
+class Trace:
+    """The steps of one turn, in the order they began."""
+
+    turn_id: str
+    steps: list[Step] = field(default_factory=list)
+
+    @contextmanager
+    def step(
+        self, kind: StepKind, name: str, *, needs: Sequence[str] = (), **given: JsonValue
+    ) -> Iterator[Step]:
+        """Time a step; one that raises is recorded as failed with the error, and the error goes on."""
+        step = Step(kind=kind, name=name, input=given, needs=needs)
+        self.steps.append(step)
+        began = time.perf_counter()
+        try:
+            yield step
+        except BaseException as error:
+            step.status = "failed"
+            step.error = f"{type(error).__name__}: {error}"
+            raise
+        else:
+            if step.status == "running":
+                step.status = "ok"
+        finally:
+            step.seconds = time.perf_counter() - began

@@ -1,0 +1,102 @@
+"""The web app: the channels' routes, health, and one shape for every error."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Sequence
+
+import orjson
+from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from bot.store import StoreUnavailable
+
+log = logging.getLogger("switchboard.web")
+
+# Nothing of ours is inline and nothing comes from elsewhere; pages that need more say so themselves.
+_POLICY = (
+    "default-src 'self'; img-src 'self' data: blob:; style-src 'self'; script-src 'self'; "
+    "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+_HEADERS = {
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "strict-origin-when-cross-origin",
+    "content-security-policy": _POLICY,
+}
+_CODES = {
+    400: "bad_request",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+}
+
+
+def create_app(routes: Sequence[BaseRoute]) -> Starlette:
+    """The ASGI app over everybody's routes."""
+    return Starlette(
+        routes=list(routes),
+        middleware=[Middleware(_Envelope)],
+        exception_handlers={HTTPException: _refused, StoreUnavailable: _unavailable, Exception: _broken},
+    )
+
+
+class _Envelope:
+    """Gives every request an id and every answer its safety headers."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = scope["request_id"] = secrets.token_hex(8)
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+                headers["x-request-id"] = request_id
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    told: object = error.detail
+    if not isinstance(told, dict):
+        told = {"code": _CODES.get(error.status_code, "error"), "message": str(told)}
+    return _error(error.status_code, told, error.headers)
+
+
+async def _unavailable(request: Request, error: Exception) -> Response:
+    log.warning("the store does not answer: %s", error, extra={"request": request.scope.get("request_id")})
+    told = {"code": "unavailable", "message": "this could not be kept just now; send it again in a moment"}
+    return _error(503, told, {"Retry-After": "2"})
+
+
+async def _broken(request: Request, error: Exception) -> Response:
+    request_id = request.scope.get("request_id")
+    log.error("request failed", exc_info=error, extra={"request": request_id, "path": request.url.path})
+    # This answer is made outside of the envelope.
+    headers = _HEADERS | {"x-request-id": str(request_id)}
+    return _error(500, {"code": "internal", "message": f"something went wrong here ({request_id})"}, headers)
+
+
+def _error(status: int, told: object, headers: object) -> Response:
+    return Response(
+        orjson.dumps({"error": told}),
+        status_code=status,
+        media_type="application/json",
+        headers={"Cache-Control": "no-store"} | dict(headers or {}),  # type: ignore[call-overload]
+    )
