@@ -1,0 +1,244 @@
+"""The commands, as somebody types them: what they print, how they end, what they leave behind."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import pty
+import signal
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.processes import _SWITCHBOARD, Switchboard, environment, switchboard, until
+
+Ran = subprocess.CompletedProcess[str]
+Command = Callable[..., Ran]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder whose bot has learned one page."""
+    made = tmp_path_factory.mktemp("commands")
+    (made / "help").mkdir()
+    (made / "help" / "returns.md").write_text(
+        "# Returns\n\nYou can send anything back within 30 days of delivery. Returns are free.\n"
+    )
+    return made
+
+
+@pytest.fixture
+def command(folder: Path) -> Command:
+    """Runs a command in that folder to its end."""
+
+    def run(*arguments: str, typed: str = "", **settings: str) -> Ran:
+        return subprocess.run(
+            [*_SWITCHBOARD, *arguments],
+            cwd=folder,
+            env=environment(folder, settings),
+            input=typed,
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=False,
+        )
+
+    return run
+
+
+def refused(ran: Ran) -> str:
+    """The one line a command that could not do it says."""
+    assert ran.returncode == 1, ran
+    assert "Traceback" not in ran.stderr
+    (line,) = ran.stderr.strip().splitlines()
+    assert line.startswith("switchboard: ")
+    return line.removeprefix("switchboard: ")
+
+
+def test_every_command_explains_itself(command: Command) -> None:
+    listed = command("--help")
+    for name in ("run", "web", "worker", "mail", "learn", "ask", "doctor", "migrate", "operator", "token"):
+        assert f" {name} " in listed.stdout
+    for name in ("run", "learn", "ask", "doctor"):
+        told = command(name, "--help")
+        assert (told.returncode, told.stderr) == (0, "")
+        assert f"switchboard {name}" in told.stdout.replace("-c ", "switchboard ")
+
+
+def test_what_a_person_can_mend_is_one_line(command: Command, folder: Path) -> None:
+    (folder / "in the way").write_text("a file")
+    (folder / "bad.toml").write_text("[bot]\nnmae = 'x'")
+    assert refused(command("web")).startswith("REDIS_URL is missing")
+    assert refused(command("mail")).startswith("mail is not configured")
+    assert refused(command("ask", "hi", PORT="http")).startswith("PORT: ")
+    assert "bot.nmae" in refused(command("ask", "hi", BOT_CONFIG="bad.toml"))
+    assert refused(command("migrate", DATA_DIR="in the way/data")).startswith("DATA_DIR: ")
+    assert refused(command("run", DATA_DIR="in the way/data"))
+    assert refused(command("ask", "hi", DATABASE_URL="postgresql://127.0.0.1:1/x")).startswith(
+        "DATABASE_URL: "
+    )
+    assert refused(command("operator", "add", "nobody")).startswith("EMAIL: ")
+    assert refused(command("operator", "add", "a@b.example", "--role", "king")).startswith("--role: ")
+
+
+def test_learning_says_what_changed_and_asking_answers_from_it(command: Command) -> None:
+    first = command("learn", "help")
+    assert first.returncode == 0, first
+    assert "1 added, 0 changed, 0 unchanged, 0 removed, 0 failed" in first.stdout
+    assert "0 added, 0 changed, 1 unchanged" in command("learn", "help").stdout
+    missing = command("learn", "no such folder")
+    assert missing.returncode == 1
+    assert "Traceback" not in missing.stderr
+    asked = command("ask", "How many days do I have to send something back?", "--trace")
+    assert asked.returncode == 0, asked
+    assert "30 days" in asked.stdout
+    assert "route" in asked.stdout
+    chat = command("ask", typed="How many days do I have to send something back?\n\n")
+    assert chat.returncode == 0, chat
+    assert "30 days" in chat.stdout
+
+
+def test_an_operator_is_added_once_and_a_token_shown_once(command: Command) -> None:
+    added = command("operator", "add", "ada@shop.example")
+    assert "password, shown this once: " in added.stdout
+    assert (
+        refused(command("operator", "add", "ada@shop.example"))
+        == "there is an operator ada@shop.example already"
+    )
+    one, other = command("token", "create", "crm").stdout, command("token", "create", "crm").stdout
+    assert one.startswith("swb_")
+    assert one != other
+
+
+def test_the_doctor_says_what_is_wrong_and_ends_accordingly(command: Command) -> None:
+    well = command("doctor")
+    assert (well.returncode, "all is well" in well.stdout) == (0, True), well
+    ill = command("doctor", REDIS_URL="redis://127.0.0.1:1", OPENAI_BASE_URL="http://127.0.0.1:1/v1")
+    assert ill.returncode == 1
+    assert "Redis does not answer" in ill.stdout
+    assert "2 things to mend" in ill.stdout
+    down = command("doctor", DATABASE_URL="postgresql://127.0.0.1:1/x")
+    assert (down.returncode, "database" in down.stdout, "Traceback" in down.stderr) == (1, True, False)
+
+
+def test_ctrl_c_ends_a_chat_that_waits_for_a_line(folder: Path) -> None:
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(folder)
+        os.execve(_SWITCHBOARD[0], [*_SWITCHBOARD, "ask"], environment(folder))
+    said = b""
+    while b"you:" not in said:
+        said += os.read(terminal, 4096)
+    os.write(terminal, b"\x03")
+    ended: list[int] = []
+
+    def gone() -> bool:
+        found, status = os.waitpid(pid, os.WNOHANG)
+        if found:
+            ended.append(os.waitstatus_to_exitcode(status))
+        return bool(found)
+
+    try:
+        until(gone, 20, "it ends")
+    finally:
+        os.close(terminal)
+        if not ended:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+    assert ended == [130]
+
+
+# run ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Switchboard]:
+    """`switchboard run` at its very first start."""
+    with switchboard(tmp_path_factory.mktemp("run")) as running:
+        yield running
+
+
+def get(house: Switchboard, path: str) -> tuple[int, dict[str, str], bytes]:
+    with contextlib.closing(http.client.HTTPConnection(house.url.removeprefix("http://"), timeout=20)) as to:
+        to.request("GET", path)
+        answer = to.getresponse()
+        return answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read()
+
+
+def test_run_says_where_everything_is_and_who_may_sign_in(house: Switchboard) -> None:
+    (process,) = house.processes
+    until(lambda: "Ctrl-C stops it" in process.log, 20, "the welcome")
+    assert f"{house.url}/dashboard" in process.log
+    assert "admin@switchboard.localhost" in process.log
+    assert "Traceback" not in process.log
+
+
+def test_health_is_told_with_each_components_state(house: Switchboard) -> None:
+    assert get(house, "/healthz")[2] == b"ok\n"
+    status, _, body = get(house, "/readyz")
+    told = json.loads(body)
+    assert (status, told["ready"]) == (200, True)
+    assert {"store", "redis", "turns", "knowledge"} <= set(told["components"])
+    assert told["components"]["redis"]["state"] == "up"
+    metrics = get(house, "/metrics")[2].decode()
+    assert "switchboard_redis_up 1.0" in metrics
+    assert "switchboard_oldest_due_seconds 0.0" in metrics
+
+
+def test_every_answer_is_safe_and_every_error_has_one_shape(house: Switchboard) -> None:
+    for path, expected in (("/", 200), ("/widget.js", 200), ("/nowhere", 404), ("/api/web/session", 405)):
+        status, headers, body = get(house, path)
+        assert status == expected
+        assert headers["x-content-type-options"] == "nosniff"
+        assert "default-src 'self'" in headers["content-security-policy"]
+        assert headers["x-request-id"]
+        if status >= 400:
+            assert set(json.loads(body)["error"]) >= {"code", "message"}
+
+
+def test_one_folder_is_one_runs(house: Switchboard) -> None:
+    with pytest.raises(AssertionError, match=r"DATA_DIR: another `switchboard run` is using"):
+        house.command("run")
+
+
+def test_a_taken_port_is_named(command: Command) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert refused(command("run", PORT=port)).startswith(f"PORT: {port} is taken by another program")
+
+
+def test_the_embedded_valkey_is_started_again_when_it_dies(house: Switchboard) -> None:
+    (process,) = house.processes
+    (valkey,) = process.figures().children()
+    valkey.kill()
+    until(
+        lambda: [each.pid for each in process.figures().children()] not in ([], [valkey.pid]), 20, "a new one"
+    )
+    until(
+        lambda: json.loads(get(house, "/readyz")[2])["components"]["redis"]["state"] == "up", 20, "redis up"
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_nothing_of_it_outlives_a_run(house: Switchboard, number: signal.Signals) -> None:
+    (process,) = house.processes
+    if not process.running:
+        process.start()
+    children = process.figures().children(recursive=True)
+    assert children
+    status = process.end(number)
+    assert status == (0 if number is signal.SIGINT else -9)
+    until(
+        lambda: not any(child.is_running() and child.status() != "zombie" for child in children),
+        10,
+        "all gone",
+    )
+    assert "Traceback" not in process.log
+    process.start()
+    until(lambda: "Ctrl-C stops it" in process.log, 20, "it comes up again")
+    assert "First sign-in" not in process.log

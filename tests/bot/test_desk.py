@@ -1,0 +1,343 @@
+"""The path of a message through a real store: accepted, answered once, handed back, handed on, delivered."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from bot import orchestrator
+from bot.orchestrator.outcome import NeedsApproval, Outcome, Silence
+from bot.orchestrator.phrases import phrase_in
+from bot.store import Store
+from bot.store.records import StoredMessage
+from bot.testing import InlineQueue, MemoryChannel, ScriptedModel
+from channels.base import DeliveryStatus, NotDelivered
+from tests.bot.store.given import count, expire, row
+from tests.front import Front, Pages, front, until, wrote
+
+ANSWER = "Within 30 days of delivery. [1]"
+
+
+async def thread(house: Front, contact_id: str) -> list[StoredMessage]:
+    return list((await house.store.conversations.session(contact_id)).messages)
+
+
+async def replies(house: Front, contact_id: str) -> list[str]:
+    return [message.text for message in await thread(house, contact_id) if message.direction == "out"]
+
+
+async def due_now(store: Store, conversation_id: str) -> None:
+    """The moment for another attempt has come."""
+    async with store.database.transaction() as tx:
+        tx.later("UPDATE conversations SET due_at = 1 WHERE id = :id", id=conversation_id)
+
+
+# accept ------------------------------------------------------------------------------------------------
+
+
+async def test_a_message_is_recorded_rung_for_and_answered(store: Store, tmp_path: Path) -> None:
+    bell = InlineQueue()
+    async with front(store, folder=tmp_path, bell=bell, models=[ScriptedModel(ANSWER)]) as house:
+        recorded = await house.desk.take_in(wrote("How long can I return things?"))
+        assert recorded.new
+        await bell.work(house.desk)
+        question, answer = await thread(house, recorded.contact_id)
+        assert answer.author_name == "Ada"
+        assert answer.in_reply_to == question.id
+        assert answer.delivery is not None
+        assert answer.delivery.status is DeliveryStatus.SENT
+        assert bell.rung == [("answer", question.conversation_id)]
+
+
+async def test_a_repeat_is_the_same_message_and_rings_no_bell(store: Store, tmp_path: Path) -> None:
+    bell = InlineQueue()
+    async with front(store, folder=tmp_path, bell=bell) as house:
+        both = await asyncio.gather(*(house.desk.take_in(wrote("Hello?")) for _ in range(5)))
+        await house.desk.quiet()
+        assert sorted(each.new for each in both) == [False, False, False, False, True]
+        assert len({each.message.id for each in both}) == 1
+        assert len(bell.rung) == 1
+        assert await count(store, "messages") == 1
+
+
+async def test_a_burst_is_answered_once(store: Store, tmp_path: Path) -> None:
+    bell = InlineQueue()
+    pages = Pages()
+    async with front(store, folder=tmp_path, bell=bell, pages=pages) as house:
+        for number in range(5):
+            recorded = await house.desk.take_in(wrote(f"part {number}", number))
+        await bell.work(house.desk)
+        assert pages.asked == ["part 0\npart 1\npart 2\npart 3\npart 4"]
+        assert len(await replies(house, recorded.contact_id)) == 1
+
+
+async def test_what_is_written_for_a_person_rings_no_bell(store: Store, tmp_path: Path) -> None:
+    bell = InlineQueue()
+    async with front(store, folder=tmp_path, bell=bell) as house:
+        await house.desk.take_in(wrote("I want to talk to a human", 1))
+        await bell.work(house.desk)
+        later = await house.desk.take_in(wrote("are you there?", 2))
+        await house.desk.quiet()
+        assert later.status == "waiting"
+        assert len(bell.rung) == 1
+
+
+# answer ------------------------------------------------------------------------------------------------
+
+
+async def test_a_message_during_the_search_is_answered_by_the_same_turn(store: Store, tmp_path: Path) -> None:
+    bell = InlineQueue()
+    pages = Pages(held=True)
+    async with front(store, folder=tmp_path, bell=bell, pages=pages) as house:
+        first = await house.desk.take_in(wrote("How long", 1))
+        answering = asyncio.create_task(house.desk.answer(first.message.conversation_id))
+        await until(lambda: pages.asked)
+        second = await house.desk.take_in(wrote("can I return things?", 2))
+        pages.open.set()
+        await answering
+        assert pages.asked == ["How long", "How long\ncan I return things?"]
+        _, _, answer = await thread(house, first.contact_id)
+        assert answer.in_reply_to == second.message.id
+        assert await count(store, "turns") == 1
+
+
+async def test_a_message_during_the_answer_is_answered_by_the_next_turn_and_not_lost_behind_the_reply(
+    store: Store, tmp_path: Path
+) -> None:
+    model = ScriptedModel(["Within 30 days", 0.3, " of delivery. [1]"], "It costs nothing. [1]")
+    pages = Pages()
+    async with front(store, folder=tmp_path, bell=InlineQueue(), pages=pages, models=[model]) as house:
+        first = await house.desk.take_in(wrote("How long can I return things?", 1))
+        async with house.live.watch(first.contact_id) as feed:
+            answering = asyncio.create_task(house.desk.answer(first.message.conversation_id))
+            while not (await feed.next(5))[0]:  # until it speaks
+                pass
+            second = await house.desk.take_in(wrote("And what does it cost?", 2))
+            await answering
+        said = await thread(house, first.contact_id)
+        assert [message.in_reply_to for message in said[2:]] == [first.message.id, second.message.id]
+        assert pages.asked == ["How long can I return things?", "And what does it cost?"]
+        assert "And what does it cost?" in model.requests[1].messages[-1].content
+
+
+async def test_a_contact_who_never_stops_writing_is_answered_all_the_same(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.desk._OVERTAKEN_FOR", 0.0)
+    pages = Pages(held=True)
+    async with front(store, folder=tmp_path, bell=InlineQueue(), pages=pages) as house:
+        first = await house.desk.take_in(wrote("one", 1))
+        answering = asyncio.create_task(house.desk.answer(first.message.conversation_id))
+        await until(lambda: len(pages.asked) == 1)
+        await house.desk.take_in(wrote("two", 2))
+        pages.open.set()
+        await until(lambda: len(pages.asked) == 2)
+        await answering
+        assert len(await replies(house, first.contact_id)) == 1
+
+
+async def test_a_turn_that_fails_is_tried_again_and_after_three_attempts_a_person_takes_it(
+    store: Store, tmp_path: Path
+) -> None:
+    pages = Pages(Pages().answer, *[ZeroDivisionError("a bug")] * 9)
+    async with front(store, folder=tmp_path, bell=InlineQueue(), pages=pages) as house:
+        recorded = await house.desk.take_in(wrote("Wie lange kann ich etwas zurückgeben?"))
+        conversation = recorded.message.conversation_id
+        for attempt in (1, 2, 3):
+            await house.desk.answer(conversation)
+            assert len(pages.asked) == attempt
+            assert await replies(house, recorded.contact_id) == []
+            assert await house.store.turns.claim(conversation, 15) is None, "it is due in a moment, not now"
+            await due_now(store, conversation)
+        await house.desk.answer(conversation)
+        await house.desk.answer(conversation)
+        assert len(pages.asked) == 3
+        assert await replies(house, recorded.contact_id) == [phrase_in("de", "handoff_degraded")]
+        session = await store.conversations.session(recorded.contact_id)
+        assert session.status == "waiting"
+
+
+async def test_a_turn_that_hangs_ends_with_a_person(store: Store, tmp_path: Path) -> None:
+    pages = Pages(held=True)
+    async with front(store, folder=tmp_path, bell=InlineQueue(), pages=pages, longest=0.2) as house:
+        recorded = await house.desk.take_in(wrote("How long?"))
+        await house.desk.answer(recorded.message.conversation_id)
+        assert await replies(house, recorded.contact_id) == [phrase_in("en", "handoff_degraded")]
+        assert (await store.conversations.session(recorded.contact_id)).status == "waiting"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "left"),
+    [
+        (Silence(why="an automatic reply"), ("bot", [])),
+        (NeedsApproval(tool="refund", arguments="{}", text="I have asked."), ("waiting", ["I have asked."])),
+    ],
+)
+async def test_every_outcome_leaves_the_conversation_where_it_belongs(
+    store: Store,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    outcome: Outcome,
+    left: tuple[str, list[str]],
+) -> None:
+    async def ends(*_: object) -> Outcome:
+        return outcome
+
+    monkeypatch.setattr(orchestrator, "run", ends)
+    async with front(store, folder=tmp_path, bell=InlineQueue()) as house:
+        recorded = await house.desk.take_in(wrote("Out of office"))
+        await house.desk.answer(recorded.message.conversation_id)
+        session = await store.conversations.session(recorded.contact_id)
+        assert (session.status, await replies(house, recorded.contact_id)) == left
+        assert await store.turns.due() == []
+
+
+async def test_a_turn_stopped_with_its_process_goes_to_another_at_once_and_costs_no_attempt(
+    store: Store, tmp_path: Path
+) -> None:
+    bell = InlineQueue()
+    pages = Pages(held=True)
+    async with front(store, folder=tmp_path, bell=bell, pages=pages) as house:
+        recorded = await house.desk.take_in(wrote("How long?"))
+        conversation = recorded.message.conversation_id
+        async with house.live.watch(recorded.contact_id) as feed:
+            answering = asyncio.create_task(house.desk.answer(conversation))
+            await until(lambda: pages.asked)
+            answering.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await answering
+            pieces, _ = await feed.next(5)
+        assert pieces[-1]["data"]["text"] == ""
+        assert pieces[-1]["data"]["offset"] == 0
+        assert bell.rung.count(("answer", conversation)) == 2
+        claim = await store.turns.claim(conversation, 15)
+        assert claim is not None
+        assert claim.attempt == 1
+        assert house.desk.at_work == {}
+
+
+async def test_a_turn_whose_conversation_another_took_says_nothing(store: Store, tmp_path: Path) -> None:
+    pages = Pages(held=True)
+    async with front(store, folder=tmp_path, bell=InlineQueue(), pages=pages, lease=0.3) as house:
+        recorded = await house.desk.take_in(wrote("How long?"))
+        conversation = recorded.message.conversation_id
+        async with house.live.watch(recorded.contact_id) as feed:
+            answering = asyncio.create_task(house.desk.answer(conversation))
+            await until(lambda: pages.asked)
+            await expire(store, conversation)
+            assert await store.turns.claim(conversation, 30) is not None
+            await asyncio.wait_for(answering, 5)  # the keeper notices, although the search hangs
+            pieces, _ = await feed.next(5)
+        assert [piece["data"]["offset"] for piece in pieces] == [0]
+        assert await replies(house, recorded.contact_id) == []
+
+
+async def test_a_long_turn_keeps_its_lease(store: Store, tmp_path: Path) -> None:
+    pages = Pages(held=True)
+    async with front(store, folder=tmp_path, bell=InlineQueue(), pages=pages, lease=0.3) as house:
+        recorded = await house.desk.take_in(wrote("How long?"))
+        conversation = recorded.message.conversation_id
+        answering = asyncio.create_task(house.desk.answer(conversation))
+        await until(lambda: pages.asked)
+        ends = (await row(store, "SELECT lease_until FROM conversations"))["lease_until"]
+        while (await row(store, "SELECT lease_until FROM conversations"))["lease_until"] < ends + 600_000:
+            assert await store.turns.claim(conversation, 30) is None
+            await asyncio.sleep(0.02)
+        pages.open.set()
+        await answering
+        assert len(await replies(house, recorded.contact_id)) == 1
+
+
+async def test_nothing_is_said_once_a_person_was_asked_for_and_what_was_shown_is_taken_back(
+    store: Store, tmp_path: Path
+) -> None:
+    model = ScriptedModel(["Within 30 days", 30.0, " of delivery. [1]"])
+    async with front(store, folder=tmp_path, bell=InlineQueue(), models=[model]) as house:
+        heeding = asyncio.create_task(house.desk.heed_people())
+        await house.visitors.welcome(None, None)
+        recorded = await house.desk.take_in(wrote("How long can I return?", sender="ada", channel="web"))
+        conversation = recorded.message.conversation_id
+        async with house.live.watch(recorded.contact_id) as feed:
+            answering = asyncio.create_task(house.desk.answer(conversation))
+            while not (await feed.next(5))[0]:
+                pass
+            await house.visitors.ask_for_person("ada")
+            await asyncio.wait_for(answering, 5)
+            pieces = []
+            while not pieces:
+                pieces, _ = await feed.next(5)
+        assert pieces[-1]["data"] == {"turn_id": pieces[-1]["data"]["turn_id"], "text": "", "offset": 0}
+        assert await replies(house, recorded.contact_id) == [phrase_in("en", "handoff_customer_request")]
+        heeding.cancel()
+        await asyncio.gather(heeding, return_exceptions=True)
+
+
+async def test_many_desks_take_a_turn_once(store: Store, tmp_path: Path) -> None:
+    pages = Pages()
+    async with front(store, folder=tmp_path, bell=InlineQueue(), pages=pages) as house:
+        taken = await asyncio.gather(
+            *(house.desk.take_in(wrote("How long?", number, sender=f"c{number % 4}")) for number in range(12))
+        )
+        conversations = {each.message.conversation_id for each in taken}
+        await asyncio.gather(*(house.desk.answer(each) for each in [*conversations] * 4))
+        assert await count(store, "turns") == 4
+        for contact in {each.contact_id for each in taken}:
+            assert len(await replies(house, contact)) == 1
+
+
+# deliver -----------------------------------------------------------------------------------------------
+
+
+async def test_a_reply_leaves_by_the_channel_of_its_question(store: Store, tmp_path: Path) -> None:
+    bell = InlineQueue()
+    async with front(store, folder=tmp_path, bell=bell) as house:
+        recorded = await house.desk.take_in(wrote("How long?", channel="memory"))
+        await bell.work(house.desk)
+        (sent,) = house.memory.sent
+        assert sent.recipient == "ada"
+        assert sent.attempt == 1
+        assert "30 days" in sent.text
+        _, answer = await thread(house, recorded.contact_id)
+        assert answer.delivery is not None
+        assert answer.delivery.status is DeliveryStatus.SENT
+        await bell.ring("deliver", bell.rung[-1][1])
+        await bell.work(house.desk)
+        assert len(house.memory.sent) == 1
+
+
+@pytest.mark.parametrize(
+    ("refusal", "status"),
+    [
+        (NotDelivered("opted out"), DeliveryStatus.FAILED),
+        (NotDelivered("cut", uncertain=True), DeliveryStatus.UNCERTAIN),
+        (NotDelivered("too many", retry=True, after=60), DeliveryStatus.QUEUED),
+    ],
+)
+async def test_what_a_provider_refuses_is_settled_by_what_it_said(
+    store: Store, tmp_path: Path, refusal: NotDelivered, status: DeliveryStatus
+) -> None:
+    bell = InlineQueue()
+    memory = MemoryChannel(refusal)
+    async with front(store, folder=tmp_path, bell=bell, memory=memory) as house:
+        recorded = await house.desk.take_in(wrote("How long?", channel="memory"))
+        await bell.work(house.desk)
+        _, answer = await thread(house, recorded.contact_id)
+        assert answer.delivery is not None
+        assert (answer.delivery.status, answer.delivery.error) == (status, refusal.detail)
+        assert house.memory.sent == []
+
+
+async def test_a_delivery_worth_a_retry_is_made_once_its_time_has_come(store: Store, tmp_path: Path) -> None:
+    bell = InlineQueue()
+    memory = MemoryChannel(NotDelivered("busy", retry=True, after=0.01))
+    async with front(store, folder=tmp_path, bell=bell, memory=memory) as house:
+        await house.desk.take_in(wrote("How long?", channel="memory"))
+        await bell.work(house.desk)
+        due: list[tuple[str, str]] = []
+        while not due:
+            due = list(await house.desk.due(waiting=0))
+        assert due[0][0] == "deliver"
+        await house.desk.deliver(due[0][1])
+        assert [message.attempt for message in memory.sent] == [2]

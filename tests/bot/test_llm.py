@@ -1,0 +1,332 @@
+"""The model client against a real server: dialects, refusals, cuts, endless and garbled streams."""
+
+from __future__ import annotations
+
+import asyncio
+import email.utils
+import time
+from collections.abc import AsyncIterator, Mapping
+
+import openai
+import pytest
+
+from bot.llm import LONGEST_ANSWER, OpenAIModel, openai_client, retry_after
+from bot.orchestrator.agent import Delta, ModelFailed, ModelMessage, ModelRequest, Usage
+from tests.doubles.model import ModelServer, Script, chunk, event, frames_for
+
+DONE = b"data: [DONE]\n\n"
+REQUEST = ModelRequest(
+    messages=[
+        ModelMessage(role="system", content="Be kind."),
+        ModelMessage(role="user", content="How are you, old friend?"),
+    ],
+    first_token=5.0,
+    total=5.0,
+)
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[ModelServer]:
+    async with ModelServer(usually=Script(text="All is well with me, thank you.")) as server:
+        yield server
+
+
+@pytest.fixture
+async def client(server: ModelServer) -> AsyncIterator[openai.AsyncOpenAI]:
+    client = openai_client(api_key="sk-test", base_url=server.url, read_timeout=4.0)
+    yield client
+    await client.close()
+
+
+@pytest.fixture
+def model(client: openai.AsyncOpenAI) -> OpenAIModel:
+    return OpenAIModel(client, "small", input_price=150_000, output_price=600_000)
+
+
+async def answer(model: OpenAIModel, request: ModelRequest = REQUEST) -> tuple[str, Usage]:
+    text = ""
+    usage: list[Usage] = []
+    async for piece in model.stream(request):
+        match piece:
+            case Delta():
+                assert not usage, "usage comes last"
+                text += piece.text
+            case Usage():
+                usage.append(piece)
+    assert len(usage) == 1
+    return text, usage[0]
+
+
+async def failure(model: OpenAIModel) -> ModelFailed:
+    with pytest.raises(ModelFailed) as failed:
+        await answer(model)
+    return failed.value
+
+
+async def test_an_answer_streams_and_says_what_it_used(server: ModelServer, model: OpenAIModel) -> None:
+    text, usage = await answer(model)
+    assert text == "All is well with me, thank you."
+    assert usage.tokens_in == 100
+    assert usage.tokens_out > 0
+    assert not usage.estimated
+    sent = server.requests[0]
+    assert sent.path == "/v1/chat/completions"
+    assert sent.authorization == "Bearer sk-test"
+    assert sent.json == {
+        "model": "small",
+        "messages": [
+            {"role": "system", "content": "Be kind."},
+            {"role": "user", "content": "How are you, old friend?"},
+        ],
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+
+
+async def test_a_limit_on_tokens_is_passed_on(server: ModelServer, model: OpenAIModel) -> None:
+    await answer(model, ModelRequest(messages=REQUEST.messages, first_token=5, total=5, max_tokens=77))
+    assert server.requests[0].json["max_completion_tokens"] == 77
+
+
+async def test_the_first_piece_arrives_before_the_last_is_written(
+    server: ModelServer, model: OpenAIModel
+) -> None:
+    server.script([Script(frames=[chunk({"content": "Hello"})], endless=False, first_delay=0, delay=0.3)])
+    stream = model.stream(REQUEST)
+    began = time.monotonic()
+    assert await anext(stream) == Delta(text="Hello")
+    assert time.monotonic() - began < 0.25
+    await stream.aclose()
+
+
+async def test_one_connection_serves_call_after_call(server: ModelServer, model: OpenAIModel) -> None:
+    for _ in range(5):
+        await answer(model)
+    assert server.connected == 1
+
+
+HI = {"content": "Hi"}
+USED = {"prompt_tokens": 7, "completion_tokens": 2, "total_tokens": 9}
+
+
+def choice(delta: Mapping[str, object], finish: str | None = None, **beside: object) -> bytes:
+    return event({"choices": [{"index": 0, "delta": delta, "finish_reason": finish}], **beside})
+
+
+BODY = b'{"choices":[{"delta":{"content":"Hi"}}]}'
+AZURE = [
+    event({"choices": [], "prompt_filter_results": [{"prompt_index": 0}], "usage": None}),
+    choice({"role": "assistant", "content": "", "refusal": None}),
+    choice(HI, content_filter_results={}),
+    choice({}, "stop", usage=None),
+    event({"choices": [], "usage": USED}),
+    DONE,
+]
+OLLAMA = [  # the role in every chunk, the finish with an empty text
+    choice({"role": "assistant", **HI}),
+    choice({"role": "assistant", "content": ""}, "stop"),
+    event({"choices": [], "usage": USED}),
+    DONE,
+]
+VLLM = [  # usage in every chunk, reasoning apart
+    choice({"role": "assistant", "content": ""}, usage={"prompt_tokens": 7, "completion_tokens": 0}),
+    choice({"reasoning_content": "Let me think"}),
+    choice(HI, usage=USED),
+    choice({"content": ""}, "stop", stop_reason=None),
+    DONE,
+]
+LLAMA_CPP = [  # a null content first, timings with the usage
+    choice({"role": "assistant", "content": None}),
+    choice(HI),
+    choice({}, "stop"),
+    event({"choices": [], "usage": USED, "timings": {"predicted_ms": 9.1}}),
+    DONE,
+]
+
+
+@pytest.mark.parametrize(
+    "frames", [AZURE, OLLAMA, VLLM, LLAMA_CPP], ids=["azure", "ollama", "vllm", "llama.cpp"]
+)
+@pytest.mark.parametrize("size", [1, 7, 100_000])
+async def test_every_servers_dialect_is_understood_however_it_is_cut(
+    server: ModelServer, model: OpenAIModel, frames: list[bytes], size: int
+) -> None:
+    stream = b"".join(frames)
+    server.script([Script(frames=[stream[i : i + size] for i in range(0, len(stream), size)])])
+    assert await answer(model) == ("Hi", Usage(tokens_in=7, tokens_out=2))
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        b"data:" + BODY + b"\n\ndata:[DONE]\n\n",
+        b": ping\n\n: PROCESSING\n\ndata: " + BODY + b"\n\ndata: [DONE]\n\n",
+        b"data: " + BODY + b"\r\n\r\ndata: [DONE]\r\n\r\n",
+        b"event: message\nid: 1\nretry: 10\ndata: " + BODY + b"\n\ndata: [DONE]\n\n",
+        b"data: " + BODY + b"\n\ndata: [DONE]",
+        choice(HI, "stop"),
+        choice(HI, "stop").rstrip(),
+        b"data:\n\n" + choice(HI, "stop", usage={}),
+        choice(HI, "stop", usage={"prompt_tokens": None}),
+    ],
+)
+async def test_loose_event_streams_are_understood_and_usage_estimated(
+    server: ModelServer, model: OpenAIModel, stream: bytes
+) -> None:
+    server.script([Script(frames=[stream])])
+    text, usage = await answer(model)
+    assert text == "Hi"
+    assert usage == Usage(tokens_in=8, tokens_out=1, estimated=True)
+
+
+async def test_umlauts_and_emoji_survive_any_cut(server: ModelServer, model: OpenAIModel) -> None:
+    stream = b"".join(frames_for("Grüße 👋🏽 schöne Größe", Script()))
+    server.script([Script(frames=[stream[i : i + 1] for i in range(len(stream))])])
+    assert (await answer(model))[0] == "Grüße 👋🏽 schöne Größe"
+
+
+async def test_a_connection_dropped_after_the_end_does_no_harm(
+    server: ModelServer, model: OpenAIModel
+) -> None:
+    stream = b"".join(frames_for("Hi there", Script()))
+    server.script([Script(text="Hi there", cut=len(stream), reset=True)])
+    assert (await answer(model))[0] == "Hi there"
+
+
+@pytest.mark.parametrize("reset", [False, True])
+async def test_a_stream_cut_at_any_byte_is_no_answer(
+    server: ModelServer, model: OpenAIModel, reset: bool
+) -> None:
+    script = Script(text="Hi there", usage=False)
+    stream = b"".join(frames_for("Hi there", script))
+    complete = stream.index(b'"finish_reason":"stop"}]}') + len(b'"finish_reason":"stop"}]}')
+    for cut in range(1, complete, 29 if reset else 13):
+        server.script([Script(text="Hi there", usage=False, cut=cut, reset=reset)])
+        failed = await failure(model)
+        assert failed.retry, cut
+
+
+async def test_a_server_that_forgets_to_end_the_stream_does_not_keep_the_answer(
+    server: ModelServer, model: OpenAIModel
+) -> None:
+    server.script([Script(frames=[choice(HI, "stop")], delay=30)])
+    async with asyncio.timeout(3):
+        assert (await answer(model))[0] == "Hi"
+
+
+async def test_a_stream_that_just_ends_is_no_answer(server: ModelServer, model: OpenAIModel) -> None:
+    server.script([Script(text="Hi there", finish=None, done=False)])
+    failed = await failure(model)
+    assert failed.retry
+    assert "cut" in failed.detail
+
+
+@pytest.mark.parametrize(
+    ("status", "retry"),
+    [
+        *((status, False) for status in (400, 401, 403, 404, 422)),
+        *((status, True) for status in (408, 409, 429, 500, 502, 503, 529)),
+    ],
+)
+async def test_a_refusal_says_whether_to_come_back(
+    server: ModelServer, model: OpenAIModel, status: int, retry: bool
+) -> None:
+    server.script([Script(status=status)])
+    failed = await failure(model)
+    assert failed.retry is retry
+    assert failed.after is None
+    assert len(server.requests) == 1, "the client itself never retries"
+
+
+@pytest.mark.parametrize(
+    ("headers", "low", "high"),
+    [
+        ({"retry-after": "7"}, 7, 7),
+        ({"retry-after": "0.5"}, 0.5, 0.5),
+        ({"retry-after-ms": "250", "retry-after": "9"}, 0.25, 0.25),
+        ({"retry-after": "Fri, 31 Dec 1999 23:59:59 GMT"}, 0, 0),
+    ],
+)
+async def test_a_refusal_says_when_to_come_back(
+    server: ModelServer, model: OpenAIModel, headers: dict[str, str], low: float, high: float
+) -> None:
+    server.script([Script(status=429, headers=headers)])
+    after = (await failure(model)).after
+    assert after is not None
+    assert low <= after <= high
+
+
+def test_a_date_to_come_back_at_is_understood() -> None:
+    after = retry_after({"retry-after": email.utils.formatdate(time.time() + 30, usegmt=True)})
+    assert after is not None
+    assert 25 <= after <= 30
+
+
+@pytest.mark.parametrize("nonsense", ["", "soon", "-5", "nan", "inf", "1e999", "12 o'clock"])
+def test_a_nonsensical_retry_after_is_none(nonsense: str) -> None:
+    assert retry_after({"retry-after": nonsense}) is None
+    assert retry_after({"retry-after-ms": nonsense}) is None
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"data: {not json}\n\n",
+        b"data: []\n\n",
+        b"data: 7\n\n",
+        b'data: {"choices": 7}\n\n',
+        b'data: {"choices": [7]}\n\n',
+        b'data: {"choices": [{"delta": "hi"}]}\n\n',
+        b'data: {"choices": [{"delta": {"content": "\xff"}}]}\n\n',
+        b'data: {"error": {"message": "overloaded", "code": 503}}\n\n',
+    ],
+)
+async def test_garbage_in_the_stream_is_no_answer(
+    server: ModelServer, model: OpenAIModel, garbage: bytes
+) -> None:
+    server.script([Script(frames=[chunk({"content": "Hi"}), garbage, chunk({}, "stop"), DONE])])
+    assert (await failure(model)).retry
+
+
+async def test_a_web_page_instead_of_a_stream_is_no_answer(server: ModelServer, model: OpenAIModel) -> None:
+    server.script([Script(frames=[b"<html><body>Sign in to the hotel Wi-Fi</body></html>"])])
+    assert (await failure(model)).retry
+
+
+async def test_a_content_filter_is_no_answer_and_asking_again_no_use(
+    server: ModelServer, model: OpenAIModel
+) -> None:
+    server.script([Script(frames=[chunk({"content": "Hi"}), chunk({}, "content_filter"), DONE])])
+    assert not (await failure(model)).retry
+
+
+async def test_a_server_that_never_stops_is_stopped(server: ModelServer, model: OpenAIModel) -> None:
+    server.script([Script(frames=[chunk({"content": ""}), chunk({"content": "blah " * 1000})], endless=True)])
+    failed = await failure(model)
+    assert str(LONGEST_ANSWER) in failed.detail
+    server.script([Script(frames=[b"data: ", b"x" * 100_000], endless=True)])
+    assert "without an end" in (await failure(model)).detail
+
+
+async def test_a_server_that_hangs_is_left_in_time(server: ModelServer, model: OpenAIModel) -> None:
+    server.script([Script(hang=True)])
+    began = time.monotonic()
+    assert (await failure(model)).retry
+    assert time.monotonic() - began < 5
+
+
+async def test_nobody_there_may_come_back(unused_tcp_port: int) -> None:
+    client = openai_client(api_key="k", base_url=f"http://127.0.0.1:{unused_tcp_port}/v1", read_timeout=1.0)
+    assert (await failure(OpenAIModel(client, "small", 0, 0))).retry
+    await client.close()
+
+
+async def test_whoever_stops_listening_frees_the_server(server: ModelServer, model: OpenAIModel) -> None:
+    server.script(
+        [Script(frames=[chunk({"content": ""}), chunk({"content": "blah "})], endless=True, delay=0.01)]
+    )
+    stream = model.stream(REQUEST)
+    await anext(stream)
+    await stream.aclose()
+    async with asyncio.timeout(5):
+        await server.idle.wait()

@@ -1,0 +1,59 @@
+"""One line an event, whatever is in it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from typing import Literal
+
+import pytest
+
+from bot.logs import set_up_logs
+
+
+@pytest.fixture(params=["text", "json"])
+def style(request: pytest.FixtureRequest) -> Literal["text", "json"]:
+    chosen: Literal["text", "json"] = request.param
+    return chosen
+
+
+def lines(style: Literal["text", "json"], capsys: pytest.CaptureFixture[str], **extra: object) -> list[str]:
+    root = logging.getLogger()
+    before = list(root.handlers)
+    try:
+        set_up_logs(style)
+        logging.getLogger("switchboard.test").info("message taken in", extra=extra)
+        logging.getLogger("somebody.else").info("chatter")
+        sys.stderr.flush()
+    finally:
+        root.handlers[:] = before
+    return capsys.readouterr().err.splitlines()
+
+
+def test_an_event_is_one_line_with_its_id(
+    style: Literal["text", "json"], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (line,) = lines(style, capsys, message_id="msg_1")
+    assert "message taken in" in line
+    assert "msg_1" in line
+    if style == "json":
+        told = json.loads(line)
+        assert (told["level"], told["logger"], told["event"]) == (
+            "info",
+            "switchboard.test",
+            "message taken in",
+        )
+        assert told["message_id"] == "msg_1"
+
+
+@pytest.mark.parametrize(
+    "value", ["a\n12:00:00 error forged", "\x1b[2J", "\ud800", 10**40, b"\xff", object()]
+)
+def test_no_value_breaks_the_line_or_forges_another(
+    style: Literal["text", "json"], capsys: pytest.CaptureFixture[str], value: object
+) -> None:
+    told = lines(style, capsys, path=value)
+    assert len(told) == 1
+    assert "\x1b" not in told[0]
+    assert "Logging error" not in told[0]

@@ -1,0 +1,74 @@
+"""A browser and a running Switchboard for all tests of this folder, and a fresh visitor for each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, expect
+
+from tests.e2e.browser import Chat, chromium, find_chromium, visit
+from tests.e2e.learned import wait_until_learned
+from tests.processes import ROOT, ModelProcess, Switchboard, model_server, switchboard
+
+IDENTITY_SECRET = "what only the shop's own server and ours know"
+
+
+def lacking(what: str) -> None:
+    """Skip, saying what this machine lacks; fail where everything must be there."""
+    if os.environ.get("REQUIRE_ALL") == "1":
+        pytest.fail(f"{what} is needed (REQUIRE_ALL=1)")
+    pytest.skip(f"{what} is not on this machine")
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    path = find_chromium()
+    if path is None:
+        lacking("Chromium")
+    assert path is not None
+    expect.set_options(timeout=15_000)
+    with chromium(path) as running:
+        yield running
+
+
+@pytest.fixture(scope="package")
+def model(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModelProcess]:
+    """A model that answers from the passages, slowly enough to be watched."""
+    with model_server(tmp_path_factory.mktemp("model"), tokens=None, delay=0.05) as running:
+        yield running
+
+
+@pytest.fixture(scope="package")
+def house(model: ModelProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Switchboard]:
+    """`switchboard run` with the demo page and the sample shop's help centre."""
+    folder = tmp_path_factory.mktemp("house")
+    settings = {"OPENAI_API_KEY": "scripted", "WEB_IDENTITY_SECRET": IDENTITY_SECRET}
+    with switchboard(folder, model_url=model.url, settings=settings) as running:
+        wait_until_learned(running.url)
+        yield running
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """Somebody nobody knows yet."""
+    fresh = browser.new_context(viewport={"width": 1280, "height": 800})
+    yield fresh
+    fresh.close()
+
+
+@pytest.fixture
+def chat(context: BrowserContext, house: Switchboard) -> Chat:
+    """The demo page, the chat opened."""
+    return visit(context, house.url).open()
+
+
+@pytest.fixture(scope="session")
+def corpora() -> Path:
+    """The folder of real material to test with."""
+    folder = Path(os.environ.get("CORPORA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        lacking("CORPORA, the folder of test material,")
+    return folder

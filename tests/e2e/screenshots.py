@@ -1,0 +1,60 @@
+"""Takes the pictures the README shows: `python -m tests.e2e.screenshots [FOLDER]` (docs/screenshots)."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Browser, ViewportSize, expect
+
+from tests.e2e.browser import Chat, Scheme, chromium, find_chromium, visit
+from tests.e2e.learned import wait_until_learned
+from tests.processes import ROOT, switchboard
+
+_LARGEST = 300_000  # bytes of one picture: a README is read on phones, too
+
+
+def picture(
+    browser: Browser, url: str, path: Path, *, scheme: Scheme, phone: bool = False, asking: bool = False
+) -> None:
+    """One view of the demo page, with the chat closed or after an answer."""
+    size = ViewportSize(width=390, height=844) if phone else ViewportSize(width=1280, height=800)
+    context = browser.new_context(viewport=size, color_scheme=scheme, reduced_motion="reduce")
+    chat = visit(context, url)
+    if asking:
+        _answered(chat)
+    chat.page.screenshot(path=path)
+    context.close()
+    if path.stat().st_size > _LARGEST:
+        raise SystemExit(f"{path} is larger than {_LARGEST} bytes")
+
+
+def _answered(chat: Chat) -> None:
+    chat.open().ask("How long can I return things?")
+    expect(chat.sources.first).to_be_visible()
+    chat.box.blur()
+
+
+def main() -> None:
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs" / "screenshots"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = find_chromium()
+    if path is None:
+        raise SystemExit("Chromium is needed to take pictures")
+    with (
+        tempfile.TemporaryDirectory() as data,
+        switchboard(Path(data)) as house,
+        chromium(path) as browser,
+    ):
+        wait_until_learned(house.url)
+        picture(browser, house.url, folder / "demo-light.png", scheme="light")
+        picture(browser, house.url, folder / "demo-dark.png", scheme="dark")
+        picture(browser, house.url, folder / "chat-light.png", scheme="light", asking=True)
+        picture(browser, house.url, folder / "chat-dark.png", scheme="dark", asking=True)
+        picture(browser, house.url, folder / "chat-phone.png", scheme="light", phone=True, asking=True)
+    sys.stdout.write(f"five pictures in {folder}\n")
+
+
+if __name__ == "__main__":
+    main()

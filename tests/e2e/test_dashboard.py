@@ -1,0 +1,184 @@
+"""Somebody at the desk and somebody on the website, each in a browser of their own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+
+from tests.e2e.browser import Chat, visit
+from tests.e2e.test_safety import TRIPWIRE
+from tests.processes import Switchboard
+
+EMAIL = "grace@example.com"
+
+
+@pytest.fixture(scope="module")
+def password(house: Switchboard) -> str:
+    """Of an operator called Grace."""
+    printed = house.command("operator", "add", EMAIL, "--name", "Grace")
+    return printed.split()[-1]
+
+
+@pytest.fixture
+def desk(browser: Browser, house: Switchboard, password: str) -> Iterator[Page]:
+    """Grace's browser, at the list of conversations."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    context.add_init_script(TRIPWIRE)
+    page = context.new_page()
+    sign_in(page, house, password)
+    yield page
+    assert page.evaluate("tripped") == []
+    context.close()
+
+
+def sign_in(page: Page, house: Switchboard, password: str) -> None:
+    page.goto(f"{house.url}/dashboard")
+    page.get_by_label("Email").fill(EMAIL)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("navigation", name="Main")).to_contain_text("Conversations")
+
+
+def entry(page: Page, house: Switchboard, words: str) -> Locator:
+    """The conversation in the list in which a visitor has written this, whatever was said since."""
+    (row,) = house.rows(f"SELECT DISTINCT conversation_id FROM messages WHERE text = '{words}'")
+    return page.locator(f"#entry-{row['conversation_id']}")
+
+
+def thread(page: Page) -> Locator:
+    return page.get_by_role("log", name="Conversation")
+
+
+def act(page: Page, name: str) -> None:
+    page.get_by_role("button", name=name, exact=True).click()
+
+
+def test_a_person_is_asked_for_takes_over_answers_and_hands_back(
+    desk: Page, house: Switchboard, chat: Chat
+) -> None:
+    desk.get_by_role("link", name=re.compile(r"^Waiting")).click()
+    chat.ask("Can I return boots I have worn outside?")
+    chat.expect_answers(1)
+    chat.page.get_by_role("button", name="Talk to a person").click()
+    found = entry(desk, house, "Can I return boots I have worn outside?")
+    expect(found).to_contain_text("waiting")
+    found.click()
+    expect(thread(desk)).to_contain_text("Can I return boots I have worn outside?")
+    act(desk, "Why this answer")
+    expect(desk.get_by_role("dialog")).to_contain_text("Knowledge")
+    act(desk, "Close")
+    act(desk, "Take over")
+    expect(desk.get_by_role("textbox", name="Reply")).to_be_focused()
+    desk.get_by_role("textbox", name="Reply").fill("She has written before.")
+    act(desk, "Note")
+    expect(thread(desk)).to_contain_text("She has written before.")
+    desk.keyboard.type("Yes, within **30 days**.")
+    desk.keyboard.press("Control+Enter")
+    expect(desk.get_by_role("textbox", name="Reply")).to_have_value("")
+    expect(chat.thread).to_contain_text("Yes, within 30 days.")
+    expect(chat.thread.locator("strong", has_text="30 days")).to_have_count(1)
+    expect(chat.thread).not_to_contain_text("She has written before.")
+    chat.ask("Thank you, Grace")
+    expect(thread(desk).get_by_text("Thank you, Grace", exact=True)).to_have_count(1)
+    expect(thread(desk).get_by_text("Read")).not_to_have_count(0)
+    act(desk, "Hand back to the bot")
+    expect(desk.locator("#head")).to_contain_text("With the bot")
+    chat.ask("How long does delivery take?")
+    expect(thread(desk)).to_contain_text("How long does delivery take?")
+    act(desk, "Resolve")
+    expect(desk.locator("#head")).to_contain_text("Resolved")
+    expect(desk.get_by_role("button", name="Reopen")).to_be_visible()
+
+
+def test_the_bot_is_stopped_in_the_middle_of_a_word(desk: Page, house: Switchboard, chat: Chat) -> None:
+    chat.ask("Hello to the desk")
+    chat.expect_answers(1)
+    desk.get_by_role("link", name="All").click()
+    entry(desk, house, "Hello to the desk").click()
+    chat.write("What does delivery to Austria cost?")
+    expect(thread(desk).locator("#written")).not_to_be_empty()  # read along while it is written
+    act(desk, "Take over")
+    expect(thread(desk).locator("#writing")).to_be_hidden()
+    desk.get_by_role("textbox", name="Reply").fill("Grace here, let me look.")
+    act(desk, "Send")
+    expect(chat.thread).to_contain_text("Grace here, let me look.")
+    expect(chat.being_written).to_have_count(0)
+    expect(thread(desk)).to_contain_text("What the bot was about to say")
+    expect(desk.locator(".message.bot[data-seq]")).to_have_count(1)
+    expect(chat.answers).to_have_count(2)
+    assert chat.answers.last.inner_text() == "Grace here, let me look."
+
+
+def test_hostile_words_are_only_words_at_the_desk(desk: Page, house: Switchboard, chat: Chat) -> None:
+    hostile = "<img src=x onerror=alert(1)><script>alert(2)</script> <b>bold</b>"
+    chat.ask(hostile)
+    desk.get_by_role("link", name="All").click()
+    entry(desk, house, hostile).click()
+    expect(thread(desk).get_by_text(hostile)).to_be_visible()
+    expect(thread(desk).locator("img, script, b:not(.author)")).to_have_count(0)
+    desk.get_by_role("textbox", name="Reply").fill(f"{hostile} [x](javascript:alert(3))")
+    act(desk, "Send")
+    expect(thread(desk).locator(".message.operator")).to_contain_text(hostile)
+    expect(thread(desk).locator("img, script, [href^=javascript]")).to_have_count(0)
+
+
+def test_no_keystroke_is_lost(desk: Page, house: Switchboard, chat: Chat) -> None:
+    chat.ask("Is anybody there?")
+    desk.get_by_role("link", name="All").click()
+    entry(desk, house, "Is anybody there?").click()
+    box = desk.get_by_role("textbox", name="Reply")
+    box.fill("Half a sentence")
+    desk.reload()
+    expect(box).to_have_value("Half a sentence")
+    chat.ask("Hello?")  # the page refreshes around the box
+    expect(thread(desk).get_by_text("Hello?", exact=True)).to_be_visible()
+    expect(box).to_have_value("Half a sentence")
+    desk.context.set_offline(True)
+    act(desk, "Send")
+    expect(desk.get_by_role("alert")).to_contain_text("No connection")
+    expect(box).to_have_value("Half a sentence")
+    desk.context.set_offline(False)
+    act(desk, "Send")
+    expect(thread(desk).get_by_text("Half a sentence")).to_have_count(1)
+    expect(chat.thread.get_by_text("Half a sentence")).to_have_count(1)
+
+
+def test_it_works_on_a_narrow_screen(browser: Browser, house: Switchboard, password: str, chat: Chat) -> None:
+    chat.ask("Written to a telephone")
+    context: BrowserContext = browser.new_context(viewport={"width": 360, "height": 700})
+    page = context.new_page()
+    sign_in(page, house, password)
+    page.get_by_role("link", name="All").click()
+    wide = "document.documentElement.scrollWidth > innerWidth"
+    assert not page.evaluate(wide)
+    entry(page, house, "Written to a telephone").click()
+    expect(thread(page)).to_contain_text("Written to a telephone")
+    assert not page.evaluate(wide)
+    expect(page.locator(".inbox")).to_be_hidden()
+    page.get_by_role("link", name="Back to the conversations").click()
+    expect(page).to_have_url(re.compile(r"/dashboard/conversations\?tab=all"))
+    context.close()
+
+
+def test_who_signs_out_is_out(desk: Page, house: Switchboard) -> None:
+    act(desk, "Sign out")
+    expect(desk.get_by_role("button", name="Sign in")).to_be_visible()
+    desk.goto(f"{house.url}/dashboard/conversations")
+    expect(desk.get_by_role("button", name="Sign in")).to_be_visible()
+
+
+def test_everything_a_visitor_says_is_seen_once_in_two_tabs(
+    desk: Page, context: BrowserContext, house: Switchboard, chat: Chat
+) -> None:
+    second = visit(context, house.url).open()
+    chat.ask("Seen in both tabs?")
+    desk.get_by_role("link", name="All").click()
+    entry(desk, house, "Seen in both tabs?").click()
+    desk.get_by_role("textbox", name="Reply").fill("Seen.")
+    act(desk, "Send")
+    for each in (chat, second):
+        expect(each.thread.get_by_text("Seen.", exact=True)).to_have_count(1)
+    expect(thread(desk).get_by_text("Seen.", exact=True)).to_have_count(1)

@@ -1,0 +1,62 @@
+"""What must be true of the store after any fault, whatever was killed when."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tests.processes import Switchboard, until
+from tests.visitor import Visitor
+
+_STUCK = """
+    SELECT id, status, due_at, lease_until, last_in_seq, answered_seq FROM conversations
+    WHERE due_at IS NOT NULL OR lease_until IS NOT NULL OR (status = 'bot' AND last_in_seq > answered_seq)
+"""
+_RUNNING = "SELECT id, conversation_id FROM turns WHERE status = 'running'"
+_UNSENT = "SELECT id, status FROM deliveries WHERE status NOT IN ('sent', 'delivered', 'read')"
+_GIVEN_UP = "SELECT id, status FROM conversations WHERE status <> 'bot'"
+_GAPS = """
+    SELECT conversation_id FROM messages GROUP BY conversation_id
+    HAVING MIN(seq) <> 1 OR MAX(seq) <> COUNT(*)
+"""
+_EVENT_GAPS = """
+    SELECT contact_id FROM events GROUP BY contact_id HAVING MIN(seq) <> 1 OR MAX(seq) <> COUNT(*)
+"""
+_TWICE = """
+    SELECT in_reply_to FROM messages WHERE direction = 'out' AND in_reply_to IS NOT NULL
+    GROUP BY in_reply_to HAVING COUNT(*) > 1
+"""
+_TURN_TWICE = """
+    SELECT turn_id FROM messages WHERE turn_id IS NOT NULL GROUP BY turn_id HAVING COUNT(*) > 1
+"""
+_REPLIES_WITHOUT_TURN = """
+    SELECT m.id FROM messages m LEFT JOIN turns t ON t.id = m.turn_id
+    WHERE m.author_kind = 'bot' AND (t.id IS NULL OR t.status <> 'concluded')
+"""
+
+
+async def settled(house: Switchboard, *, within: float) -> None:
+    """Wait until nothing is due, leased or running; then nothing may be lost, double or out of order."""
+    try:
+        await asyncio.to_thread(until, lambda: not _left(house), within, "nothing is due any more")
+    except TimeoutError as error:
+        raise AssertionError(f"{error}; this is stuck: {_left(house)[:5]}") from None
+    for broken in (_UNSENT, _GIVEN_UP, _GAPS, _EVENT_GAPS, _TWICE, _TURN_TWICE, _REPLIES_WITHOUT_TURN):
+        assert house.rows(broken) == [], broken
+
+
+def _left(house: Switchboard) -> Sequence[Mapping[str, Any]]:
+    return [*house.rows(_STUCK), *house.rows(_RUNNING)]
+
+
+async def saw_everything_once_and_in_order(house: Switchboard, visitor: Visitor) -> None:
+    """What a visitor's stream showed is what the store holds, across all its reconnections."""
+    stored = [
+        row["id"]
+        for row in house.rows(
+            f"SELECT id FROM messages WHERE conversation_id = '{visitor.conversation_id}' ORDER BY seq"
+        )
+    ]
+    await visitor.until(lambda: len(visitor.messages) >= len(stored), within=20)
+    assert [message["id"] for message in visitor.messages] == stored
