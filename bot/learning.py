@@ -21,18 +21,7 @@ log = logging.getLogger("switchboard.learning")
 
 async def learn_sources(house: House, sources: Sequence[str], out: Console) -> bool:
     """Learn `sources` by words and by meaning. False when anything could not be learned."""
-    with _progress(out) as progress:
-        reading = progress.add_task("reading", total=None)
-        learned = await learn(
-            house.index,
-            sources,
-            on_progress=lambda at: progress.update(reading, completed=at.done, total=at.total),
-        )
-        meaning = progress.add_task("understanding", total=None)
-        await embed_pending(
-            house.index,
-            on_progress=lambda at: progress.update(meaning, completed=at.done, total=at.total),
-        )
+    learned = await _learn(house, sources, out)
     _report(learned, out)
     if str(SAMPLE) not in [address for address, _ in map(_place, sources)]:
         await _leave_sample(house, out)
@@ -46,8 +35,26 @@ async def learn_sources(house: House, sources: Sequence[str], out: Console) -> b
     return not learned.failed
 
 
+async def _learn(house: House, sources: Sequence[str | Path], out: Console, *, base_url: str = "") -> Learned:
+    """By words, then by meaning, with a bar for each."""
+    with _progress(out) as progress:
+        reading = progress.add_task("reading", total=None)
+        learned = await learn(
+            house.index,
+            sources,
+            base_url=base_url,
+            on_progress=lambda at: progress.update(reading, completed=at.done, total=at.total),
+        )
+        meaning = progress.add_task("understanding", total=None)
+        await embed_pending(
+            house.index,
+            on_progress=lambda at: progress.update(meaning, completed=at.done, total=at.total),
+        )
+    return learned
+
+
 async def learn_sample(house: House, out: Console) -> None:
-    """While nothing else is known: the demo shop's help centre, by words; meaning follows in the background.
+    """While nothing else is known: the demo shop's help centre.
 
     Learned again at every start, so that its pages are cited at the address the server has now.
     """
@@ -59,8 +66,7 @@ async def learn_sample(house: House, out: Console) -> None:
     except LookupFailed as error:
         log.error("%s; `switchboard learn` makes it anew", error)  # noqa: TRY400
         return
-    with out.status("learning the sample help centre…"):
-        learned = await learn(house.index, [SAMPLE], base_url=house.settings.address)
+    learned = await _learn(house, [SAMPLE], out, base_url=house.settings.address)
     await house.store.knowledge.remember(
         str(SAMPLE), kind="folder", documents=_count(learned), failed=len(learned.failed)
     )

@@ -21,7 +21,7 @@ CANDIDATES = 200
 _SATURATION = 2.2  # k1 + 1 of FTS5's BM25: what one stem can add at most, times its rarity
 _PLACE = 0.3  # share of the vectors of heading path and page in a chunk's meaning, beside its text's
 _PAGE = 0.3
-_EVEN_SHARE = 0.35  # until a chunk has its vector, words alone must answer for it
+_EVEN_SHARE = 0.25  # until a chunk has its vector, words alone must answer for it; right 3 times of 4 then
 _SHARE_STEP = 0.05
 _BY_SIZE = 2.5  # these three: a logistic model over two help centres, each tested on the other
 _BY_OWN_WORDS = 6.2
@@ -119,10 +119,11 @@ def confidence(judged: Judged, chunk: int, stems: int, scale: Scale) -> float:
     A question of few words comes less near to anything, so its cosine must count for more; and the
     fewer they are, the more it matters that the chunk holds them.
     """
-    size = math.log1p(stems)
-    own = judged.shares[chunk] * max(0.0, math.log1p(_FEW_STEMS) - size)
     if judged.embedded[chunk]:
+        size = math.log1p(stems)
+        own = judged.shares[chunk] * max(0.0, math.log1p(_FEW_STEMS) - size)
         near = (judged.cosines[chunk] - scale.even) / scale.step
+        logit = near + _BY_SIZE * size + _BY_OWN_WORDS * own
     else:
-        near = (judged.shares[chunk] - _EVEN_SHARE) / _SHARE_STEP
-    return 1 / (1 + math.exp(-(near + _BY_SIZE * size + _BY_OWN_WORDS * own)))
+        logit = (judged.shares[chunk] - _EVEN_SHARE) / _SHARE_STEP
+    return 1 / (1 + math.exp(-logit))

@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from knowledge.embed import E5Embedder, local_embedder
+from knowledge.learn import learn
+from knowledge.local import LocalIndex
+from knowledge.lookup import Lookup, NoMatch
 from tests.bench.retrieval import Report, corpora, measure, read_questions
 
 SAMPLE = Path(__file__).parents[2] / "knowledge" / "sample"
@@ -34,6 +37,16 @@ async def test_the_sample_shops_pages_answer_its_customers(tmp_path: Path, embed
     assert answerable.recall(3) >= 0.85
     assert answerable.declined_share <= 0.2  # 30 questions: one is 3 %
     assert unanswered(report) >= 0.5  # six questions
+
+
+async def test_by_words_alone_what_no_page_answers_is_rarely_answered(tmp_path: Path) -> None:
+    index = LocalIndex(tmp_path)
+    await learn(index, [SAMPLE])
+    lookup = Lookup(index)
+    asked = [each for each in read_questions(SAMPLE_QUESTIONS) if each.kind == "unanswerable"]
+    declined = [isinstance(await lookup.find(each.question), NoMatch) for each in asked]
+    await index.close()
+    assert declined.count(True) >= len(asked) - 1 > 3
 
 
 @pytest.mark.slow
