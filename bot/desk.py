@@ -19,7 +19,7 @@ from bot.speech import Voice
 from bot.store import Store, StoreUnavailable
 from bot.store.records import Claim, Recorded, StoredMessage
 from bot.trace import Trace
-from channels.base import Channel, ChannelLimits, DeliveryStatus, InboundMessage, NotDelivered
+from channels.base import Channel, ChannelLimits, DeliveryStatus, InboundMessage, NotDelivered, Trouble
 
 log = logging.getLogger("switchboard.desk")
 
@@ -83,9 +83,16 @@ class Desk:
         return recorded
 
     async def receipt(
-        self, channel: str, external_id: str, status: DeliveryStatus, detail: str | None
+        self,
+        channel: str,
+        external_id: str,
+        status: DeliveryStatus,
+        detail: str | None,
+        trouble: Trouble | None = None,
     ) -> None:
         """Note how far an outgoing message has come."""
+        if trouble is not None:
+            log.warning("%s: %s", channel, detail, extra={"provider_id": external_id})
         await self._store.deliveries.receipt(channel, external_id, status, detail)
 
     # answer ---------------------------------------------------------------------------------------------

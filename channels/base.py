@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from pathlib import Path
+from typing import Literal, Protocol
 
 from starlette.routing import BaseRoute
 
@@ -24,14 +25,51 @@ class DeliveryStatus(StrEnum):
     UNCERTAIN = "uncertain"
 
 
+class Trouble(StrEnum):
+    """Why a provider refuses, where somebody can do something about it."""
+
+    WINDOW_CLOSED = "window_closed"  # free text is too late: a template may still be sent
+    OPTED_OUT = "opted_out"  # the recipient asked not to be written to
+    SLOW_DOWN = "slow_down"  # too many messages at once: all of this channel's must wait
+
+
 @dataclass(frozen=True, kw_only=True)
 class Attachment:
-    """A file that came with a message or goes with one; `key` names its bytes in the file store."""
+    """A file that came with a message or goes with one; `key` names its bytes in the file store.
+
+    `state` is "waiting" while its bytes lie with the provider, "failed" when they could not be had.
+    """
 
     key: str
     name: str  # as the sender called it: show it escaped, never use it as a path
     media_type: str
     size: int  # bytes
+    state: Literal["here", "waiting", "failed"] = "here"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemoteFile:
+    """A file that lies with the provider until a worker fetches it."""
+
+    url: str
+    media_type: str  # as the provider says
+    name: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FetchedFile:
+    """What a fetch has written: `media_type` is what the bytes are, not what was said of them."""
+
+    media_type: str
+    size: int  # bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A page that an answer cites; [1] in its text is the first."""
+
+    title: str
+    url: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +80,8 @@ class InboundMessage:
     `sender` is the address of the identity within its channel (`visitor id`, `whatsapp:+…`, a mail address);
     `verified` says whether the provider or a signature vouches for it.
     `follows` are external ids of earlier messages this one answers, nearest first.
+    `remote` are files to fetch later. `opted` is set when the sender asks to be written to no more, or
+    again; such a message wants no answer.
     """
 
     channel: str
@@ -52,6 +92,8 @@ class InboundMessage:
     subject: str = ""
     follows: Sequence[str] = ()
     attachments: Sequence[Attachment] = ()
+    remote: Sequence[RemoteFile] = ()
+    opted: Literal["in", "out"] | None = None
     verified: bool = False
     sender_name: str = ""
     sent_at: datetime | None = None
@@ -60,7 +102,11 @@ class InboundMessage:
 
 @dataclass(frozen=True, kw_only=True)
 class OutboundMessage:
-    """What is to leave. `id` is ours and stable over attempts; `attempt` counts from 1."""
+    """What is to leave: one of the parts its channel made of a message. `attempt` counts from 1.
+
+    `id` is the message's and stable over attempts, `part` counts from 1, `last` marks the one that carries
+    the attachments. `window_closed`: the recipient has been silent for longer than `ChannelLimits.window`.
+    """
 
     id: str
     channel: str
@@ -71,6 +117,10 @@ class OutboundMessage:
     follows: Sequence[str] = ()
     attachments: Sequence[Attachment] = ()
     attempt: int = 1
+    part: int = 1
+    last: bool = True
+    recipient_name: str = ""
+    window_closed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,24 +131,43 @@ class ChannelLimits:
     markup: str = "markdown"  # what `send` understands: "markdown", "whatsapp", "plain"
     media: tuple[str, ...] = ()  # media types it carries
     window: int | None = None  # seconds after the contact's last message in which free text may be sent
+    per_second: float | None = None  # messages its provider takes from us, all workers together
+    patience: float = 15.0  # seconds one `send` may take
     reads_store: bool = False  # the recipient reads our store: a committed message is a sent one
 
 
 class NotDelivered(Exception):  # noqa: N818
     """The provider did not take the message.
 
-    `retry`: worth another attempt, `after` seconds from now when the provider said so.
-    `uncertain`: it may have been taken all the same, so that a second attempt could reach somebody twice.
+    `detail` is for operators, in plain words. `retry`: worth another attempt, `after` seconds from now when
+    the provider said so. `uncertain`: it may have been taken all the same, so that a second attempt could
+    reach somebody twice.
     """
 
     def __init__(
-        self, detail: str, *, retry: bool = False, uncertain: bool = False, after: float | None = None
+        self,
+        detail: str,
+        *,
+        retry: bool = False,
+        uncertain: bool = False,
+        after: float | None = None,
+        trouble: Trouble | None = None,
     ) -> None:
         super().__init__(detail)
         self.detail = detail
         self.retry = retry
         self.uncertain = uncertain
         self.after = after
+        self.trouble = trouble
+
+
+class NotFetched(Exception):  # noqa: N818
+    """A remote file could not be had; `retry` when it may be had later. `detail` is for operators."""
+
+    def __init__(self, detail: str, *, retry: bool = False) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.retry = retry
 
 
 class Inbox(Protocol):
@@ -109,9 +178,15 @@ class Inbox(Protocol):
         ...
 
     async def receipt(
-        self, channel: str, external_id: str, status: DeliveryStatus, detail: str | None
+        self,
+        channel: str,
+        external_id: str,
+        status: DeliveryStatus,
+        detail: str | None,
+        trouble: Trouble | None = None,
     ) -> None:
-        """Note how far an outgoing message has come, by the provider's id for it."""
+        """Note how far an outgoing message has come, by the provider's id for it; `detail` and `trouble`
+        say why it failed."""
         ...
 
 
@@ -128,6 +203,31 @@ class Channel(ABC):
     async def listen(self, inbox: Inbox) -> None:  # noqa: B027
         """Run for as long as the channel is on, where messages are fetched and not pushed."""
 
+    def parts(self, text: str, sources: Sequence[Source]) -> Sequence[str]:  # noqa: ARG002
+        """The texts in which an answer leaves, in order, each within the limits and in their markup."""
+        return (text,)
+
     @abstractmethod
     async def send(self, message: OutboundMessage) -> str | None:
         """Hand one message to the provider and return its id for it, or raise NotDelivered."""
+
+    async def find(
+        self,
+        message: OutboundMessage,  # noqa: ARG002
+        *,
+        since: datetime,  # noqa: ARG002
+        known: Collection[str],  # noqa: ARG002
+    ) -> str | None:
+        """Ask the provider whether it took a message whose sending had an unknown end.
+
+        Its id for it, or None when it certainly did not; `known` are ids that are other messages'. Raises
+        NotDelivered when the provider can't say.
+        """
+        raise NotDelivered("this channel cannot be asked what it has sent", uncertain=True)
+
+    async def fetch(self, file: RemoteFile, into: Path) -> FetchedFile:  # noqa: ARG002
+        """Write a remote file's bytes to `into`, or raise NotFetched."""
+        raise NotFetched(f"{self.name} has no files to fetch: {file.url}")
+
+    async def typing(self, external_id: str) -> None:  # noqa: B027
+        """Show the sender of a message that it was read and an answer is on the way; must not raise."""
