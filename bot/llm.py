@@ -23,11 +23,12 @@ import orjson
 from bot.orchestrator.agent import Delta, ModelFailed, ModelRequest, Usage
 
 CONNECT_TIMEOUT = 5.0  # seconds
-LONGEST_ANSWER = 40_000  # characters; a server that never stops is cut off here
+LONGEST_ANSWER = 40_000  # characters, thoughts included; a server that never stops is cut off here
 LONGEST_EVENT = 1_000_000  # bytes; longer than any honest chunk
 _LINGER = 1.0  # seconds to wait for what follows the answer's end
 _CHARACTERS_PER_TOKEN = 4  # a rule of thumb, for servers that don't say what they used
 _RETRYABLE = frozenset({408, 409, 425, 429})
+_THOUGHT, _THOUGHT_ENDS = "<think>", "</think>"
 
 
 def openai_client(*, api_key: str, base_url: str | None, read_timeout: float) -> openai.AsyncOpenAI:
@@ -117,13 +118,15 @@ class _Completion:
     """A streamed completion being read.
 
     Takes the dialects of OpenAI, Azure (a first chunk without choices), Ollama, vLLM and llama.cpp: `data:`
-    without a space, comments, usage missing, `[DONE]` missing after a finish reason.
+    without a space, comments, usage missing, `[DONE]` missing after a finish reason. What a model thinks,
+    in fields of its own or before its answer, is not the answer.
     """
 
     def __init__(self) -> None:
         self.ended = False
         self._rest = b""
         self._characters = 0
+        self._thoughts = _Thoughts()
         self._tokens: tuple[int, int] | None = None
 
     def read(self, data: bytes) -> str:
@@ -136,14 +139,14 @@ class _Completion:
         self._characters += len(text)
         if self._characters > LONGEST_ANSWER:
             raise ModelFailed(f"more than {LONGEST_ANSWER} characters", retry=False)
-        return text
+        return self._thoughts.left_out(text)
 
     def end(self) -> str:
         """The text of a last line that had no line end. Raises ModelFailed when the stream was cut short."""
         text = self.read(b"\n")
         if not self.ended:
             raise ModelFailed("the stream was cut before its end", retry=True)
-        return text
+        return text + self._thoughts.end()
 
     def usage(self, request: ModelRequest) -> Usage:
         if self._tokens is not None:
@@ -186,6 +189,53 @@ class _Completion:
             raise ModelFailed("the answer was cut at the model's token limit", retry=False)
         if reason:
             self.ended = True
+
+
+class _Thoughts:
+    """Leaves out what a reasoning model writes in `<think>…</think>` before its answer, however it is cut.
+
+    vLLM, Ollama and llama.cpp send it as text unless they are told how the model marks its thoughts.
+    """
+
+    def __init__(self) -> None:
+        self._thinking = False
+        self._held = ""  # may be the beginning of a mark
+        self._passed = ""  # the end of what was passed on, once the answer has begun
+
+    def left_out(self, text: str) -> str:
+        """What of the next piece belongs to the answer. Raises ModelFailed when that cannot be told."""
+        if self._passed:
+            return self._pass_on(text)
+        text = self._held + text
+        while True:
+            if self._thinking:
+                _, ended, rest = text.partition(_THOUGHT_ENDS)
+                if not ended:
+                    self._held = text[1 - len(_THOUGHT_ENDS) :]
+                    return ""
+                self._thinking, text = False, rest
+            text = text.lstrip()
+            if text.startswith(_THOUGHT):
+                self._thinking, text = True, text.removeprefix(_THOUGHT)
+            elif _THOUGHT.startswith(text):
+                self._held = text
+                return ""
+            else:
+                self._held = ""
+                return self._pass_on(text)
+
+    def end(self) -> str:
+        """What was held back to the last. Raises ModelFailed when the answer never began."""
+        if self._thinking:
+            raise ModelFailed("the model did not come to the end of its thoughts", retry=True)
+        return self._held
+
+    def _pass_on(self, text: str) -> str:
+        # Some prompt templates begin the thought themselves: what came so far was no answer then.
+        if _THOUGHT_ENDS in self._passed + text:
+            raise ModelFailed("the model's thoughts have no beginning", retry=False)
+        self._passed = (self._passed + text)[1 - len(_THOUGHT_ENDS) :]
+        return text
 
 
 def _refusal(error: openai.APIError) -> ModelFailed:

@@ -185,6 +185,60 @@ async def test_umlauts_and_emoji_survive_any_cut(server: ModelServer, model: Ope
     assert (await answer(model))[0] == "Grüße 👋🏽 schöne Größe"
 
 
+THOUGHTS = "<think>\nThey ask how I am. If a < b, I'd say </thing>.\n</think>\n\n"
+
+
+def told(text: str, size: int) -> list[bytes]:
+    """The event stream of a text that is written `size` characters at a time."""
+    pieces = [text[i : i + size] for i in range(0, len(text), size)]
+    return [*(choice({"content": piece}) for piece in pieces), choice({}, "stop"), DONE]
+
+
+@pytest.mark.parametrize("before", [THOUGHTS, "\n" + THOUGHTS, "<think>\n\n</think>\n\n", 2 * THOUGHTS])
+@pytest.mark.parametrize("size", [1, 3, 8, 1000])
+async def test_thoughts_before_the_answer_are_not_shown_however_they_are_cut(
+    server: ModelServer, model: OpenAIModel, before: str, size: int
+) -> None:
+    server.script([Script(frames=told(before + "Well, <think> of it: 1 </ 2", size))])
+    text, usage = await answer(model)
+    assert text == "Well, <think> of it: 1 </ 2"
+    assert usage.tokens_out >= len(before) // 4, "thoughts cost what words cost"
+
+
+@pytest.mark.parametrize("field", ["reasoning_content", "reasoning"])
+async def test_thoughts_in_a_field_of_their_own_are_not_shown(
+    server: ModelServer, model: OpenAIModel, field: str
+) -> None:
+    frames = [choice({field: "Let me", "content": None}), choice({field: " think"}), *told("Hi", 2)]
+    server.script([Script(frames=frames)])
+    assert (await answer(model))[0] == "Hi"
+
+
+@pytest.mark.parametrize("size", [1, 1000])
+async def test_thoughts_without_an_end_are_no_answer(
+    server: ModelServer, model: OpenAIModel, size: int
+) -> None:
+    server.script([Script(frames=told("<think>They ask how I am. </thin", size))])
+    assert (await failure(model)).retry
+
+
+@pytest.mark.parametrize("size", [1, 1000])
+async def test_thoughts_whose_beginning_the_server_kept_are_no_answer(
+    server: ModelServer, model: OpenAIModel, size: int
+) -> None:
+    server.script([Script(frames=told("They ask how I am.\n</think>\n\nHi", size))])
+    assert not (await failure(model)).retry
+
+
+@pytest.mark.parametrize("text", ["<", "<thin", "<table>", "<thinking aloud>"])
+@pytest.mark.parametrize("size", [1, 1000])
+async def test_an_answer_that_only_begins_like_a_thought_is_an_answer(
+    server: ModelServer, model: OpenAIModel, text: str, size: int
+) -> None:
+    server.script([Script(frames=told(text, size))])
+    assert (await answer(model))[0] == text
+
+
 async def test_a_connection_dropped_after_the_end_does_no_harm(
     server: ModelServer, model: OpenAIModel
 ) -> None:
