@@ -48,8 +48,10 @@ def compose(
     chosen = _one_per_wish(question, good)
     parts = []
     for number, passage in enumerate(chosen, 1):
+        excerpt = _excerpt(question, passage)
+        named = [row for row in _rows_named(question, passage, good) if row not in excerpt]
         parts.append(phrase_in(language, "passage", title=f"*{_escaped(passage.title)}*"))
-        parts.append(_marked(_excerpt(question, passage), number))
+        parts.append(_marked(_laid_out([excerpt, *named]), number))
     if len(chosen) == 1 and (other := _nearly_as_good(chosen[0], good)):
         chosen.append(other)
         parts.append(phrase_in(language, "related", title=f"*{_escaped(other.title)}*"))
@@ -162,6 +164,24 @@ def _rows_for(wanted: set[str], at: int, lines: Sequence[str]) -> list[str]:
     shown = [row for row, words_shared in zip(rows, shared, strict=True) if words_shared == most]
     lead = [lines[start - 1]] if start > 0 and lines[start - 1].endswith(":") else []
     return [*lead, *(_row(head, row) for row in (shown or [head])[:_ITEMS])]
+
+
+def _rows_named(question: str, chosen: Passage, passages: Sequence[Passage]) -> list[str]:
+    """Rows of the chosen document's tables that are about something the question names: a country, say."""
+    wanted = content(question) - content(chosen.title)
+    named: list[str] = []
+    for passage in passages:
+        if passage.document != chosen.document:
+            continue
+        head: list[str] | None = None
+        for line in _cleaned(passage.text).split("\n"):
+            if not _is_row(line):
+                head = None
+            elif head is None:
+                head = _cells(line)
+            elif wanted & content((cells := _cells(line))[0]):
+                named.append(_row(head, cells))
+    return named if len(named) <= _ITEMS else []
 
 
 def _without_tables(lines: Sequence[str]) -> list[str]:

@@ -91,6 +91,21 @@ def test_a_table_with_no_row_for_the_question_is_told_as_a_list() -> None:
     assert "|" not in told
 
 
+def test_what_the_question_names_is_told_from_the_documents_table_too() -> None:
+    intro = Passage(
+        **{
+            **vars(WARRANTY),
+            "title": "Warranty",
+            "text": "We stand behind our stoves and tents. How long depends on what you bought.",
+            "score": 0.95,
+            "quote": "How long depends on what you bought.",
+        }
+    )
+    told = body(answer("How long do you stand behind stoves?", intro, WARRANTY))
+    assert told == f"{intro.text}\n\n- **Stoves**: Warranty 3 years, Proof serial number [1]"
+    assert "**" not in body(answer("How long do you stand behind what I bought?", intro, WARRANTY))
+
+
 def test_two_wishes_are_answered_from_two_documents() -> None:
     reply = answer("How can I send it back? And what does shipping within Europe cost?", RETURNS, SHIPPING)
     assert [each.title for each in reply.citations] == [RETURNS.title, SHIPPING.title]
