@@ -25,26 +25,26 @@ async def learn_sources(house: House, sources: Sequence[str], out: Console) -> b
     _report(learned, out)
     if str(SAMPLE) not in [address for address, _ in map(_place, sources)]:
         await _leave_sample(house, out)
-    for address, kind in map(_place, sources):
-        await house.store.knowledge.remember(
-            address,
-            kind=kind,
-            documents=_count(learned),
-            failed=len(learned.failed),
-        )
-    return not learned.failed
+    for source, each in zip(sources, learned, strict=True):
+        await _remember(house, source, each)
+    return not any(each.failed for each in learned)
 
 
-async def _learn(house: House, sources: Sequence[str | Path], out: Console, *, base_url: str = "") -> Learned:
-    """By words, then by meaning, with a bar for each."""
+async def _learn(
+    house: House, sources: Sequence[str], out: Console, *, base_url: str = ""
+) -> Sequence[Learned]:
+    """By words, then by meaning, with a bar for each; what became of each source, in order."""
     with _progress(out) as progress:
         reading = progress.add_task("reading", total=None)
-        learned = await learn(
-            house.index,
-            sources,
-            base_url=base_url,
-            on_progress=lambda at: progress.update(reading, completed=at.done, total=at.total),
-        )
+        learned = [
+            await learn(
+                house.index,
+                [source],
+                base_url=base_url,
+                on_progress=lambda at: progress.update(reading, completed=at.done, total=at.total),
+            )
+            for source in sources
+        ]
         meaning = progress.add_task("understanding", total=None)
         await embed_pending(
             house.index,
@@ -66,10 +66,14 @@ async def learn_sample(house: House, out: Console) -> None:
     except LookupFailed as error:
         log.error("%s; `switchboard learn` makes it anew", error)  # noqa: TRY400
         return
-    learned = await _learn(house, [SAMPLE], out, base_url=house.settings.address)
-    await house.store.knowledge.remember(
-        str(SAMPLE), kind="folder", documents=_count(learned), failed=len(learned.failed)
-    )
+    (learned,) = await _learn(house, [str(SAMPLE)], out, base_url=house.settings.address)
+    await _remember(house, str(SAMPLE), learned)
+
+
+async def _remember(house: House, source: str, learned: Learned) -> None:
+    address, kind = _place(source)
+    documents = len(learned.added) + len(learned.changed) + len(learned.unchanged)
+    await house.store.knowledge.remember(address, kind=kind, documents=documents, failed=len(learned.failed))
 
 
 async def _leave_sample(house: House, out: Console) -> None:
@@ -92,10 +96,6 @@ async def embed_rest(house: House) -> None:
         log.info("knowledge can be searched by meaning", extra={"chunks": done})
 
 
-def _count(learned: Learned) -> int:
-    return len(learned.added) + len(learned.changed) + len(learned.unchanged)
-
-
 def _place(source: str) -> tuple[str, str]:
     path = Path(source).absolute()
     return str(path), "folder" if path.is_dir() else "file"
@@ -108,16 +108,15 @@ def _progress(out: Console) -> Iterator[Progress]:
         yield progress
 
 
-def _report(learned: Learned, out: Console) -> None:
+def _report(learned: Sequence[Learned], out: Console) -> None:
     counts = {
-        "added": learned.added,
-        "changed": learned.changed,
-        "unchanged": learned.unchanged,
-        "removed": learned.removed,
-        "failed": learned.failed,
+        "added": sum(len(each.added) for each in learned),
+        "changed": sum(len(each.changed) for each in learned),
+        "unchanged": sum(len(each.unchanged) for each in learned),
+        "removed": sum(len(each.removed) for each in learned),
+        "failed": sum(len(each.failed) for each in learned),
     }
-    out.print(
-        "documents: " + ", ".join(f"{len(which)} {name}" for name, which in counts.items()), highlight=False
-    )
-    for document, reason in learned.failed.items():
-        out.print(f"  failed: {escape(document)}: {escape(reason)}", highlight=False)
+    out.print("documents: " + ", ".join(f"{count} {name}" for name, count in counts.items()), highlight=False)
+    for each in learned:
+        for document, reason in each.failed.items():
+            out.print(f"  failed: {escape(document)}: {escape(reason)}", highlight=False)

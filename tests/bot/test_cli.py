@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.store import Store
 from tests.processes import _SWITCHBOARD, Switchboard, environment, switchboard, until
 
 Ran = subprocess.CompletedProcess[str]
@@ -101,6 +102,27 @@ def test_learning_says_what_changed_and_asking_answers_from_it(command: Command)
     chat = command("ask", typed="How many days do I have to send something back?\n\n")
     assert chat.returncode == 0, chat
     assert "30 days" in chat.stdout
+
+
+async def test_of_each_source_its_own_documents_are_remembered(command: Command, tmp_path: Path) -> None:
+    for folder, count in (("one", 1), ("two", 2)):
+        (tmp_path / folder).mkdir()
+        for number in range(count):
+            (tmp_path / folder / f"{number}.md").write_text(f"# Page {number}\n\nOf folder {folder}.\n")
+    (tmp_path / "two" / "empty.md").write_text("")
+    sources = [str(tmp_path / name) for name in ("one", "two")]
+    ran = command("learn", *sources, DATA_DIR=str(tmp_path / "data"))
+    assert ran.returncode == 1, ran
+    assert "3 added, 0 changed, 0 unchanged, 0 removed, 1 failed" in ran.stdout
+    store = await Store.open(f"sqlite:///{tmp_path / 'data' / 'switchboard.db'}")
+    try:
+        known = await store.knowledge.sources()
+    finally:
+        await store.close()
+    assert [(source.address, source.documents, source.failed) for source in known] == [
+        (sources[0], 1, 0),
+        (sources[1], 2, 1),
+    ]
 
 
 def test_an_operator_is_added_once_and_a_token_shown_once(command: Command) -> None:
