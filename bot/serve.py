@@ -18,6 +18,7 @@ import uvicorn
 from bot.app import House, open_house, prepare
 from bot.ending import end
 from bot.settings import Settings, WrongSetting
+from bot.uploads import tidy
 from bot.valkey import EmbeddedValkey
 
 log = logging.getLogger("switchboard")
@@ -83,6 +84,7 @@ async def serve(
         loop.add_signal_handler(each, stop.set)
     house.live.start()
     tasks: list[asyncio.Task[object]] = []
+    beside: list[asyncio.Task[None]] = []
     server = None
     if web is not None:
         config = uvicorn.Config(
@@ -99,12 +101,14 @@ async def serve(
         tasks.append(asyncio.create_task(server.serve(sockets=[web]), name="web"))
     if work:
         tasks.append(asyncio.create_task(house.background.run(), name="background"))
-    beside = asyncio.create_task(_see_to(errands)) if errands is not None else None
+        tidying = tidy(house.store, house.settings.data_dir / "files")
+        beside.append(asyncio.create_task(_see_to(tidying), name="tidy"))
+    if errands is not None:
+        beside.append(asyncio.create_task(_see_to(errands), name="errands"))
     stopped = asyncio.create_task(stop.wait())
     await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)
     stopped.cancel()
-    if beside is not None:
-        await end(beside)
+    await end(*beside)
     await house.live.stop()
     if server is not None:
         server.should_exit = True

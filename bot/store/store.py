@@ -16,6 +16,7 @@ from bot.store.people import People
 from bot.store.records import Counts
 from bot.store.sessions import Sessions
 from bot.store.turns import Turns
+from bot.store.uploads import Uploads
 
 _STATUSES = "SELECT status, COUNT(*) AS count FROM conversations GROUP BY status"
 _LATE = """
@@ -59,6 +60,7 @@ class Store:
         self.sessions = Sessions(database)
         self.inbox = Inbox(database)
         self.attachments = Attachments(database)
+        self.uploads = Uploads(database)
         self.knowledge = KnowledgeBook(database)
 
     @classmethod

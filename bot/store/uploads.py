@@ -1,0 +1,32 @@
+"""Uploads that no message ever took along, and their end."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from bot.store.database import Database
+
+# The outer condition holds even for a row that a message takes along between the two looks at it.
+_DROP = """
+    DELETE FROM attachments WHERE message_id IS NULL AND key IN (
+        SELECT key FROM attachments WHERE message_id IS NULL AND created_at <= {now} - :age LIMIT :limit
+    ) RETURNING key
+"""
+
+
+class Uploads:
+    """Files that were given to us and not sent."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @asynccontextmanager
+    async def dropping(self, *, unsent_for: float, limit: int = 100) -> AsyncIterator[Sequence[str]]:
+        """Keys of files unsent for so many seconds, whose bytes the block removes.
+
+        They are forgotten once it ends well: whoever is stopped in the middle finds them again.
+        """
+        async with self._database.transaction() as tx:
+            rows = await tx.all(_DROP, age=round(unsent_for * 1_000_000), limit=limit)
+            yield [row["key"] for row in rows]
