@@ -13,10 +13,12 @@ Phrase = Literal[
     "goodbye",
     "introduction",
     "unsure",
+    "unreadable",
     "passage",
     "related",
     "handoff_customer_request",
     "handoff_missing_knowledge",
+    "handoff_unreadable",
     "handoff_degraded",
 ]
 
@@ -30,12 +32,16 @@ _PHRASES: Mapping[Language, Mapping[Phrase, str]] = {
         "bring in a person from our team whenever you like.",
         "unsure": "I couldn't find an answer to that in our help pages. Could you put it another way or tell "
         "me a little more? If you'd rather talk to a person, just say so.",
+        "unreadable": "I can't open pictures, voice messages or files myself. Could you write to me in "
+        "words what it is about? If you'd rather have a person from our team look at it, just say so.",
         "passage": "From our help pages, {title}:",
         "related": "This may help as well, {title}:",
         "handoff_customer_request": "Of course. I'm passing you on to a person from our team; they'll reply "
         "to you right here.",
         "handoff_missing_knowledge": "I couldn't find an answer to that either, and I don't want to guess. "
         "I'm passing you on to a person from our team; they'll reply to you right here.",
+        "handoff_unreadable": "I can't open that either. I'm passing you on to a person from our team; "
+        "they'll reply to you right here.",
         "handoff_degraded": "I can't look this up right now, and I don't want to guess. I'm passing you "
         "on to "
         "a person from our team; they'll reply to you right here.",
@@ -49,12 +55,17 @@ _PHRASES: Mapping[Language, Mapping[Phrase, str]] = {
         "unsure": "Dazu habe ich in unseren Hilfeseiten keine Antwort gefunden. Können Sie es anders "
         "formulieren oder etwas mehr dazu sagen? Wenn Sie lieber mit einem Menschen sprechen möchten, sagen "
         "Sie es einfach.",
+        "unreadable": "Bilder, Sprachnachrichten und Dateien kann ich selbst nicht öffnen. Können Sie mir "
+        "in Worten schreiben, worum es geht? Wenn lieber ein Mensch aus unserem Team einen Blick darauf "
+        "werfen soll, sagen Sie es einfach.",
         "passage": "Aus unseren Hilfeseiten, {title}:",
         "related": "Vielleicht hilft auch das, {title}:",
         "handoff_customer_request": "Natürlich. Ich gebe Sie an einen Menschen aus unserem Team weiter; die "
         "Antwort kommt hier im Gespräch.",
         "handoff_missing_knowledge": "Auch dazu habe ich keine Antwort gefunden, und raten möchte ich nicht. "
         "Ich gebe Sie an einen Menschen aus unserem Team weiter; die Antwort kommt hier im Gespräch.",
+        "handoff_unreadable": "Auch das kann ich nicht öffnen. Ich gebe Sie an einen Menschen aus unserem "
+        "Team weiter; die Antwort kommt hier im Gespräch.",
         "handoff_degraded": "Ich kann das gerade nicht nachschlagen, und raten möchte ich nicht. Ich gebe "
         "Sie "
         "an einen Menschen aus unserem Team weiter; die Antwort kommt hier im Gespräch.",
@@ -67,12 +78,17 @@ _PHRASES: Mapping[Language, Mapping[Phrase, str]] = {
         "d'aide et je peux à tout moment faire appel à une personne de notre équipe.",
         "unsure": "Je n'ai pas trouvé de réponse dans nos pages d'aide. Pouvez-vous le formuler autrement ou "
         "m'en dire un peu plus ? Si vous préférez parler à une personne, dites-le simplement.",
+        "unreadable": "Je ne peux pas ouvrir moi-même les images, les messages vocaux ni les fichiers. "
+        "Pouvez-vous m'écrire avec des mots de quoi il s'agit ? Si vous préférez qu'une personne de notre "
+        "équipe y jette un œil, dites-le simplement.",
         "passage": "Dans nos pages d'aide, {title} :",
         "related": "Ceci peut aussi vous aider, {title} :",
         "handoff_customer_request": "Bien sûr. Je vous mets en relation avec une personne de notre équipe ; "
         "elle vous répondra ici même.",
         "handoff_missing_knowledge": "Je n'ai pas trouvé de réponse à cela non plus, et je ne veux pas "
         "deviner. Je vous mets en relation avec une personne de notre équipe ; elle vous répondra ici même.",
+        "handoff_unreadable": "Je ne peux pas l'ouvrir non plus. Je vous mets en relation avec une personne "
+        "de notre équipe ; elle vous répondra ici même.",
         "handoff_degraded": "Je ne peux pas le vérifier pour le moment, et je ne veux pas deviner. Je vous "
         "mets en relation avec une personne de notre équipe ; elle vous répondra ici même.",
     },
@@ -84,6 +100,8 @@ _PHRASES: Mapping[Language, Mapping[Phrase, str]] = {
         "puedo avisar a una persona de nuestro equipo cuando quiera.",
         "unsure": "No he encontrado respuesta a eso en nuestras páginas de ayuda. ¿Puede decirlo de otra "
         "manera o contarme un poco más? Si prefiere hablar con una persona, solo dígalo.",
+        "unreadable": "No puedo abrir imágenes, mensajes de voz ni archivos. ¿Puede escribirme con palabras "
+        "de qué se trata? Si prefiere que lo vea una persona de nuestro equipo, solo dígalo.",
         "passage": "En nuestras páginas de ayuda, {title}:",
         "related": "Esto también puede ayudarle, {title}:",
         "handoff_customer_request": "Por supuesto. Le paso con una persona de nuestro equipo; le responderá "
@@ -91,6 +109,8 @@ _PHRASES: Mapping[Language, Mapping[Phrase, str]] = {
         "handoff_missing_knowledge": "Tampoco he encontrado respuesta a eso y no quiero adivinar. Le paso "
         "con "
         "una persona de nuestro equipo; le responderá aquí mismo.",
+        "handoff_unreadable": "Eso tampoco puedo abrirlo. Le paso con una persona de nuestro equipo; le "
+        "responderá aquí mismo.",
         "handoff_degraded": "Ahora mismo no puedo consultarlo y no quiero adivinar. Le paso con una persona "
         "de nuestro equipo; le responderá aquí mismo.",
     },
@@ -103,6 +123,8 @@ _PHRASES: Mapping[Language, Mapping[Phrase, str]] = {
         "e posso chiamare una persona del nostro team in qualsiasi momento.",
         "unsure": "Non ho trovato una risposta nelle nostre pagine di aiuto. Può dirlo in un altro modo o "
         "aggiungere qualche dettaglio? Se preferisce parlare con una persona, basta dirlo.",
+        "unreadable": "Non posso aprire immagini, messaggi vocali o file. Può scrivermi a parole di che "
+        "cosa si tratta? Se preferisce che li guardi una persona del nostro team, basta dirlo.",
         "passage": "Dalle nostre pagine di aiuto, {title}:",
         "related": "Anche questo può essere utile, {title}:",
         "handoff_customer_request": "Certamente. La metto in contatto con una persona del nostro team, "
@@ -110,6 +132,8 @@ _PHRASES: Mapping[Language, Mapping[Phrase, str]] = {
         "risponderà qui.",
         "handoff_missing_knowledge": "Non ho trovato una risposta nemmeno a questo e non voglio tirare a "
         "indovinare. La metto in contatto con una persona del nostro team, che le risponderà qui.",
+        "handoff_unreadable": "Non posso aprire nemmeno questo. La metto in contatto con una persona del "
+        "nostro team, che le risponderà qui.",
         "handoff_degraded": "In questo momento non posso verificarlo e non voglio tirare a indovinare. La "
         "metto in contatto con una persona del nostro team, che le risponderà qui.",
     },
@@ -121,12 +145,17 @@ _PHRASES: Mapping[Language, Mapping[Phrase, str]] = {
         "hulppagina's en haal er graag een medewerker van ons team bij.",
         "unsure": "Daar heb ik in onze hulppagina's geen antwoord op gevonden. Kunt u het anders zeggen of "
         "er wat meer over vertellen? Spreekt u liever een medewerker, zeg het dan gerust.",
+        "unreadable": "Afbeeldingen, spraakberichten en bestanden kan ik zelf niet openen. Kunt u mij in "
+        "woorden schrijven waar het om gaat? Kijkt er liever een medewerker van ons team naar, zeg het dan "
+        "gerust.",
         "passage": "Uit onze hulppagina's, {title}:",
         "related": "Misschien helpt dit ook, {title}:",
         "handoff_customer_request": "Natuurlijk. Ik breng u in contact met een medewerker van ons team; u "
         "krijgt hier antwoord.",
         "handoff_missing_knowledge": "Ook daar heb ik geen antwoord op gevonden, en ik wil niet gokken. Ik "
         "breng u in contact met een medewerker van ons team; u krijgt hier antwoord.",
+        "handoff_unreadable": "Ook dat kan ik niet openen. Ik breng u in contact met een medewerker van ons "
+        "team; u krijgt hier antwoord.",
         "handoff_degraded": "Ik kan dit nu niet opzoeken, en ik wil niet gokken. Ik breng u in contact met "
         "een medewerker van ons team; u krijgt hier antwoord.",
     },
@@ -140,6 +169,8 @@ _PHRASES: Mapping[Language, Mapping[Phrase, str]] = {
         "unsure": "Não encontrei resposta para isso nas nossas páginas de ajuda. Pode dizer de outra "
         "forma ou "
         "contar um pouco mais? Se preferir falar com uma pessoa, é só dizer.",
+        "unreadable": "Não consigo abrir imagens, mensagens de voz nem arquivos. Pode escrever em palavras "
+        "do que se trata? Se preferir que uma pessoa da nossa equipe veja, é só dizer.",
         "passage": "Das nossas páginas de ajuda, {title}:",
         "related": "Isto também pode ajudar, {title}:",
         "handoff_customer_request": "Claro. Vou passar a conversa para uma pessoa da nossa equipe; a "
@@ -147,6 +178,8 @@ _PHRASES: Mapping[Language, Mapping[Phrase, str]] = {
         "chegará aqui mesmo.",
         "handoff_missing_knowledge": "Também não encontrei resposta para isso e não quero adivinhar. Vou "
         "passar a conversa para uma pessoa da nossa equipe; a resposta chegará aqui mesmo.",
+        "handoff_unreadable": "Isso eu também não consigo abrir. Vou passar a conversa para uma pessoa da "
+        "nossa equipe; a resposta chegará aqui mesmo.",
         "handoff_degraded": "Não consigo consultar isso agora e não quero adivinhar. Vou passar a conversa "
         "para uma pessoa da nossa equipe; a resposta chegará aqui mesmo.",
     },
@@ -158,12 +191,16 @@ _PHRASES: Mapping[Language, Mapping[Phrase, str]] = {
         "podstawie stron pomocy i w każdej chwili mogę poprosić o pomoc osobę z naszego zespołu.",
         "unsure": "Nie mam na to odpowiedzi na naszych stronach pomocy. Czy można zapytać inaczej albo "
         "napisać trochę więcej? Jeśli woli Pan/Pani rozmowę z człowiekiem, wystarczy to napisać.",
+        "unreadable": "Nie potrafię otwierać zdjęć, wiadomości głosowych ani plików. Czy można napisać "
+        "słowami, o co chodzi? Jeśli ma to obejrzeć osoba z naszego zespołu, wystarczy to napisać.",
         "passage": "Z naszych stron pomocy, {title}:",
         "related": "To też może pomóc, {title}:",
         "handoff_customer_request": "Oczywiście. Przekazuję rozmowę osobie z naszego zespołu; odpowiedź "
         "pojawi się tutaj.",
         "handoff_missing_knowledge": "Na to również nie mam odpowiedzi, a nie chcę zgadywać. Przekazuję "
         "rozmowę osobie z naszego zespołu; odpowiedź pojawi się tutaj.",
+        "handoff_unreadable": "Tego również nie potrafię otworzyć. Przekazuję rozmowę osobie z naszego "
+        "zespołu; odpowiedź pojawi się tutaj.",
         "handoff_degraded": "Nie mogę teraz tego sprawdzić, a nie chcę zgadywać. Przekazuję rozmowę osobie z "
         "naszego zespołu; odpowiedź pojawi się tutaj.",
     },
@@ -175,12 +212,16 @@ _PHRASES: Mapping[Language, Mapping[Phrase, str]] = {
         "hjälpsidorna och kan när som helst koppla in en person från vårt team.",
         "unsure": "Jag hittade inget svar på det i våra hjälpsidor. Kan du säga det på ett annat sätt eller "
         "berätta lite mer? Vill du hellre prata med en person är det bara att säga till.",
+        "unreadable": "Jag kan inte öppna bilder, röstmeddelanden eller filer själv. Kan du skriva med ord "
+        "vad det gäller? Vill du hellre att en person i vårt team tittar på det är det bara att säga till.",
         "passage": "Från våra hjälpsidor, {title}:",
         "related": "Det här kan också hjälpa, {title}:",
         "handoff_customer_request": "Självklart. Jag kopplar dig till en person i vårt team; du får svar "
         "här.",
         "handoff_missing_knowledge": "Jag hittade inget svar på det heller, och jag vill inte gissa. Jag "
         "kopplar dig till en person i vårt team; du får svar här.",
+        "handoff_unreadable": "Det kan jag inte heller öppna. Jag kopplar dig till en person i vårt team; "
+        "du får svar här.",
         "handoff_degraded": "Jag kan inte slå upp det just nu, och jag vill inte gissa. Jag kopplar dig till "
         "en person i vårt team; du får svar här.",
     },
@@ -192,12 +233,17 @@ _PHRASES: Mapping[Language, Mapping[Phrase, str]] = {
         "og kan altid hente en person fra vores team.",
         "unsure": "Det fandt jeg ikke noget svar på i vores hjælpesider. Kan du sige det på en anden måde "
         "eller fortælle lidt mere? Vil du hellere tale med en person, så sig bare til.",
+        "unreadable": "Jeg kan ikke selv åbne billeder, talebeskeder eller filer. Kan du skrive med ord, "
+        "hvad det drejer sig om? Vil du hellere have en person fra vores team til at se på det, så sig "
+        "bare til.",
         "passage": "Fra vores hjælpesider, {title}:",
         "related": "Det her kan måske også hjælpe, {title}:",
         "handoff_customer_request": "Selvfølgelig. Jeg giver dig videre til en person fra vores team; du får "
         "svar her.",
         "handoff_missing_knowledge": "Det fandt jeg heller ikke noget svar på, og jeg vil ikke gætte. Jeg "
         "giver dig videre til en person fra vores team; du får svar her.",
+        "handoff_unreadable": "Det kan jeg heller ikke åbne. Jeg giver dig videre til en person fra vores "
+        "team; du får svar her.",
         "handoff_degraded": "Jeg kan ikke slå det op lige nu, og jeg vil ikke gætte. Jeg giver dig videre "
         "til "
         "en person fra vores team; du får svar her.",
@@ -210,12 +256,16 @@ _PHRASES: Mapping[Language, Mapping[Phrase, str]] = {
         "ve dilediğiniz zaman ekibimizden bir kişiye haber verebilirim.",
         "unsure": "Yardım sayfalarımızda bunun yanıtını bulamadım. Başka bir şekilde sorabilir ya da biraz "
         "daha bilgi verebilir misiniz? Bir kişiyle görüşmek isterseniz söylemeniz yeterli.",
+        "unreadable": "Resimleri, sesli mesajları ve dosyaları kendim açamıyorum. Konunun ne olduğunu bana "
+        "yazıyla anlatabilir misiniz? Ekibimizden bir kişinin bakmasını isterseniz söylemeniz yeterli.",
         "passage": "Yardım sayfalarımızdan, {title}:",
         "related": "Bu da yardımcı olabilir, {title}:",
         "handoff_customer_request": "Elbette. Sizi ekibimizden bir kişiye aktarıyorum; yanıtı burada "
         "alacaksınız.",
         "handoff_missing_knowledge": "Bunun da yanıtını bulamadım ve tahmin yürütmek istemiyorum. Sizi "
         "ekibimizden bir kişiye aktarıyorum; yanıtı burada alacaksınız.",
+        "handoff_unreadable": "Bunu da açamıyorum. Sizi ekibimizden bir kişiye aktarıyorum; yanıtı burada "
+        "alacaksınız.",
         "handoff_degraded": "Şu anda buna bakamıyorum ve tahmin yürütmek istemiyorum. Sizi ekibimizden bir "
         "kişiye aktarıyorum; yanıtı burada alacaksınız.",
     },
@@ -227,11 +277,14 @@ _PHRASES: Mapping[Language, Mapping[Phrase, str]] = {
         "من فريقنا متى شئت.",
         "unsure": "لم أجد إجابة عن ذلك في صفحات المساعدة. هل يمكنك صياغة السؤال بطريقة أخرى أو إضافة بعض "
         "التفاصيل؟ وإن كنت تفضل التحدث مع شخص من فريقنا فأخبرني بذلك.",
+        "unreadable": "لا يمكنني فتح الصور أو الرسائل الصوتية أو الملفات بنفسي. هل يمكنك أن تكتب لي "
+        "بالكلمات عمّا يدور الأمر؟ وإن كنت تفضل أن يطّلع عليها شخص من فريقنا فأخبرني بذلك.",
         "passage": "من صفحات المساعدة، {title}:",
         "related": "قد يفيدك هذا أيضًا، {title}:",
         "handoff_customer_request": "بالتأكيد. سأحيلك الآن إلى شخص من فريقنا، وسيصلك الرد هنا.",
         "handoff_missing_knowledge": "لم أجد إجابة عن هذا أيضًا، ولا أريد أن أخمّن. سأحيلك الآن إلى شخص من "
         "فريقنا، وسيصلك الرد هنا.",
+        "handoff_unreadable": "لا يمكنني فتح هذا أيضًا. سأحيلك الآن إلى شخص من فريقنا، وسيصلك الرد هنا.",
         "handoff_degraded": "لا يمكنني البحث عن ذلك الآن، ولا أريد أن أخمّن. سأحيلك الآن إلى شخص من فريقنا، "
         "وسيصلك الرد هنا.",
     },
@@ -271,6 +324,14 @@ def phrase_in(
 _UNSURE = frozenset(phrases["unsure"] for phrases in _PHRASES.values())
 
 
+_UNREADABLE = frozenset(phrases["unreadable"] for phrases in _PHRASES.values())
+
+
 def admits_not_knowing(text: str) -> bool:
     """Whether these were the bot's words for not having found an answer."""
     return text.strip() in _UNSURE
+
+
+def admits_not_reading(text: str) -> bool:
+    """Whether these were the bot's words for not being able to open what it was sent."""
+    return text.strip() in _UNREADABLE

@@ -12,7 +12,7 @@ from bot.orchestrator.answer import DoesNotKnow, NoModelAnswered, by_models
 from bot.orchestrator.draft import Asked, Draft
 from bot.orchestrator.language import Language, guess
 from bot.orchestrator.outcome import HandOff, HandOffReason, Outcome, Reply
-from bot.orchestrator.phrases import Phrase, admits_not_knowing, phrase_in
+from bot.orchestrator.phrases import Phrase, admits_not_knowing, admits_not_reading, phrase_in
 from bot.orchestrator.wishes import courtesy, wants_person
 from bot.trace import StepKind, Trace
 from knowledge.base import Passage
@@ -23,6 +23,7 @@ _HISTORY = 6  # utterances before the question that help to understand it
 _HANDED_OFF: Mapping[HandOffReason, Phrase] = {
     "customer_request": "handoff_customer_request",
     "missing_knowledge": "handoff_missing_knowledge",
+    "unsupported": "handoff_unreadable",
     "degraded": "handoff_degraded",
 }
 
@@ -47,7 +48,9 @@ async def run(turn: Turn, agent: Agent, trace: Trace) -> Outcome:
     with trace.step("route", "message", messages=turn.pending) as step:
         pleasantry = courtesy(asked.question, agent.name)
         person = pleasantry is None and any(map(wants_person, pending))
-        kind = "person" if person else pleasantry or "question"
+        # Whoever sends a picture and then a question wants the question answered.
+        unreadable = pleasantry is None and not asked.question
+        kind = "person" if person else "unreadable" if unreadable else pleasantry or "question"
         step.output = {"language": asked.language, "kind": kind}
     if pleasantry is not None:
         text = phrase_in(asked.language, pleasantry, name=agent.name, company=agent.company)
@@ -55,6 +58,8 @@ async def run(turn: Turn, agent: Agent, trace: Trace) -> Outcome:
         return Reply(text=text)
     if person:
         return await _hand_off(asked, "customer_request", "The customer asked for a person.")
+    if unreadable:
+        return await _cannot_read(asked)
 
     match await _look_up(asked, before):
         case Down():
@@ -105,22 +110,34 @@ async def _answer(asked: Asked, passages: Sequence[Passage]) -> Outcome:
 
 async def _unsure(asked: Asked) -> Outcome:
     """Ask back; the second time in a row a person takes over, if the agent's owner wants that."""
-    earlier = [utterance for utterance in asked.turn.said if utterance.speaker != "contact"]
-    again = bool(earlier) and earlier[-1].speaker == "bot" and admits_not_knowing(earlier[-1].text)
-    if again and asked.agent.when_unsure == "handoff":
+    if asked.agent.when_unsure == "handoff" and admits_not_knowing(_bots_last_words(asked.turn)):
         return await _hand_off(asked, "missing_knowledge", "The help pages don't answer this.")
     text = phrase_in(asked.language, "unsure")
     await asked.draft.say(text)
     return Reply(text=text, answered=False)
 
 
+async def _cannot_read(asked: Asked) -> Outcome:
+    """Ask for words where only files came; the second time in a row a person looks at them."""
+    if asked.agent.when_unsure == "handoff" and admits_not_reading(_bots_last_words(asked.turn)):
+        return await _hand_off(asked, "unsupported", "The customer sends files, which the bot can't open.")
+    text = phrase_in(asked.language, "unreadable")
+    await asked.draft.say(text)
+    return Reply(text=text, answered=False)
+
+
+def _bots_last_words(turn: Turn) -> str:
+    """What the contact was told last, if the bot said it."""
+    told = [utterance for utterance in turn.said if utterance.speaker != "contact"]
+    return told[-1].text if told and told[-1].speaker == "bot" else ""
+
+
 async def _hand_off(asked: Asked, reason: HandOffReason, why: str) -> HandOff:
     """Tell the customer that a person takes over, and the operator why."""
     text = phrase_in(asked.language, _HANDED_OFF[reason])
     await asked.draft.say(text)
-    return HandOff(
-        reason=reason, text=text, summary=f"{why} They wrote: {asked.question[:_LONGEST_QUESTION]}"
-    )
+    wrote = f" They wrote: {asked.question[:_LONGEST_QUESTION]}" if asked.question else ""
+    return HandOff(reason=reason, text=text, summary=why + wrote)
 
 
 def _language(turn: Turn) -> Language:

@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 
 from bot.orchestrator.language import LANGUAGES, Language, guess
-from bot.orchestrator.phrases import Phrase, admits_not_knowing, phrase, phrase_in
+from bot.orchestrator.phrases import Phrase, admits_not_knowing, admits_not_reading, phrase, phrase_in
 
 LINES: dict[Language, list[str]] = {
     "en": ["How long does delivery take?", "where is my order", "I can't sign in", "Do you ship to Norway?"],
@@ -45,12 +45,15 @@ def test_every_sentence_exists_in_every_language(language: Language) -> None:
     assert len(set(spoken)) == len(spoken)
     assert all("{" not in each and "  " not in each for each in spoken)
     assert guess(phrase_in(language, "unsure")) == language
+    assert guess(phrase_in(language, "unreadable")) == language
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_not_knowing_is_recognised_in_every_language_and_nothing_else_is(language: Language) -> None:
     assert admits_not_knowing(phrase_in(language, "unsure"))
     assert not admits_not_knowing(phrase_in(language, "greeting"))
+    assert admits_not_reading(phrase_in(language, "unreadable"))
+    assert not admits_not_reading(phrase_in(language, "unsure"))
 
 
 def test_a_name_with_braces_is_only_a_name() -> None:

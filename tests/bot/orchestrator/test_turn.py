@@ -130,6 +130,33 @@ async def test_an_answer_in_between_makes_the_next_unanswerable_the_first_again(
     assert reply(await run(said, agent(knowledge=NoMatch()), trace())).answered is False
 
 
+# pictures, voice messages, files ---------------------------------------------------------------------
+
+
+async def test_what_it_cannot_open_is_said_and_words_or_a_person_are_offered() -> None:
+    pages = Pages(NoMatch())
+    voice = Voice()
+    said = turn("Hallo, mein Paket ist beschädigt", bot("Wie kann ich helfen?"), "", voice=voice)
+    answer = reply(await run(said, agent(ScriptedModel(), knowledge=pages), trace()))
+    assert answer == Reply(text=phrase_in("de", "unreadable"), answered=False)
+    assert voice.heard == answer.text
+    assert pages.asked == []
+
+
+async def test_the_second_file_in_a_row_goes_to_a_person() -> None:
+    said = turn("", bot(phrase_in("en", "unreadable")), "")
+    outcome = hand_off(await run(said, agent(knowledge=NoMatch()), trace()))
+    assert outcome.reason == "unsupported"
+    assert outcome.text == phrase_in("en", "handoff_unreadable")
+    assert "They wrote" not in outcome.summary
+
+
+async def test_words_beside_a_picture_are_answered() -> None:
+    pages = Pages(Found(passages=(RETURNS,)))
+    await run(turn("", "How long can I return it?", pending=2), agent(knowledge=pages), trace())
+    assert pages.asked == [("How long can I return it?", ())]
+
+
 # answers ---------------------------------------------------------------------------------------------
 
 
