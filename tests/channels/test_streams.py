@@ -13,15 +13,8 @@ import pytest
 
 from bot.store import Store
 from bot.testing import InlineQueue, ScriptedModel
-from tests.channels.test_website import Visitor, arrive, error, identity
+from tests.channels.given import Visitor, arrive, error, identity
 from tests.front import Front, front, served, until
-
-
-@pytest.fixture
-async def file_store(sqlite_url: str) -> AsyncIterator[Store]:
-    opened = await Store.open(sqlite_url)
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture
@@ -29,17 +22,6 @@ async def house(file_store: Store, tmp_path: Path) -> AsyncIterator[Front]:
     model = ScriptedModel(["Within 30 days", 0.1, " of delivery.", 0.1, " [1]"])
     async with front(file_store, folder=tmp_path, bell=InlineQueue(), models=[model]) as opened:
         yield opened
-
-
-@pytest.fixture
-async def client(house: Front) -> AsyncIterator[httpx.AsyncClient]:
-    async with served(house) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def ada(client: httpx.AsyncClient) -> Visitor:
-    return await arrive(client)
 
 
 @asynccontextmanager

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -17,75 +15,16 @@ import pytest
 from bot.store import Store
 from bot.testing import InlineQueue
 from tests.bot.store.given import count
-from tests.front import SECRET, Front, front, served
+from tests.channels.given import Visitor, arrive, error, identity
+from tests.front import Front, front, served
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
-
-
-@dataclass(kw_only=True)
-class Visitor:
-    """Somebody with a session."""
-
-    client: httpx.AsyncClient
-    token: str
-    session: Mapping[str, Any]
-
-    @property
-    def headers(self) -> dict[str, str]:
-        return {"authorization": f"Bearer {self.token}"}
-
-    async def post(self, path: str, body: object = None, **more: Any) -> httpx.Response:
-        content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        headers = self.headers | more.pop("headers", {})
-        return await self.client.post(f"/api/web/{path}", content=content, headers=headers, **more)
-
-    async def say(self, text: str = "Hello?", client_id: str = "1", **more: Any) -> httpx.Response:
-        return await self.post("messages", {"client_id": client_id, "text": text, **more})
-
-    async def upload(self, name: str, content: bytes, media_type: str) -> httpx.Response:
-        return await self.client.post(
-            "/api/web/attachments", files={"file": (name, content, media_type)}, headers=self.headers
-        )
-
-    async def poll(self, after: str) -> httpx.Response:
-        return await self.client.get("/api/web/events", params={"after": after}, headers=self.headers)
-
-
-async def arrive(client: httpx.AsyncClient, **body: str) -> Visitor:
-    answer = await client.post("/api/web/session", json=body)
-    assert answer.status_code == 200, answer.text
-    return Visitor(client=client, token=answer.json()["token"], session=answer.json())
-
-
-def error(answer: httpx.Response) -> tuple[int, str, str | None]:
-    """Status, code and field of an error in the contract's shape."""
-    told = answer.json()["error"]
-    assert told["message"]
-    return answer.status_code, told["code"], told.get("field")
-
-
-@pytest.fixture
-async def file_store(sqlite_url: str) -> AsyncIterator[Store]:
-    opened = await Store.open(sqlite_url)
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture
 async def house(file_store: Store, tmp_path: Path) -> AsyncIterator[Front]:
     async with front(file_store, folder=tmp_path, bell=InlineQueue(), patience=0.2) as opened:
         yield opened
-
-
-@pytest.fixture
-async def client(house: Front) -> AsyncIterator[httpx.AsyncClient]:
-    async with served(house) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def ada(client: httpx.AsyncClient) -> Visitor:
-    return await arrive(client)
 
 
 # sessions ----------------------------------------------------------------------------------------------
@@ -521,11 +460,6 @@ async def test_typing_without_end_is_a_flood_as_well(ada: Visitor) -> None:
 
 
 # signed identities -------------------------------------------------------------------------------------
-
-
-def identity(secret: str = SECRET, algorithm: str = "HS256", **claims: Any) -> str:
-    told = {"sub": "user-1", "exp": int(time.time()) + 60} | claims
-    return jwt.encode({name: value for name, value in told.items() if value is not None}, secret, algorithm)
 
 
 def unsigned(**claims: Any) -> str:
