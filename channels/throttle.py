@@ -1,17 +1,19 @@
-"""How often somebody may do something: a token bucket each, for this process."""
+"""How often somebody may do something, and how many at once; each process counts for itself."""
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 _REMEMBERED = 20_000  # keys; the longest unseen are forgotten, their buckets being full again
 _PAID = 20_000  # things paid for; the oldest are forgotten, and cost one again
 
 
 class Throttle:
-    """`burst` at once, `per_second` on and on."""
+    """A token bucket for each key: `burst` at once, `per_second` on and on."""
 
     def __init__(
         self, *, burst: float, per_second: float, clock: Callable[[], float] = time.monotonic
@@ -47,3 +49,27 @@ class Throttle:
         if key in self._buckets:
             left, seen = self._buckets[key]
             self._buckets[key] = (min(self._burst, left + 1), seen)
+
+
+class AtOnce:
+    """At most so many at a time for each key: the oldest makes room for the newest."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._under_way: dict[str, list[asyncio.Future[None]]] = {}
+
+    @contextmanager
+    def counted(self, key: str) -> Iterator[asyncio.Future[None]]:
+        """One of them, for as long as the block lasts; the future is done once it should end."""
+        over = asyncio.get_running_loop().create_future()
+        ours = self._under_way.setdefault(key, [])
+        ours.append(over)
+        if len(ours) > self._most:
+            ours.pop(0).set_result(None)
+        try:
+            yield over
+        finally:
+            if not over.done():
+                ours.remove(over)
+                if not ours:
+                    del self._under_way[key]

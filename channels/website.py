@@ -9,7 +9,7 @@ import hashlib
 import math
 import re
 from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import AbstractContextManager, aclosing
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -26,7 +26,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import Receive, Scope, Send
 
 from channels.base import Attachment, Channel, ChannelLimits, Inbox, OutboundMessage
-from channels.throttle import Throttle
+from channels.throttle import AtOnce, Throttle
 
 _T = TypeVar("_T")
 
@@ -36,6 +36,7 @@ FILE_LIMIT = 10 * 1024 * 1024  # bytes of one attachment
 FILES_PER_MESSAGE = 10
 _POLL = 25.0  # seconds a long poll waits for something to happen
 _STUCK = 60.0  # seconds a reader may leave its stream unread
+_STREAMS = 20  # a visitor's at a time: hidden tabs let theirs go, so no honest one has as many
 # Comments and indentation that fill whole lines: a third of the widget, of use to its readers alone.
 _WHOLE_COMMENT = re.compile(rb"^(?:\s*(?:/\*\*(?:(?!\*/).)*\*/|//[^\n]*)\n)*\s*", re.DOTALL | re.MULTILINE)
 _CLIENT_ID = re.compile(r"[A-Za-z0-9._:-]{1,100}")
@@ -125,6 +126,10 @@ class Website(Channel):
         self._by_visitor = Throttle(burst=120, per_second=10)  # anything, typing and repeats too
         self._kept = Throttle(burst=30, per_second=2)  # what a visitor leaves with us
         self._by_address = Throttle(burst=300, per_second=10)
+        # Streams opened: all tabs come back together when a server restarts, and poll where streams are held
+        # back, once for each event.
+        self._opened = Throttle(burst=60, per_second=4)
+        self._open = AtOnce(_STREAMS)
 
     async def send(self, message: OutboundMessage) -> str | None:
         return message.id
@@ -344,6 +349,7 @@ class Website(Channel):
     async def _events(self, request: Request) -> Response:
         """What happens to the visitor, as a stream or as a long poll with the same cursor."""
         visitor = self.identify(request)
+        self._spend(self._opened, visitor)
         # A standard client reconnects to the address it began with: its header is the newer.
         after = request.headers.get("last-event-id") or request.query_params.get("after")
         batches = self._visitors.follow(visitor, after)
@@ -353,8 +359,11 @@ class Website(Channel):
             raise _stranger(error) from None
         except NotAllowed as error:
             raise _refusal(400, "bad_cursor", str(error), field="after") from None
+        except Exception:
+            self._opened.give_back(visitor)  # who comes back until we can answer again does as they should
+            raise
         if "text/event-stream" in request.headers.get("accept", ""):
-            return _Stream(first, batches)
+            return _Stream(first, batches, self._open.counted(visitor))
         return await self._poll(first, batches)
 
     async def _poll(self, batch: Batch, batches: AsyncGenerator[Batch]) -> Response:
@@ -376,12 +385,18 @@ def _lasting(batch: Batch) -> Sequence[Event]:
 
 
 class _Stream(Response):
-    """Server-sent events until the reader leaves, leaves them unread, or the batches end."""
+    """Server-sent events until the reader leaves, leaves them unread, opens too many, or the batches end."""
 
-    def __init__(self, first: Batch, batches: AsyncGenerator[Batch]) -> None:
+    def __init__(
+        self,
+        first: Batch,
+        batches: AsyncGenerator[Batch],
+        counted: AbstractContextManager[asyncio.Future[None]],
+    ) -> None:
         super().__init__()
         self._first = first
         self._batches = batches
+        self._counted = counted
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         headers = [
@@ -394,13 +409,17 @@ class _Stream(Response):
             writing = asyncio.create_task(self._write_all(send))
             leaving = asyncio.create_task(_left(receive))
             try:
-                await asyncio.wait({leaving, writing}, return_when=asyncio.FIRST_COMPLETED)
+                with self._counted as over:
+                    await asyncio.wait({leaving, writing, over}, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 for task in (leaving, writing):
                     task.cancel()
                 await asyncio.wait({leaving, writing})
             if not writing.cancelled():
                 writing.result()
+            elif over.done():
+                with contextlib.suppress(TimeoutError):
+                    await _write(send, b"", more=False)
 
     async def _write_all(self, send: Send) -> None:
         with contextlib.suppress(TimeoutError):  # the reader leaves it unread; it resumes by its cursor

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import httpx
@@ -199,6 +199,23 @@ async def test_a_reader_who_never_reads_is_let_go(
                     for feed in feeds:
                         feed.push({"kind": "delta", "data": {"text": "x" * 100_000}})
                 await asyncio.sleep(0.01)
+
+
+async def test_of_too_many_streams_the_oldest_ends_cleanly_and_its_reader_resumes(
+    ada: Visitor, house: Front
+) -> None:
+    async with AsyncExitStack() as stack:
+        tabs = []
+        for _ in range(21):
+            tabs.append(await stack.enter_async_context(stream(ada, ada.session["cursor"])))
+            assert await anext(tabs[-1]) == ": hello"
+        async with asyncio.timeout(5):
+            assert [block async for block in tabs[0]] == []
+        await until(lambda: house.live.readers == 20)
+        await ada.say("to all tabs")
+        for tab in tabs[1:]:
+            assert '"text":"to all tabs"' in await anext(tab)
+    await until(lambda: house.live.readers == 0)
 
 
 async def test_stopping_ends_streams_so_that_readers_resume_elsewhere(ada: Visitor, house: Front) -> None:

@@ -1,8 +1,10 @@
-"""Who may do something how often."""
+"""Who may do something how often, and how many at once."""
 
 from __future__ import annotations
 
-from channels.throttle import _PAID, _REMEMBERED, Throttle
+from contextlib import ExitStack
+
+from channels.throttle import _PAID, _REMEMBERED, AtOnce, Throttle
 
 
 def test_a_burst_is_allowed_and_then_so_many_a_second() -> None:
@@ -56,3 +58,15 @@ def test_a_flood_of_keys_is_forgotten_from_its_oldest() -> None:
         throttle.spend(str(number))
     assert len(throttle._buckets) == _REMEMBERED
     assert throttle.spend(str(2 * _REMEMBERED - 1)) == 1.0
+
+
+async def test_of_too_many_at_once_the_oldest_is_told_to_end_and_each_leaves_nothing_behind() -> None:
+    crowd = AtOnce(2)
+    with ExitStack() as stack:
+        ada = [stack.enter_context(crowd.counted("ada")) for _ in range(4)]
+        bob = stack.enter_context(crowd.counted("bob"))
+        assert [each.done() for each in (*ada, bob)] == [True, True, False, False, False]
+    with crowd.counted("ada") as one, crowd.counted("ada") as other:
+        assert not one.done()
+        assert not other.done()
+    assert crowd._under_way == {}

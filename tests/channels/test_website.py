@@ -12,7 +12,7 @@ import httpx
 import jwt
 import pytest
 
-from bot.store import Store
+from bot.store import Store, StoreUnavailable
 from bot.testing import InlineQueue
 from tests.bot.store.given import count
 from tests.channels.given import Visitor, arrive, error, identity
@@ -449,6 +449,36 @@ async def test_repeats_typing_and_reading_are_no_flood(ada: Visitor) -> None:
     assert {answer.status_code for answer in signs} == {204}
     burst = await asyncio.gather(*(ada.say("more", f"more:{number}") for number in range(20)))
     assert {answer.status_code for answer in burst} == {202}
+
+
+async def test_opening_streams_without_end_is_a_flood_as_well(
+    client: httpx.AsyncClient, ada: Visitor
+) -> None:
+    await ada.say()
+    polls = [await ada.poll(ada.session["cursor"])]
+    while polls[-1].status_code == 200 and len(polls) < 2000:
+        polls.append(await ada.poll(ada.session["cursor"]))
+    assert error(polls[-1]) == (429, "too_many", None)
+    assert polls[-1].headers["retry-after"] == "1"
+    bob = await arrive(client)
+    await bob.say()
+    # Eight tabs, all of which come back five times at once: no flood yet.
+    tabs = await asyncio.gather(*(bob.poll(bob.session["cursor"]) for _ in range(8 * 6)))
+    assert {answer.status_code for answer in tabs} == {200}
+
+
+async def test_coming_back_until_the_store_answers_again_is_no_flood(
+    ada: Visitor, house: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> None:
+        raise StoreUnavailable("the database is away")
+
+    await ada.say()
+    with monkeypatch.context() as patched:
+        patched.setattr(house.store.contacts, "find", away)
+        statuses = {(await ada.poll(ada.session["cursor"])).status_code for _ in range(200)}
+        assert statuses == {503}
+    assert (await ada.poll(ada.session["cursor"])).status_code == 200
 
 
 async def test_typing_without_end_is_a_flood_as_well(ada: Visitor) -> None:
