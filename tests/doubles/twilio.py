@@ -22,7 +22,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from typing import Any, Literal, Self
+from typing import Any, Self
 from urllib.parse import urlencode
 
 import aiohttp
@@ -49,6 +49,7 @@ from tests.doubles.twilio_rules import (
     Location,
     Media,
     Message,
+    Opting,
     Posted,
     Refused,
     check_parties,
@@ -589,7 +590,7 @@ class Customer:
         button: str = "",
         choice: str = "",
         replying_to: str = "",
-        opting: Literal["STOP", "START", "HELP"] | None = None,
+        opting: Opting | None = None,
         repeat: int = 1,
     ) -> Message:
         """Write to the business; returns when every webhook that says so was answered, or given up.
@@ -620,6 +621,7 @@ class Customer:
         message.form = form
         self._twilio.receive(self, message)
         message.answers = list(await asyncio.gather(*(self._post(form) for _ in range(repeat))))
+        self._twilio.stir()
         return message
 
     async def look(self) -> None:

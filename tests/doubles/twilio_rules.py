@@ -75,6 +75,9 @@ ERRORS: Mapping[int, tuple[int | None, str]] = {
 UNDELIVERED = frozenset((63003, 63016, 63024))  # the channel turned these down; others fail before it
 
 
+Opting = Literal["STOP", "START", "HELP"]  # what Twilio's own opt-out handling understands
+
+
 class Refused(Exception):  # noqa: N818
     """A call is answered with one of Twilio's errors."""
 
