@@ -1,7 +1,8 @@
 """What happened, to whom it concerns: this process's event streams, fed through Redis pub/sub.
 
 Nothing here is the truth. A wake-up says "look into the store"; a delta is a piece of an answer being
-written and may be lost. Streams therefore also look for themselves from time to time.
+written and may be lost. Streams therefore also look for themselves from time to time, and while other
+processes cannot be heard, the store is asked once a second for all of them.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import contextlib
 import logging
 import secrets
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -20,6 +21,7 @@ from redis.exceptions import RedisError
 
 from bot.bell import RedisLink, connect
 from bot.ending import end
+from bot.store import StoreUnavailable
 
 log = logging.getLogger("switchboard.live")
 
@@ -27,6 +29,9 @@ INBOX = "inbox"  # operators: which conversations have something new, as {"conve
 PEOPLE = "people"  # workers: which conversations a person has laid hands on, as {"conversation_id"}
 _BACKLOG = 256  # live pieces a slow reader may have waiting before the oldest are dropped
 _PREFIX = "switchboard:live:"
+
+# For each of the topics that are contacts' a number that rises whenever the store has something new for them.
+Newest = Callable[[Sequence[str]], Awaitable[Mapping[str, int]]]
 
 
 class Feed:
@@ -75,9 +80,9 @@ class Live:
         self.stopping = False
         self.readers = 0
 
-    def start(self) -> None:
-        """Begin to hear other processes."""
-        self._reader = asyncio.create_task(self._hear(), name="live")
+    def start(self, newest: Newest) -> None:
+        """Begin to hear other processes; while they cannot be heard, `newest` says who has something new."""
+        self._reader = asyncio.create_task(self._hear(newest), name="live")
 
     async def stop(self) -> None:
         """End every stream; their readers resume elsewhere by their cursor."""
@@ -133,7 +138,7 @@ class Live:
                     del self._feeds[topic]
                     self._wanted.set()
 
-    async def _hear(self) -> None:
+    async def _hear(self, newest: Newest) -> None:
         while True:
             try:
                 await self._hear_until_cut()
@@ -144,8 +149,9 @@ class Live:
                 await asyncio.sleep(1)
             for event in self._confirmed.values():
                 event.clear()
+            known: Mapping[str, int] = {}
             while not await self._link.attempt(self._link.client.ping):
-                self._look_everywhere()
+                known = await self._look_where_new(newest, known)
                 await asyncio.sleep(1)
             self._look_everywhere()
 
@@ -199,6 +205,19 @@ class Live:
             if sender != self._me:
                 for feed in self._feeds[topic]:
                     feed.push(piece)
+
+    async def _look_where_new(self, newest: Newest, known: Mapping[str, int]) -> Mapping[str, int]:
+        """Wake those who have something new since `known`, and those of whom nobody can say."""
+        topics = list(self._feeds)
+        try:
+            now = await newest(topics)
+        except StoreUnavailable:
+            now = {}
+        for topic in topics:
+            if topic not in now or now[topic] != known.get(topic):
+                for feed in self._feeds.get(topic, ()):
+                    feed.push(None)
+        return now
 
     def _look_everywhere(self) -> None:
         for feeds in self._feeds.values():

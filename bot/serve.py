@@ -82,7 +82,7 @@ async def serve(
     loop = asyncio.get_running_loop()
     for each in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(each, stop.set)
-    house.live.start()
+    house.live.start(house.store.conversations.newest_events)
     tasks: list[asyncio.Task[object]] = []
     beside: list[asyncio.Task[None]] = []
     server = None

@@ -128,7 +128,7 @@ async def front(
     website = Website(visitors=visitors, origins=origins, **told)
     channels["web"] = website
     if redis_url:
-        live.start()
+        live.start(store.conversations.newest_events)
     try:
         yield Front(
             store=store, link=link, live=live, desk=desk, memory=memory, visitors=visitors, website=website

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from signal import SIGCONT, SIGKILL, SIGSTOP
 from typing import Any
 
 import pytest
 
 from bot.bell import RedisLink
-from bot.live import INBOX, Feed, Live
-from tests.front import until
+from bot.live import INBOX, Feed, Live, Newest
+from bot.store import Store, StoreUnavailable
+from tests.front import front, until
 from tests.processes import Valkey, valkey
 
 Piece = Mapping[str, Any]
@@ -24,8 +26,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
         yield running
 
 
+async def nobody_knows(topics: Sequence[str]) -> Mapping[str, int]:
+    return {}
+
+
 @asynccontextmanager
-async def processes(url: str, count: int = 2) -> AsyncIterator[list[Live]]:
+async def processes(url: str, count: int = 2, *, newest: Newest = nobody_knows) -> AsyncIterator[list[Live]]:
     """As many processes' ends of the line, and no task of theirs left over."""
     before = asyncio.all_tasks()
     async with AsyncExitStack() as stack:
@@ -34,7 +40,7 @@ async def processes(url: str, count: int = 2) -> AsyncIterator[list[Live]]:
             link = RedisLink(url)
             stack.push_async_callback(link.close)
             live = Live(link)
-            live.start()
+            live.start(newest)
             stack.push_async_callback(live.stop)
             lives.append(live)
         yield lives
@@ -196,6 +202,56 @@ async def test_after_valkey_was_killed_readers_look_for_themselves_and_hear_agai
                 await there.tell("ada", delta("back"))
                 heard = [piece["data"]["text"] for piece in (await feed.next(0.1))[0]]
         assert set(heard) == {"back"}
+
+
+async def test_without_valkey_the_store_is_asked_once_for_all_who_watch(
+    server: Valkey, unused_tcp_port: int
+) -> None:
+    places = {f"contact {number}": 1 for number in range(200)}
+    asked: list[int] = []
+
+    async def newest(topics: Sequence[str]) -> Mapping[str, int]:
+        asked.append(len(topics))
+        if len(asked) == 5:
+            raise StoreUnavailable("the database is away")
+        return {topic: places[topic] for topic in topics if topic in places}
+
+    def stirred(feeds: Mapping[str, Feed]) -> set[str]:
+        return {topic for topic, feed in feeds.items() if feed._stirred.is_set()}
+
+    url = f"redis://127.0.0.1:{unused_tcp_port}"
+    async with processes(url, 1, newest=newest) as (here,), AsyncExitStack() as stack:
+        feeds = {each: await stack.enter_async_context(here.watch(each)) for each in (*places, INBOX)}
+        await until(lambda: len(asked) >= 2)
+        assert stirred(feeds) == set(feeds), "what happened before is not known"
+        for feed in feeds.values():
+            await feed.next(0)
+        await until(lambda: len(asked) >= 3)
+        places["contact 7"] += 1
+        await until(lambda: len(asked) >= 4)
+        assert stirred(feeds) == {"contact 7", INBOX}
+        await until(lambda: len(asked) >= 6)
+        assert stirred(feeds) == set(feeds), "each finds out for itself whether the store is there"
+        assert set(asked[2:]) == {201}
+
+
+async def test_without_valkey_a_reader_of_another_process_hears_within_seconds(
+    store: Store, tmp_path: Path, unused_tcp_port: int
+) -> None:
+    url = f"redis://127.0.0.1:{unused_tcp_port}"
+    async with (
+        front(store, folder=tmp_path / "one", redis_url=url) as here,
+        front(store, folder=tmp_path / "two", redis_url=url) as there,
+    ):
+        page = await here.visitors.welcome(None, None)
+        visitor = here.visitors.visitor(page.token)
+        batches = here.visitors.follow(visitor, page.cursor)
+        assert (await anext(batches)).events == []
+        await there.visitors.post(visitor, "1", "said elsewhere", [])
+        async with asyncio.timeout(5):
+            (event,) = (await anext(batches)).events
+        assert event.data["text"] == "said elsewhere"
+        await batches.aclose()
 
 
 async def test_a_stopped_valkey_holds_nobody_up_for_long(server: Valkey) -> None:
