@@ -15,22 +15,22 @@ const SCRIPT = [...document.scripts].find((each) => each.src === import.meta.url
 // Words ------------------------------------------------------------------------------------------------
 
 const KEYS = ('open close send person message log hello attach remove retry sending sent unsent offline ' +
-  'fresh sources menu sound rate thanks big kind waiting you').split(' ');
+  'fresh sources menu sound rate thanks big kind waiting you comment done').split(' ');
 
 /** @type {Record<string, string>} In the order of KEYS. */
 const LOCALES = {
-  en: 'Open chat|Close chat|Send|Talk to a person|Message|Conversation|Hi! How can we help?|Attach a file|Remove|Try again|Sending…|Sent|Could not be sent|No connection. What you write is kept and sent later.|New messages|Sources|Menu|Sound|Rate this conversation|Thank you!|Larger than {}|This kind of file can’t be sent|A person will answer you here|You',
-  de: 'Chat öffnen|Chat schließen|Senden|Mit einem Menschen sprechen|Nachricht|Unterhaltung|Hallo! Wie können wir helfen?|Datei anhängen|Entfernen|Erneut versuchen|Wird gesendet…|Gesendet|Konnte nicht gesendet werden|Keine Verbindung. Was Sie schreiben, wird aufbewahrt und später gesendet.|Neue Nachrichten|Quellen|Menü|Ton|Unterhaltung bewerten|Danke!|Größer als {}|Solche Dateien können nicht gesendet werden|Ein Mensch antwortet Ihnen hier|Sie',
-  fr: 'Ouvrir le chat|Fermer le chat|Envoyer|Parler à une personne|Message|Conversation|Bonjour ! Comment pouvons-nous vous aider ?|Joindre un fichier|Retirer|Réessayer|Envoi…|Envoyé|Envoi impossible|Pas de connexion. Vos messages sont conservés et envoyés plus tard.|Nouveaux messages|Sources|Menu|Son|Évaluer cette conversation|Merci !|Dépasse {}|Ce type de fichier ne peut pas être envoyé|Une personne vous répondra ici|Vous',
-  es: 'Abrir el chat|Cerrar el chat|Enviar|Hablar con una persona|Mensaje|Conversación|¡Hola! ¿En qué podemos ayudarle?|Adjuntar un archivo|Quitar|Reintentar|Enviando…|Enviado|No se pudo enviar|Sin conexión. Lo que escriba se guarda y se envía después.|Mensajes nuevos|Fuentes|Menú|Sonido|Valorar esta conversación|¡Gracias!|Supera {}|Este tipo de archivo no se puede enviar|Una persona le responderá aquí|Usted',
-  it: 'Apri la chat|Chiudi la chat|Invia|Parla con una persona|Messaggio|Conversazione|Ciao! Come possiamo aiutarti?|Allega un file|Rimuovi|Riprova|Invio…|Inviato|Invio non riuscito|Nessuna connessione. Ciò che scrivi viene conservato e inviato più tardi.|Nuovi messaggi|Fonti|Menu|Suono|Valuta questa conversazione|Grazie!|Supera {}|Questo tipo di file non può essere inviato|Una persona ti risponderà qui|Tu',
-  nl: 'Chat openen|Chat sluiten|Versturen|Met een mens praten|Bericht|Gesprek|Hallo! Hoe kunnen we helpen?|Bestand toevoegen|Verwijderen|Opnieuw proberen|Wordt verstuurd…|Verstuurd|Kon niet worden verstuurd|Geen verbinding. Wat je schrijft wordt bewaard en later verstuurd.|Nieuwe berichten|Bronnen|Menu|Geluid|Beoordeel dit gesprek|Bedankt!|Groter dan {}|Dit soort bestand kan niet worden verstuurd|Een mens antwoordt je hier|Jij',
-  pt: 'Abrir o chat|Fechar o chat|Enviar|Falar com uma pessoa|Mensagem|Conversa|Olá! Como podemos ajudar?|Anexar um ficheiro|Remover|Tentar de novo|A enviar…|Enviada|Não foi possível enviar|Sem ligação. O que escrever fica guardado e segue mais tarde.|Novas mensagens|Fontes|Menu|Som|Avaliar esta conversa|Obrigado!|Maior do que {}|Este tipo de ficheiro não pode ser enviado|Uma pessoa vai responder aqui|Você',
-  pl: 'Otwórz czat|Zamknij czat|Wyślij|Porozmawiaj z człowiekiem|Wiadomość|Rozmowa|Cześć! W czym możemy pomóc?|Dołącz plik|Usuń|Spróbuj ponownie|Wysyłanie…|Wysłano|Nie udało się wysłać|Brak połączenia. To, co napiszesz, zostanie zachowane i wysłane później.|Nowe wiadomości|Źródła|Menu|Dźwięk|Oceń tę rozmowę|Dziękujemy!|Większy niż {}|Plików tego rodzaju nie można wysłać|Człowiek odpowie tutaj|Ty',
-  sv: 'Öppna chatten|Stäng chatten|Skicka|Prata med en människa|Meddelande|Konversation|Hej! Hur kan vi hjälpa till?|Bifoga en fil|Ta bort|Försök igen|Skickas…|Skickat|Kunde inte skickas|Ingen anslutning. Det du skriver sparas och skickas senare.|Nya meddelanden|Källor|Meny|Ljud|Betygsätt konversationen|Tack!|Större än {}|Den här sortens fil kan inte skickas|En människa svarar dig här|Du',
-  da: 'Åbn chatten|Luk chatten|Send|Tal med et menneske|Besked|Samtale|Hej! Hvordan kan vi hjælpe?|Vedhæft en fil|Fjern|Prøv igen|Sender…|Sendt|Kunne ikke sendes|Ingen forbindelse. Det, du skriver, gemmes og sendes senere.|Nye beskeder|Kilder|Menu|Lyd|Bedøm samtalen|Tak!|Større end {}|Den slags filer kan ikke sendes|Et menneske svarer dig her|Dig',
-  tr: 'Sohbeti aç|Sohbeti kapat|Gönder|Bir insanla görüş|Mesaj|Görüşme|Merhaba! Nasıl yardımcı olabiliriz?|Dosya ekle|Kaldır|Yeniden dene|Gönderiliyor…|Gönderildi|Gönderilemedi|Bağlantı yok. Yazdıklarınız saklanır ve sonra gönderilir.|Yeni mesajlar|Kaynaklar|Menü|Ses|Bu görüşmeyi değerlendir|Teşekkürler!|{} sınırını aşıyor|Bu tür dosyalar gönderilemez|Bir insan size burada yanıt verecek|Siz',
-  ar: 'فتح المحادثة|إغلاق المحادثة|إرسال|التحدث إلى شخص|رسالة|محادثة|مرحبًا! كيف يمكننا مساعدتك؟|إرفاق ملف|إزالة|إعادة المحاولة|جارٍ الإرسال…|أُرسلت|تعذّر الإرسال|لا يوجد اتصال. سنحفظ ما تكتبه ونرسله لاحقًا.|رسائل جديدة|المصادر|القائمة|الصوت|تقييم المحادثة|شكرًا لك!|أكبر من {}|لا يمكن إرسال هذا النوع من الملفات|سيجيبك شخص هنا|أنت',
+  en: 'Open chat|Close chat|Send|Talk to a person|Message|Conversation|Hi! How can we help?|Attach a file|Remove|Try again|Sending…|Sent|Could not be sent|No connection. What you write is kept and sent later.|New messages|Sources|Menu|Sound|Rate this conversation|Thank you!|Larger than {}|This kind of file can’t be sent|A person will answer you here|You|Comment|Done',
+  de: 'Chat öffnen|Chat schließen|Senden|Mit einem Menschen sprechen|Nachricht|Unterhaltung|Hallo! Wie können wir helfen?|Datei anhängen|Entfernen|Erneut versuchen|Wird gesendet…|Gesendet|Konnte nicht gesendet werden|Keine Verbindung. Was Sie schreiben, wird aufbewahrt und später gesendet.|Neue Nachrichten|Quellen|Menü|Ton|Unterhaltung bewerten|Danke!|Größer als {}|Solche Dateien können nicht gesendet werden|Ein Mensch antwortet Ihnen hier|Sie|Kommentar|Fertig',
+  fr: 'Ouvrir le chat|Fermer le chat|Envoyer|Parler à une personne|Message|Conversation|Bonjour ! Comment pouvons-nous vous aider ?|Joindre un fichier|Retirer|Réessayer|Envoi…|Envoyé|Envoi impossible|Pas de connexion. Vos messages sont conservés et envoyés plus tard.|Nouveaux messages|Sources|Menu|Son|Évaluer cette conversation|Merci !|Dépasse {}|Ce type de fichier ne peut pas être envoyé|Une personne vous répondra ici|Vous|Commentaire|Terminé',
+  es: 'Abrir el chat|Cerrar el chat|Enviar|Hablar con una persona|Mensaje|Conversación|¡Hola! ¿En qué podemos ayudarle?|Adjuntar un archivo|Quitar|Reintentar|Enviando…|Enviado|No se pudo enviar|Sin conexión. Lo que escriba se guarda y se envía después.|Mensajes nuevos|Fuentes|Menú|Sonido|Valorar esta conversación|¡Gracias!|Supera {}|Este tipo de archivo no se puede enviar|Una persona le responderá aquí|Usted|Comentario|Listo',
+  it: 'Apri la chat|Chiudi la chat|Invia|Parla con una persona|Messaggio|Conversazione|Ciao! Come possiamo aiutarti?|Allega un file|Rimuovi|Riprova|Invio…|Inviato|Invio non riuscito|Nessuna connessione. Ciò che scrivi viene conservato e inviato più tardi.|Nuovi messaggi|Fonti|Menu|Suono|Valuta questa conversazione|Grazie!|Supera {}|Questo tipo di file non può essere inviato|Una persona ti risponderà qui|Tu|Commento|Fatto',
+  nl: 'Chat openen|Chat sluiten|Versturen|Met een mens praten|Bericht|Gesprek|Hallo! Hoe kunnen we helpen?|Bestand toevoegen|Verwijderen|Opnieuw proberen|Wordt verstuurd…|Verstuurd|Kon niet worden verstuurd|Geen verbinding. Wat je schrijft wordt bewaard en later verstuurd.|Nieuwe berichten|Bronnen|Menu|Geluid|Beoordeel dit gesprek|Bedankt!|Groter dan {}|Dit soort bestand kan niet worden verstuurd|Een mens antwoordt je hier|Jij|Opmerking|Klaar',
+  pt: 'Abrir o chat|Fechar o chat|Enviar|Falar com uma pessoa|Mensagem|Conversa|Olá! Como podemos ajudar?|Anexar um ficheiro|Remover|Tentar de novo|A enviar…|Enviada|Não foi possível enviar|Sem ligação. O que escrever fica guardado e segue mais tarde.|Novas mensagens|Fontes|Menu|Som|Avaliar esta conversa|Obrigado!|Maior do que {}|Este tipo de ficheiro não pode ser enviado|Uma pessoa vai responder aqui|Você|Comentário|Concluir',
+  pl: 'Otwórz czat|Zamknij czat|Wyślij|Porozmawiaj z człowiekiem|Wiadomość|Rozmowa|Cześć! W czym możemy pomóc?|Dołącz plik|Usuń|Spróbuj ponownie|Wysyłanie…|Wysłano|Nie udało się wysłać|Brak połączenia. To, co napiszesz, zostanie zachowane i wysłane później.|Nowe wiadomości|Źródła|Menu|Dźwięk|Oceń tę rozmowę|Dziękujemy!|Większy niż {}|Plików tego rodzaju nie można wysłać|Człowiek odpowie tutaj|Ty|Komentarz|Gotowe',
+  sv: 'Öppna chatten|Stäng chatten|Skicka|Prata med en människa|Meddelande|Konversation|Hej! Hur kan vi hjälpa till?|Bifoga en fil|Ta bort|Försök igen|Skickas…|Skickat|Kunde inte skickas|Ingen anslutning. Det du skriver sparas och skickas senare.|Nya meddelanden|Källor|Meny|Ljud|Betygsätt konversationen|Tack!|Större än {}|Den här sortens fil kan inte skickas|En människa svarar dig här|Du|Kommentar|Klar',
+  da: 'Åbn chatten|Luk chatten|Send|Tal med et menneske|Besked|Samtale|Hej! Hvordan kan vi hjælpe?|Vedhæft en fil|Fjern|Prøv igen|Sender…|Sendt|Kunne ikke sendes|Ingen forbindelse. Det, du skriver, gemmes og sendes senere.|Nye beskeder|Kilder|Menu|Lyd|Bedøm samtalen|Tak!|Større end {}|Den slags filer kan ikke sendes|Et menneske svarer dig her|Dig|Kommentar|Færdig',
+  tr: 'Sohbeti aç|Sohbeti kapat|Gönder|Bir insanla görüş|Mesaj|Görüşme|Merhaba! Nasıl yardımcı olabiliriz?|Dosya ekle|Kaldır|Yeniden dene|Gönderiliyor…|Gönderildi|Gönderilemedi|Bağlantı yok. Yazdıklarınız saklanır ve sonra gönderilir.|Yeni mesajlar|Kaynaklar|Menü|Ses|Bu görüşmeyi değerlendir|Teşekkürler!|{} sınırını aşıyor|Bu tür dosyalar gönderilemez|Bir insan size burada yanıt verecek|Siz|Yorum|Bitti',
+  ar: 'فتح المحادثة|إغلاق المحادثة|إرسال|التحدث إلى شخص|رسالة|محادثة|مرحبًا! كيف يمكننا مساعدتك؟|إرفاق ملف|إزالة|إعادة المحاولة|جارٍ الإرسال…|أُرسلت|تعذّر الإرسال|لا يوجد اتصال. سنحفظ ما تكتبه ونرسله لاحقًا.|رسائل جديدة|المصادر|القائمة|الصوت|تقييم المحادثة|شكرًا لك!|أكبر من {}|لا يمكن إرسال هذا النوع من الملفات|سيجيبك شخص هنا|أنت|تعليق|تم',
 };
 
 let locale = 'en';
@@ -69,17 +69,15 @@ function dayName(date) {
 
 // Colours ----------------------------------------------------------------------------------------------
 
-/** @param {string} css any colour CSS knows @param {string} fallback as #rrggbb @returns {Rgb} */
-function rgb(css, fallback) {
+/** @param {string} css any colour CSS knows; what it does not know is our blue @returns {Rgb} */
+function rgb(css) {
+  let hex = '#2456d6';
   const pen = document.createElement('canvas').getContext('2d');
-  if (!pen) return rgbOfHex(fallback);
-  pen.fillStyle = fallback;
-  pen.fillStyle = css;
-  return rgbOfHex(/^#[0-9a-f]{6}$/.test(pen.fillStyle) ? pen.fillStyle : fallback);
-}
-
-/** @param {string} hex @returns {Rgb} */
-function rgbOfHex(hex) {
+  if (pen) {
+    pen.fillStyle = hex;
+    pen.fillStyle = css;
+    if (/^#[0-9a-f]{6}$/.test(pen.fillStyle)) hex = pen.fillStyle;
+  }
   const number = parseInt(hex.slice(1), 16);
   return [number >> 16, (number >> 8) & 255, number & 255];
 }
@@ -127,13 +125,13 @@ const ICONS = {
   chat: 'M21 12a8 8 0 0 1-8 8H4l1.5-3.5A8 8 0 1 1 21 12ZM9 12h.01M13 12h.01M17 12h.01',
   close: 'M6 6l12 12M18 6 6 18',
   send: 'M12 19V5m-6 6 6-6 6 6',
-  clip: 'M20 11.5 12.5 19a5 5 0 0 1-7-7L13 4.5a3.3 3.3 0 0 1 4.7 4.7L10.3 16.500a1.7 1.7 0 0 1-2.4-2.400L14.5 7.5',
+  clip: 'M20 11.5 12.5 19a5 5 0 0 1-7-7L13 4.5a3.3 3.3 0 0 1 4.7 4.7L10.3 16.5a1.7 1.7 0 0 1-2.4-2.4L14.5 7.5',
   person: 'M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8ZM4 21a8 8 0 0 1 16 0',
   menu: 'M11.5 5h1M11.5 12h1M11.5 19h1',
   down: 'M12 5v14m-6-6 6 6 6-6',
   more: 'm6 9 6 6 6-6',
   file: 'M14 3H6v18h12V7l-4-4Zm0 0v4h4',
-  star: 'm12 4 2.5 5 5.5.800-4 3.9.900 5.5-4.9-2.6-4.9 2.6.900-5.5-4-3.9 5.5-.800L12 4Z',
+  star: 'm12 4 2.5 5 5.5.8-4 3.9.9 5.5-4.9-2.6-4.9 2.6.9-5.5-4-3.9 5.5-.8L12 4Z',
 };
 
 /** @param {keyof typeof ICONS} name */
@@ -407,7 +405,8 @@ class Api {
       method: 'POST',
       body: json,
       headers: { 'Content-Type': 'application/json' },
-      keepalive: json.length < 3e4, // leaving the page does not stop it; browsers allow 64 KB
+      // leaving the page does not stop it; browsers allow 64 KB
+      keepalive: json.length < 3e4,
       signal: AbortSignal.timeout(2e4),
     });
     return response.status === 204 ? null : response.json();
@@ -650,7 +649,7 @@ class Talk {
   status = 'bot';
 
   get conversation() {
-    return this.#conversations[this.#conversations.length - 1];
+    return this.#conversations.at(-1);
   }
 
   /** @param {string} id */
@@ -734,9 +733,9 @@ svg { width: 22px; height: 22px; flex: none; fill: none; stroke: currentColor; s
 .launcher:hover { transform: scale(1.06) }
 .launcher svg { width: 28px; height: 28px }
 .badge { position: absolute; top: -4px; inset-inline-end: -4px; min-width: 22px; padding: 0 6px; border-radius: 11px; background: #c62828; color: #fff; font-size: .8em; font-weight: 600; line-height: 22px; text-align: center }
-.panel { width: 400px; max-width: calc(100vw - 40px); height: min(700px, 100vh - 40px); height: min(700px, 100dvh - 40px); display: flex; flex-direction: column; overflow: hidden; border-radius: 18px; background: var(--bg); box-shadow: 0 16px 60px #0005, 0 0 0 1px #0001; animation: rise .2s ease-out }
+.panel { width: 400px; max-width: calc(100vw - 40px); height: min(700px, 100dvh - 40px); display: flex; flex-direction: column; overflow: hidden; border-radius: 18px; background: var(--bg); box-shadow: 0 16px 60px #0005, 0 0 0 1px #0001; animation: rise .2s ease-out }
 @keyframes rise { from { opacity: 0; transform: translateY(16px) } }
-header { display: flex; align-items: center; gap: 12px; padding: 14px 12px 14px 18px; padding-inline: 18px 12px; background: var(--accent); color: var(--on) }
+header { display: flex; align-items: center; gap: 12px; padding: 14px; padding-inline: 18px 12px; background: var(--accent); color: var(--on) }
 header :focus-visible { outline-color: var(--on); outline-offset: -3px }
 .face { width: 42px; height: 42px; border-radius: 50%; background: var(--on); color: var(--accent); display: grid; place-items: center; font-weight: 700; font-size: 1.15em; flex: none }
 .names { flex: 1; min-width: 0 }
@@ -785,7 +784,7 @@ header :focus-visible { outline-color: var(--on); outline-offset: -3px }
 .bubble pre code { padding: 0; background: none }
 .bubble blockquote, .quote { border-inline-start: 3px solid var(--line); padding-inline-start: 10px; color: var(--dim) }
 .bubble table { display: block; overflow-x: auto; border-collapse: collapse; font-size: .92em; overflow-wrap: normal }
-.bubble th, .bubble td { border-bottom: 1px solid var(--line); padding: 4px 12px 4px 0; padding-inline: 0 12px; text-align: start }
+.bubble th, .bubble td { border-bottom: 1px solid var(--line); padding: 4px 0; padding-inline: 0 12px; text-align: start }
 .bubble hr { border: 0; border-top: 1px solid var(--line) }
 .dots { display: flex; gap: 5px; padding: 6px 2px }
 .dots i { width: 7px; height: 7px; border-radius: 50%; background: var(--dim); animation: blink 1.2s infinite }
@@ -798,9 +797,9 @@ header :focus-visible { outline-color: var(--on); outline-offset: -3px }
 .source { display: flex; align-items: baseline; gap: 7px }
 .source > span:first-child { flex: none; min-width: 18px; padding: 0 5px; border-radius: 9px; background: var(--soft); text-align: center; font-size: .9em }
 .source button { width: 24px; height: 24px; border-radius: 50%; align-self: center; flex: none }
-.source button svg { width: 16px; height: 16px }
+.source svg, .pill svg, .foot svg, .tray button svg { width: 16px; height: 16px }
 .source [aria-expanded=true] svg { transform: rotate(180deg) }
-.quote { margin: 4px 0 6px 8px; margin-inline: 8px 0; white-space: pre-wrap }
+.quote { margin: 4px 0 6px; margin-inline: 8px 0; white-space: pre-wrap }
 .files { display: flex; flex-wrap: wrap; gap: 6px; margin-top: 6px }
 .bubble .files:first-child { margin: 0 }
 .file { display: flex; align-items: center; gap: 8px; padding: 7px 10px; border-radius: 10px; background: #8882; font-size: .88em; max-width: 100%; text-align: start }
@@ -813,26 +812,26 @@ header :focus-visible { outline-color: var(--on); outline-offset: -3px }
 .hello p { font-size: 1.2em; font-weight: 650; margin: 10px 0 18px; text-wrap: balance }
 .hello div { display: grid; gap: 8px }
 .chip { padding: 9px 16px; border: 1px solid var(--line); border-radius: 20px; font-size: .92em; color: var(--edge); overflow-wrap: anywhere }
-.writing .chip { visibility: hidden }
+.writing .hello div { visibility: hidden }
 .chip:hover { background: var(--soft) }
 .rating { align-self: center; text-align: center; margin: 18px 0 6px; padding: 12px 20px; border: 1px solid var(--line); border-radius: 14px; font-size: .9em }
-.rating div { display: flex }
-.rating button { width: 38px; height: 38px; color: var(--edge) }
-.rating div:hover svg, .rating .on svg { fill: currentColor }
-.rating button:hover ~ button svg { fill: none }
+.rating div { display: flex; justify-content: center }
+.rating div button { width: 38px; height: 38px; color: var(--edge) }
+.rating div:is(:hover, :has([aria-pressed=true])) svg { fill: currentColor }
+.rating button:hover ~ button svg, .rating div:not(:hover) [aria-pressed=true] ~ button svg { fill: none }
+.rating div + p { display: grid; gap: 8px; margin-top: 6px }
+.rating textarea { border: 1px solid var(--dim); border-radius: 10px }
 .pill { position: absolute; bottom: 10px; left: 50%; transform: translateX(-50%); z-index: 1; padding: 7px 16px; border-radius: 18px; background: var(--accent); color: var(--on); font-size: .85em; box-shadow: 0 4px 16px #0004; white-space: nowrap }
-.pill svg { width: 16px; height: 16px }
 .tray { display: flex; flex-wrap: wrap; gap: 6px; padding: 8px 14px 0; max-height: 30vh; overflow-y: auto }
 .tray .file { background: var(--soft) }
 .tray progress { display: block; width: 100%; height: 4px; accent-color: var(--edge) }
 .tray .file b { color: var(--bad); display: block; font-size: .88em; font-weight: 500 }
 .tray button { width: 28px; height: 28px; border-radius: 50% }
-.tray button svg { width: 16px; height: 16px }
 form { margin: 8px 12px 0; padding: 4px; border: 1px solid var(--dim); border-radius: 24px; display: flex; align-items: flex-end; background: var(--bg) }
 form:focus-within { border-color: var(--edge); box-shadow: 0 0 0 1px var(--edge) }
 form .round { width: 38px; height: 38px }
 textarea { flex: 1; min-width: 0; border: 0; background: none; resize: none; padding: 8px 6px; max-height: 9.5em; font-size: max(16px, 1em); line-height: 22px; overflow-wrap: anywhere }
-textarea:focus-visible { outline: none }
+form textarea:focus-visible { outline: none }
 textarea::placeholder { color: var(--dim); opacity: 1 }
 .send { background: var(--accent); color: var(--on); transition: opacity .15s }
 .send[aria-disabled=true] { opacity: .45; cursor: default }
@@ -840,7 +839,6 @@ textarea::placeholder { color: var(--dim); opacity: 1 }
 .foot button { padding: 7px 14px; border-radius: 18px; font-size: .85em; color: var(--dim) }
 .foot button:hover { background: var(--soft); color: var(--fg) }
 .foot button[aria-disabled=true] { opacity: .6; cursor: default }
-.foot svg { width: 17px; height: 17px }
 .drop { position: absolute; inset: 8px; z-index: 4; display: grid; place-items: center; border: 2px dashed var(--edge); border-radius: 12px; background: var(--bg); font-weight: 600; pointer-events: none }
 @media (max-width: 480px), (max-height: 420px) {
   .panel, .left .panel { inset: var(--top, 0) 0 auto; width: auto; max-width: none; height: var(--high, 100dvh); border-radius: 0; padding-inline: env(safe-area-inset-left) env(safe-area-inset-right) }
@@ -850,7 +848,7 @@ textarea::placeholder { color: var(--dim); opacity: 1 }
   .root { --bg: #14181d; --fg: #e9edf1; --soft: #242a31; --line: #38414a; --dim: #a3aeb9; --bad: #ff9d94; --edge: var(--ink-dark); color-scheme: dark }
   .offline { background: #463711; color: #ffe9a8 }
 }
-@media (prefers-reduced-motion: reduce) { *, *::after { animation: none !important; transition: none !important; scroll-behavior: auto !important } }
+@media (prefers-reduced-motion: reduce) { *, *::after { animation: none !important; transition: none !important } }
 `;
 
 const sheet = new CSSStyleSheet();
@@ -965,7 +963,7 @@ class Chat extends HTMLElement {
   /** Puts a new Panel in place, in colours that can be read, whatever the site chose. */
   #dress() {
     const { frame, box } = this.ui;
-    const accent = rgb(this.data.color || '', '#2456d6');
+    const accent = rgb(this.data.color || '');
     const on = contrast(accent, [255, 255, 255]) >= contrast(accent, [0, 0, 0]) ? '#fff' : '#000';
     frame.style.setProperty('--accent', `rgb(${accent})`);
     frame.style.setProperty('--on', on);
@@ -1293,10 +1291,9 @@ class Chat extends HTMLElement {
     if (event.key !== 'Tab') return;
     const stops = [...this.ui.dialog.querySelectorAll('button, textarea, a[href], [tabindex="0"]')]
       .filter((each) => each.getClientRects().length);
-    const end = stops[event.shiftKey ? 0 : stops.length - 1];
-    if (this.shadow.activeElement !== end) return;
+    if (this.shadow.activeElement !== stops.at(event.shiftKey ? 0 : -1)) return;
     event.preventDefault();
-    /** @type {HTMLElement} */ (stops[event.shiftKey ? stops.length - 1 : 0]).focus();
+    /** @type {HTMLElement} */ (stops.at(event.shiftKey ? -1 : 0)).focus();
   };
 
   /** A click anywhere else puts the menu away. @param {Event} event */
@@ -1493,7 +1490,7 @@ class Chat extends HTMLElement {
     let last = '';
     const add = (/** @type {HTMLElement} */ row, /** @type {string} */ by) => {
       row.classList.toggle('next', by === last);
-      rows[rows.length - 1]?.classList.toggle('mid', by === last && !row.matches('.live'));
+      rows.at(-1)?.classList.toggle('mid', by === last && !row.matches('.live'));
       row.classList.remove('mid');
       last = by;
       rows.push(row);
@@ -1612,16 +1609,33 @@ class Chat extends HTMLElement {
     return h('div', { class: 'hello' }, icon('chat'), h('p', {}, t('hello')), h('div', {}, ...chips));
   }
 
+  /** The score counts as soon as it is given; a comment may follow. */
   #stars() {
-    const star = (/** @type {number} */ score) => button('', 'star', `${score}/5`, async () => {
-      if (await this.#tell('rating', { score })) this.#rating = 'done';
-      this.#say(t('thanks'));
+    if (this.#rating === 'done') return h('div', { class: 'rating' }, t('thanks'));
+    let score = 0;
+    const told = h('p', {}, t('rate'));
+    const note = h('textarea', { rows: 3, maxlength: 2000, dir: 'auto', 'aria-label': t('comment'), placeholder: t('comment') });
+    const rate = async () => {
+      const kept = await this.#tell('rating', { score, comment: note.value });
+      this.#say(told.textContent = t(kept ? 'thanks' : 'unsent'));
+      return kept;
+    };
+    const done = async () => {
+      if (note.value.trim() && !(await rate())) return;
+      this.#rating = 'done';
       this.paint();
       this.ui.box.focus();
-    });
-    return this.#rating === 'done'
-      ? h('div', { class: 'rating' }, t('thanks'))
-      : h('div', { class: 'rating' }, t('rate'), h('div', { role: 'group', 'aria-label': t('rate') }, ...[1, 2, 3, 4, 5].map(star)));
+    };
+    const more = h('p', { hidden: true }, note, h('button', { class: 'chip', onclick: done }, t('done')));
+    const stars = [1, 2, 3, 4, 5].map((each) => button('', 'star', `${each}/5`, async () => {
+      score = each;
+      stars.forEach((star, index) => star.ariaPressed = String(index === each - 1));
+      if (!(await rate())) return;
+      more.hidden = false;
+      this.follow();
+      note.focus();
+    }));
+    return h('div', { class: 'rating' }, told, h('div', { role: 'group', 'aria-label': t('rate') }, ...stars), more);
   }
 
   /** For screen readers: whole messages, never the pieces they are written in. @param {string} text */
@@ -1646,7 +1660,7 @@ class Chat extends HTMLElement {
 
   #seen() {
     const messages = this.talk.sorted();
-    const last = messages[messages.length - 1];
+    const last = messages.at(-1);
     if (!last || !this.isOpen || document.hidden) return;
     if (messages.some(this.#isNew)) this.vault.set('read', last.created_at);
     if (last.seq > this.#told && last.direction === 'out') this.#tell('read', { seq: this.#told = last.seq });

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import time
 from typing import Any
 
 import pytest
@@ -9,7 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.e2e.browser import Chat, Scheme, visit
 from tests.e2e.elsewhere import answer, page_with, question
-from tests.processes import Switchboard
+from tests.processes import ROOT, Switchboard
 
 NAMES = {
     "de": ("Chat öffnen", "Mit einem Menschen sprechen"),
@@ -131,14 +133,52 @@ def test_a_screen_reader_hears_whole_answers_and_no_pieces(chat: Chat) -> None:
     assert "60 days" in heard[0]
 
 
-def test_the_conversation_can_be_rated(chat: Chat) -> None:
+def test_the_conversation_can_be_rated_by_keyboard_and_the_rating_explained(
+    chat: Chat, house: Switchboard
+) -> None:
+    page = chat.page
     chat.ask("Hello")
     chat.expect_answers(1)
-    chat.page.get_by_role("button", name="Menu").click()
-    chat.page.get_by_role("button", name="Rate this conversation").click()
-    with chat.page.expect_response("**/api/web/rating") as answer:
-        chat.page.get_by_role("button", name="4/5").click()
+    page.get_by_role("button", name="Menu").click()
+    page.get_by_role("button", name="Rate this conversation").click()
+    assert in_focus(page) == "1/5"
+    comment = page.get_by_role("textbox", name="Comment")
+    expect(comment).to_be_hidden()
+    page.get_by_role("button", name="4/5").focus()
+    with page.expect_response("**/api/web/rating") as answer:
+        page.keyboard.press("Enter")
     assert answer.value.status == 204
+    expect(chat.thread.get_by_text("Thank you!")).to_be_visible()
+    expect(page.get_by_role("button", name="4/5")).to_have_attribute("aria-pressed", "true")
+    expect(comment).to_be_focused()
+    text = f"Quick.\nBut the link was hard to find. {time.time_ns()}"
+    page.keyboard.insert_text(text)
+    with page.expect_response("**/api/web/rating") as answer:
+        page.get_by_role("button", name="2/5").click()  # on second thoughts
+    assert answer.value.status == 204
+    expect(comment).to_be_focused()
+    expect(comment).to_have_value(text)
+    expect(page.get_by_role("button", name="4/5")).to_have_attribute("aria-pressed", "false")
+    page.keyboard.press("Tab")
+    assert in_focus(page) == "Done"
+    page.keyboard.press("Enter")
+    expect(comment).to_have_count(0)
+    expect(chat.thread.get_by_text("Thank you!")).to_be_visible()
+    expect(chat.box).to_be_focused()
+    assert house.rows(f"SELECT score FROM ratings WHERE comment = '{text}'") == [{"score": 2}]
+
+
+def test_a_rating_that_could_not_be_sent_says_so_and_can_be_given_again(chat: Chat) -> None:
+    page = chat.page
+    page.get_by_role("button", name="Menu").click()
+    page.get_by_role("button", name="Rate this conversation").click()
+    page.route("**/api/web/rating", lambda route: route.abort())
+    page.get_by_role("button", name="5/5").click()
+    expect(chat.thread.get_by_text("Could not be sent")).to_be_visible()
+    page.unroute("**/api/web/rating")
+    page.get_by_role("button", name="5/5").click()
+    expect(page.get_by_role("textbox", name="Comment")).to_be_focused()
+    page.get_by_role("button", name="Done").click()  # a comment is nobody's duty
     expect(chat.thread.get_by_text("Thank you!")).to_be_visible()
 
 
@@ -189,6 +229,18 @@ def test_twelve_languages_name_everything(context: BrowserContext, house: Switch
         seen.add("|".join(labels))
         chat.page.evaluate("switchboard.close()")
     assert len(seen) == len(NAMES)
+
+
+def test_every_language_has_every_word() -> None:
+    source = (ROOT / "channels" / "widget" / "widget.js").read_text()
+    keys = re.search(r"const KEYS = \((.*?)\)\.split", source, re.DOTALL)
+    assert keys is not None
+    count = len("".join(re.findall(r"'(.*?)'", keys[1])).split())
+    words = dict(re.findall(r"^  ([a-z]{2}): '(.*)',$", source, re.MULTILINE))
+    assert set(words) == set(NAMES)
+    for locale, told in words.items():
+        assert len(told.split("|")) == count, locale
+        assert all(told.split("|")), locale
 
 
 @pytest.mark.parametrize("locale", ["ar", "he"])
