@@ -26,10 +26,10 @@ from typing import Any, Self
 from urllib.parse import urlencode
 
 import aiohttp
-import orjson
 from aiohttp import web
 from multidict import MultiMapping
 
+from tests.doubles.twilio_customer import Customer
 from tests.doubles.twilio_rules import (
     ACCOUNT_SID,
     API,
@@ -40,16 +40,14 @@ from tests.doubles.twilio_rules import (
     LONGEST,
     PARAMETERS,
     PUBLIC_URL,
-    SMS_FROM,
     UNDELIVERED,
+    WEBHOOK_LASTS,
     WHATSAPP_FROM,
     WINDOW,
     Call,
     Fault,
-    Location,
     Media,
     Message,
-    Opting,
     Posted,
     Refused,
     check_parties,
@@ -57,15 +55,16 @@ from tests.doubles.twilio_rules import (
     is_http,
     plain,
     resource,
-    segments,
     settings_for,
     signature,
     variables_of,
     within_bounds,
 )
 
-_WEBHOOK_LASTS = 15.0  # seconds Twilio gives a webhook in all, its retries included
 _LINK_LASTS = 300.0  # seconds for which the address that a media file redirects to is good
+
+_STEPS = ("queued", "sending", "sent", "delivered", "read")
+_RANK = {status: rank for rank, status in enumerate(_STEPS)} | {"failed": 9, "undelivered": 9}
 
 
 class Twilio:
@@ -123,8 +122,6 @@ class Twilio:
                 web.get("/files/{link}", self._file),
             ]
         )
-
-    # --- what tests ask and say
 
     @property
     def url(self) -> str:
@@ -230,7 +227,7 @@ class Twilio:
                 self._behind(url, base),
                 data=urlencode(form).encode(),
                 headers=headers,
-                timeout=aiohttp.ClientTimeout(total=_WEBHOOK_LASTS),
+                timeout=aiohttp.ClientTimeout(total=WEBHOOK_LASTS),
                 allow_redirects=False,
             ) as answer:
                 await answer.read()
@@ -249,8 +246,6 @@ class Twilio:
 
     def next_number(self) -> int:
         return len(self.messages) + 1
-
-    # --- its life
 
     async def start(self, port: int = 0) -> None:
         self._client = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=100))
@@ -274,8 +269,6 @@ class Twilio:
 
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
-
-    # --- the REST API
 
     @web.middleware
     async def _known_caller(
@@ -316,7 +309,7 @@ class Twilio:
         if fault is not None and not fault.accepted:
             return await self._go_wrong(request, fault, form)
         message = self._accept(form)
-        answer = web.json_response(resource(message, ACCOUNT_SID), status=201)
+        answer = web.json_response(resource(message), status=201)
         if fault is None:
             return answer
         if fault.delay and not (fault.silent or fault.cut or fault.code):
@@ -425,7 +418,7 @@ class Twilio:
         for url in message.media_urls:
             try:
                 async with self._client.get(
-                    self._behind(url), timeout=aiohttp.ClientTimeout(total=_WEBHOOK_LASTS)
+                    self._behind(url), timeout=aiohttp.ClientTimeout(total=WEBHOOK_LASTS)
                 ) as answer:
                     if answer.status != 200:
                         return False
@@ -465,7 +458,7 @@ class Twilio:
 
         return web.json_response(
             {
-                "messages": [resource(message, ACCOUNT_SID) for message in shown],
+                "messages": [resource(message) for message in shown],
                 "page": page,
                 "page_size": size,
                 "start": start,
@@ -478,7 +471,7 @@ class Twilio:
         )
 
     async def _fetch(self, request: web.Request) -> web.Response:
-        return web.json_response(resource(self._named(request), ACCOUNT_SID))
+        return web.json_response(resource(self._named(request)))
 
     async def _media(self, request: web.Request) -> web.Response:
         """Where a file lies for a few minutes, for anyone who has the address."""
@@ -529,8 +522,6 @@ class Twilio:
         self.stir()
         return web.json_response({"success": True})
 
-    # --- inside
-
     def _named(self, request: web.Request) -> Message:
         sid = request.match_info["sid"]
         message = next((each for each in self.messages if each.sid == sid), None)
@@ -554,155 +545,6 @@ class Twilio:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-class Customer:
-    """Somebody with a telephone. `received` is what reached them, in the order it was accepted."""
-
-    def __init__(self, twilio: Twilio, address: str, name: str) -> None:
-        self._twilio = twilio
-        self.address = address
-        self.name = name or address
-        self.received: list[Message] = []
-        self.opted_out = False
-        self.window_until = 0.0  # monotonic time
-        self.awaits_since = 0.0  # monotonic time at which typing was shown, 0.0: it isn't
-
-    @property
-    def window_open(self) -> bool:
-        return self.window_until > time.monotonic()
-
-    @property
-    def texts(self) -> Sequence[str]:
-        return [message.body for message in self.received]
-
-    def a_day_passes(self) -> None:
-        """Free text reaches them no more until they write again."""
-        self.window_until = 0.0
-        self._twilio.stir()
-
-    async def write(
-        self,
-        text: str = "",
-        *,
-        media: Sequence[Media] = (),
-        location: Location | None = None,
-        button: str = "",
-        choice: str = "",
-        replying_to: str = "",
-        opting: Opting | None = None,
-        repeat: int = 1,
-    ) -> Message:
-        """Write to the business; returns when every webhook that says so was answered, or given up.
-
-        `button` and `choice` are the ids of a reply button and of an entry of a list, whose words are
-        `text`. `opting` is what Twilio's own opt-out handling understood. `repeat` posts the same message
-        so often, all at once.
-        """
-        whatsapp = self.address.startswith("whatsapp:")
-        message = Message(
-            number=self._twilio.next_number(),
-            sid=("MM" if media else "SM") + uuid.uuid4().hex,
-            direction="inbound",
-            sender=self.address,
-            to=WHATSAPP_FROM if whatsapp else SMS_FROM,
-            body=text,
-            status="received",
-            media=list(media),
-            location=location,
-            quotes=replying_to,
-        )
-        form = self._form(message) | self._media_of(message)
-        if whatsapp:
-            form |= self._of_whatsapp(message, button=button, choice=choice)
-        if opting:
-            form["OptOutType"] = opting
-            self.opted_out = opting == "STOP" or (self.opted_out and opting == "HELP")
-        message.form = form
-        self._twilio.receive(self, message)
-        message.answers = list(await asyncio.gather(*(self._post(form) for _ in range(repeat))))
-        self._twilio.stir()
-        return message
-
-    async def look(self) -> None:
-        """Open the conversation: everything that was delivered is read."""
-        for message in self.received:
-            if message.status == "delivered":
-                await self._twilio.advance(message, "read")
-
-    async def until_received(self, count: int, *, within: float = 30.0) -> None:
-        await self._twilio.until(
-            lambda: len(self.received) >= count,
-            within=within,
-            what=f"{count} messages to {self.name}, there are {len(self.received)}",
-        )
-
-    async def _post(self, form: Mapping[str, str]) -> int:
-        """Post a webhook until it is taken, as often and as long as Twilio does; the last answer."""
-        url = self._twilio.public_url + self._twilio.webhook_path
-        token, status = str(uuid.uuid4()), 0
-        ends = time.monotonic() + _WEBHOOK_LASTS
-        for tries in range(self._twilio.webhook_tries):
-            status = await self._twilio.post(url, form, token)
-            if 0 < status < 500 or time.monotonic() > ends:
-                break
-            await asyncio.sleep(0.1 * 2**tries)
-        return status
-
-    def _form(self, message: Message) -> dict[str, str]:
-        return {
-            "SmsMessageSid": message.sid,
-            "NumMedia": str(len(message.media)),
-            "SmsSid": message.sid,
-            "SmsStatus": "received",
-            "Body": message.body,
-            "To": message.to,
-            "NumSegments": str(segments(message.body)),
-            "MessageSid": message.sid,
-            "AccountSid": ACCOUNT_SID,
-            "From": message.sender,
-            "ApiVersion": "2010-04-01",
-        }
-
-    def _media_of(self, message: Message) -> dict[str, str]:
-        at = f"{self._twilio.url}{API.format(account=ACCOUNT_SID)}/Messages/{message.sid}"
-        form: dict[str, str] = {}
-        for index, media in enumerate(message.media):
-            form[f"MediaUrl{index}"] = f"{at}/Media/{media.sid}"
-            form[f"MediaContentType{index}"] = media.type
-        return form
-
-    def _of_whatsapp(self, message: Message, *, button: str, choice: str) -> dict[str, str]:
-        """What WhatsApp adds to a form."""
-        scoped = self.address.removeprefix("whatsapp:")
-        who = {"ProfileName": self.name}
-        who |= {"WaId": scoped[1:]} if scoped.startswith("+") else {"ExternalUserId": scoped}
-        metadata = {"type": "whatsapp", "data": {"context": who}}
-        form = who | {"ReferralNumMedia": "0", "ChannelMetadata": orjson.dumps(metadata).decode()}
-        kind = "text"
-        if message.media:
-            kind = _KINDS.get(message.media[0].type.partition("/")[0], "document")
-            kind = "contacts" if message.media[0].type == "text/vcard" else kind
-        if (place := message.location) is not None:
-            kind = "location"
-            form |= {"Latitude": str(place.latitude), "Longitude": str(place.longitude)}
-            form |= {"Label": place.label} if place.label else {}
-            form |= {"Address": place.address} if place.address else {}
-        if button:
-            kind = "button"
-            form |= {"ButtonText": message.body, "ButtonPayload": button}
-        if choice:
-            kind = "interactive"
-            form |= {"ListId": choice, "ListTitle": message.body}
-        if message.quotes:
-            form["OriginalRepliedMessageSid"] = message.quotes
-            form["OriginalRepliedMessageSender"] = message.to
-        return form | {"MessageType": kind}
-
-
-_KINDS = {"image": "image", "audio": "audio", "video": "video"}
-_STEPS = ("queued", "sending", "sent", "delivered", "read")
-_RANK = {status: rank for rank, status in enumerate(_STEPS)} | {"failed": 9, "undelivered": 9}
 
 
 async def _serve(arguments: argparse.Namespace) -> None:

@@ -14,7 +14,8 @@ from typing import Any, get_args
 import orjson
 from aiohttp import web
 
-from tests.doubles.twilio import Customer, Twilio
+from tests.doubles.twilio import Twilio
+from tests.doubles.twilio_customer import Customer
 from tests.doubles.twilio_rules import (
     BROKEN,
     CUT,

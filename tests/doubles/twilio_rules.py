@@ -26,6 +26,7 @@ SMS_FROM = "+14155238887"
 PUBLIC_URL = "https://chat.northwind.example"
 WINDOW = 24 * 3600.0  # seconds after a customer's last WhatsApp message in which free text reaches them
 LONGEST = 1600  # characters of a body
+WEBHOOK_LASTS = 15.0  # seconds Twilio gives a webhook in all, its retries included
 API = "/2010-04-01/Accounts/{account}"
 
 _E164 = re.compile(r"\+[1-9]\d{6,14}")
@@ -207,13 +208,13 @@ def segments(text: str) -> int:
     return 1 if len(text) <= whole else -(-len(text) // each)
 
 
-def resource(message: Message, account_sid: str) -> Mapping[str, object]:
+def resource(message: Message) -> Mapping[str, object]:
     """A message as the API shows it."""
-    at = f"{API.format(account=account_sid)}/Messages/{message.sid}"
+    at = f"{API.format(account=ACCOUNT_SID)}/Messages/{message.sid}"
     moment = format_datetime(message.created)
     whatsapp = "whatsapp:" in message.to
     return {
-        "account_sid": account_sid,
+        "account_sid": ACCOUNT_SID,
         "api_version": "2010-04-01",
         "body": message.body,
         "date_created": moment,
