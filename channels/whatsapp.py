@@ -1,0 +1,446 @@
+"""WhatsApp and SMS through Twilio: its webhooks in, its REST API out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import orjson
+from starlette.datastructures import ImmutableMultiDict
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from channels.base import (
+    Channel,
+    ChannelLimits,
+    DeliveryStatus,
+    FetchedFile,
+    InboundMessage,
+    Inbox,
+    NotDelivered,
+    NotFetched,
+    OutboundMessage,
+    RemoteFile,
+    Source,
+    Trouble,
+)
+from channels.twilio_account import WEBHOOK, Account, form
+from channels.twilio_codes import in_words, trouble_of
+from channels.website import FILE_TYPES
+from channels.whatsapp_text import clean, in_one_line, parts, units
+
+log = logging.getLogger("switchboard.whatsapp")
+
+STATUS = "/webhooks/whatsapp/status"
+LONGEST = 1600  # UTF-16 units in one message
+LONGEST_TEMPLATE = 1024  # and in one that is made from a template
+BODY_LIMIT = 64 * 1024  # bytes of a webhook
+FILE_LIMIT = 16 * 2**20  # bytes of a file: what WhatsApp itself carries
+_TEXT_LIMIT = 8_000  # characters kept of one message; WhatsApp lets people write 4,096
+_PAGE = 200  # messages to ask for at once
+_PAGES = 10
+_SLACK = timedelta(minutes=1)  # by which Twilio's clock may differ from ours
+_TRIAL = "Sent from your Twilio trial account - "  # stands before what a trial account sends
+
+_STATUSES: Mapping[str, DeliveryStatus] = {
+    # Those before "sent" tell nothing that Twilio's taking the message did not.
+    "sent": DeliveryStatus.SENT,
+    "delivered": DeliveryStatus.DELIVERED,
+    "read": DeliveryStatus.READ,
+    "undelivered": DeliveryStatus.FAILED,
+    "failed": DeliveryStatus.FAILED,
+    "canceled": DeliveryStatus.FAILED,
+}
+_OPTING: Mapping[str, Literal["in", "out"]] = {
+    **dict.fromkeys(("STOP", "STOPALL", "UNSUBSCRIBE"), "out"),
+    **dict.fromkeys(("START", "UNSTOP"), "in"),
+}
+_MP4 = re.compile(rb".{4}ftyp", re.DOTALL)
+# What customers may send, and how such files begin.
+_INCOMING: Mapping[str, re.Pattern[bytes]] = {
+    **FILE_TYPES,
+    "audio/ogg": re.compile(rb"OggS"),
+    "audio/mpeg": re.compile(rb"ID3|\xff[\xe2\xe3\xf2\xf3\xfa\xfb]"),
+    "audio/amr": re.compile(rb"#!AMR"),
+    "video/3gpp": re.compile(rb".{4}ftyp3g", re.DOTALL),
+    "video/mp4": _MP4,
+    "audio/mp4": _MP4,
+    "text/vcard": re.compile(rb"(?i)\s*BEGIN:VCARD"),
+}
+# What WhatsApp carries; beside some of it, words would be lost.
+_WITHOUT_WORDS = ("audio/ogg", "audio/mpeg", "audio/mp4", "audio/amr", "video/3gpp", "text/vcard")
+_CARRIED = ("image/jpeg", "image/png", "video/mp4", "application/pdf", *_WITHOUT_WORDS)
+_MMS = ("image/jpeg", "image/png", "image/gif")
+
+
+class Fetch(Protocol):
+    """Something that fetches from outside and lets nobody lead it inside."""
+
+    async def fetch(
+        self, url: str, into: Path, *, limit: int, credentials: tuple[str, str] | None = None
+    ) -> None:
+        """Write what lies at `url` to `into`, at most `limit` bytes, or raise NotFetched."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Template:
+    """The approved template for what is sent outside of the window.
+
+    `variables` say what stands in each of its places: {name} is the recipient's, {text} the message.
+    """
+
+    sid: str
+    variables: Mapping[str, str]
+
+
+class _Twilio(Channel):
+    """What WhatsApp and SMS have in common: a sender's number, and Twilio to send through."""
+
+    def __init__(
+        self, *, account: Account, sender: str, fetch: Fetch, template: Template | None = None
+    ) -> None:
+        self._account = account
+        self._sender = sender
+        self._fetch = fetch
+        self._template = template
+
+    def parts(self, text: str, sources: Sequence[Source]) -> Sequence[str]:
+        return parts(text, sources, marked=self.limits.markup == "whatsapp", limit=LONGEST)
+
+    async def send(self, message: OutboundMessage) -> str | None:
+        told = self._as_template(message) if message.window_closed else self._as_text(message)
+        sent = await self._account.ask(
+            self._account.client.messages.create_async(
+                to=message.recipient,
+                from_=self._sender,
+                status_callback=f"{self._account.address}{STATUS}",
+                **told,
+            )
+        )
+        if not sent.sid:
+            raise NotDelivered("Twilio took the message and gave it no id", uncertain=True)
+        return str(sent.sid)
+
+    async def find(self, message: OutboundMessage, *, since: datetime, known: Collection[str]) -> str | None:
+        try:
+            return await self._account.ask(self._find(message, since - _SLACK, known))
+        except NotDelivered as error:
+            raise NotDelivered(error.detail, uncertain=True, after=error.after) from None
+
+    async def _find(self, message: OutboundMessage, earliest: datetime, known: Collection[str]) -> str | None:
+        # Not by DateSent: a message that still waits at Twilio has none.
+        page = await self._account.client.messages.page_async(
+            to=message.recipient, from_=self._sender, page_size=_PAGE
+        )
+        for _ in range(_PAGES):
+            listed = list(page)
+            for each in listed:
+                if each.sid not in known and not _before(each, earliest) and self._is(each, message):
+                    return str(each.sid)
+            if not page.next_page_url or all(_before(each, earliest) for each in listed):
+                return None
+            page = await page.next_page_async()
+        raise NotDelivered("Twilio's list of messages to this recipient has no end")
+
+    def _is(self, listed: Any, message: OutboundMessage) -> bool:
+        """Whether one of Twilio's messages is this one: in its own words, or in the template's."""
+        if not str(listed.direction or "outbound").startswith("outbound"):
+            return False
+        body = _compared(str(listed.body or "").removeprefix(_TRIAL))
+        text, media = self._text_and_media(message)
+        if body == _compared(text) and int(listed.num_media or 0) == len(media):
+            return True
+        if not message.window_closed or self._template is None:
+            return False
+        return all(_stands_in(body, value) for value in self._variables(self._template, message).values())
+
+    async def fetch(self, file: RemoteFile, into: Path) -> FetchedFile:
+        partial = into.with_name(f"{into.name}.part")
+        try:
+            await self._fetch.fetch(
+                file.url, partial, limit=FILE_LIMIT, credentials=self._account.credentials_for(file.url)
+            )
+            return await asyncio.to_thread(_kept, partial, into, file.media_type)
+        finally:
+            await asyncio.to_thread(partial.unlink, missing_ok=True)
+
+    def _as_text(self, message: OutboundMessage) -> dict[str, Any]:
+        text, media = self._text_and_media(message)
+        if not text and not media:
+            raise NotDelivered("there is nothing in the message to send")
+        if units(text) > LONGEST:
+            raise NotDelivered(f"the message is longer than {LONGEST:,} characters")
+        return ({"body": text} if text else {}) | ({"media_url": list(media)} if media else {})
+
+    def _text_and_media(self, message: OutboundMessage) -> tuple[str, Sequence[str]]:
+        """One file goes along where it is shown beside the words; the others as links among them."""
+        files = message.attachments if message.last else ()
+        if len(files) == 1 and self._shows(files[0].media_type, beside=bool(message.text.strip())):
+            return message.text.strip(), [self._account.link(files[0])]
+        return self._with_links(message), []
+
+    def _with_links(self, message: OutboundMessage) -> str:
+        files = message.attachments if message.last else ()
+        named = [f"{in_one_line(file.name)}: {self._account.link(file)}" for file in files]
+        return "\n".join(filter(None, [message.text.strip(), *named]))
+
+    def _shows(self, media_type: str, *, beside: bool) -> bool:
+        return media_type in self.limits.media and (not beside or media_type not in _WITHOUT_WORDS)
+
+    def _as_template(self, message: OutboundMessage) -> dict[str, Any]:
+        if self._template is None:
+            raise NotDelivered(
+                "the recipient last wrote more than 24 hours ago, and bot.toml names no template to reach "
+                "them with",
+                trouble=Trouble.WINDOW_CLOSED,
+            )
+        variables = self._variables(self._template, message)
+        too_long = sum(map(units, variables.values())) > LONGEST_TEMPLATE
+        if too_long or not self._with_links(message):
+            raise NotDelivered(
+                "the recipient last wrote more than 24 hours ago, and a template carries words up to "
+                f"{LONGEST_TEMPLATE:,} characters only",
+                trouble=Trouble.WINDOW_CLOSED,
+            )
+        return {
+            "content_sid": self._template.sid,
+            "content_variables": orjson.dumps(variables).decode(),
+        }
+
+    def _variables(self, template: Template, message: OutboundMessage) -> Mapping[str, str]:
+        text = in_one_line(self._with_links(message))
+        name = in_one_line(message.recipient_name) or message.recipient.removeprefix("whatsapp:")
+        return {place: value.format(name=name, text=text) for place, value in template.variables.items()}
+
+
+class WhatsApp(_Twilio):
+    """WhatsApp; it also takes in what Twilio posts for SMS, when there is an SMS sender."""
+
+    name = "whatsapp"
+
+    def __init__(
+        self,
+        *,
+        account: Account,
+        sender: str,
+        fetch: Fetch,
+        open_file: Callable[[str], Path | None],
+        per_second: float,
+        template: Template | None = None,
+        with_sms: bool = False,
+    ) -> None:
+        """`open_file` tells where the bytes of a key of ours lie."""
+        super().__init__(account=account, sender=sender, fetch=fetch, template=template)
+        self._open_file = open_file
+        self._channels = {"whatsapp", "sms"} if with_sms else {"whatsapp"}
+        self.limits = ChannelLimits(
+            length=LONGEST,
+            markup="whatsapp",
+            media=_CARRIED,
+            window=24 * 3600,
+            per_second=per_second,
+        )
+
+    def routes(self, inbox: Inbox) -> Sequence[BaseRoute]:
+        async def message(request: Request) -> Response:
+            await inbox.accept(self._parsed(await self._verified(request, WEBHOOK)))
+            return _taken()
+
+        async def status(request: Request) -> Response:
+            told = await self._verified(request, STATUS)
+            reached = _STATUSES.get(told.get("MessageStatus", ""))
+            sid = told.get("MessageSid", "")
+            if reached is not None and sid:
+                detail, trouble = _why(told) if reached is DeliveryStatus.FAILED else (None, None)
+                await inbox.receipt(_channel_of(told), sid, reached, detail, trouble)
+            return _taken()
+
+        return [
+            Route(WEBHOOK, message, methods=["POST"]),
+            Route(STATUS, status, methods=["POST"]),
+            Route(f"{WEBHOOK}/media/{{token:str}}", self._file, methods=["GET"]),
+        ]
+
+    async def typing(self, external_id: str) -> None:
+        indicator = self._account.client.messaging.v2.typing_indicator
+        try:
+            await self._account.ask(
+                indicator.create_async(channel="whatsapp", message_id=external_id.rpartition(":")[2])
+            )
+        except NotDelivered as error:
+            log.info("typing could not be shown: %s", error.detail)
+
+    async def _verified(self, request: Request, path: str) -> ImmutableMultiDict[str, str]:
+        """The form that Twilio signed, or 403."""
+        body = await _bounded(request)
+        query = request.scope["query_string"].decode("latin-1")
+        url = self._account.address + path + (f"?{query}" if query else "")
+        media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        signature = request.headers.get("x-twilio-signature", "")
+        if not self._account.genuine(url, body, media_type, signature):
+            raise _refusal(403, "signature", "this is not signed by Twilio for this address")
+        return form(body)
+
+    def _parsed(self, told: ImmutableMultiDict[str, str]) -> InboundMessage:
+        sid, sender = told.get("MessageSid", ""), clean(told.get("From", ""), 200)
+        if not sid or not sender:
+            raise _refusal(400, "incomplete", "MessageSid and From are needed")
+        channel = _channel_of(told)
+        if channel not in self._channels:
+            raise _refusal(422, "no_channel", f"nothing is set up here for messages from {sender}")
+        account = told.get("AccountSid", "") or self._account.sid
+        quoted = told.get("OriginalRepliedMessageSid", "")
+        remote = _media(told)
+        text = clean(_text(told, with_files=bool(remote)), _TEXT_LIMIT)
+        return InboundMessage(
+            channel=channel,
+            external_id=f"{account}:{sid}",
+            sender=sender,
+            text=text,
+            sender_name=in_one_line(clean(told.get("ProfileName", ""), 100)),
+            follows=(f"{account}:{quoted}",) if quoted else (),
+            remote=remote,
+            opted=_OPTING.get(told.get("OptOutType", "").upper()) or _OPTING.get(text.strip().upper()),
+            verified=True,
+        )
+
+    async def _file(self, request: Request) -> Response:
+        """One of our files, for whoever has its signed address: Twilio, and whom we sent it to."""
+        named = self._account.linked(request.path_params["token"])
+        path = self._open_file(named[0]) if named else None
+        if named is None or path is None:
+            raise _refusal(404, "not_found", "there is no such file, or its address has expired")
+        return FileResponse(
+            path,
+            media_type=named[2],
+            filename=named[1],
+            headers={
+                "X-Content-Type-Options": "nosniff",
+                "Content-Security-Policy": "sandbox; default-src 'none'",
+                "Cache-Control": "private, max-age=3600",
+            },
+        )
+
+
+class Sms(_Twilio):
+    """SMS, in plain words. What comes in arrives through WhatsApp's webhook."""
+
+    name = "sms"
+
+    def __init__(self, *, account: Account, sender: str, fetch: Fetch, per_second: float) -> None:
+        super().__init__(account=account, sender=sender, fetch=fetch)
+        self.limits = ChannelLimits(length=LONGEST, markup="plain", media=_MMS, per_second=per_second)
+
+
+# what comes in ---------------------------------------------------------------------------------------
+
+
+def _channel_of(told: Mapping[str, str]) -> str:
+    """Which of Twilio's channels a webhook tells of: a prefix of its addresses, none for SMS."""
+    prefix, colon, _ = told.get("From", "").partition(":")
+    return prefix if colon else "sms"
+
+
+def _text(told: Mapping[str, str], *, with_files: bool) -> str:
+    """What somebody wrote, or chose, or where they are; what a message says that has no words."""
+    words = told.get("Body", "")
+    if told.get("Latitude") and told.get("Longitude"):
+        place = f"https://maps.google.com/maps?q={told['Latitude']},{told['Longitude']}"
+        named = [told.get(name, "") for name in ("Label", "Address")]
+        located = "📍 " + ", ".join([*dict.fromkeys(filter(None, named)), place])
+        return located if words in {"", *named} else f"{words}\n{located}"
+    chosen = words or told.get("ButtonText", "") or told.get("ListTitle", "") or told.get("ButtonPayload", "")
+    described = told.get("ListDescription", "")
+    if described and described not in chosen:
+        chosen = f"{chosen}\n{described}".strip()
+    if not chosen.strip() and not with_files:
+        return f"({told.get('MessageType') or 'a message without words'})"
+    return chosen
+
+
+def _media(told: Mapping[str, str]) -> Sequence[RemoteFile]:
+    count = told.get("NumMedia", "0")
+    found: list[RemoteFile] = []
+    for index in range(min(int(count), 10) if count.isdecimal() else 0):
+        if url := told.get(f"MediaUrl{index}", ""):
+            media_type = told.get(f"MediaContentType{index}", "").partition(";")[0].strip().lower()
+            found.append(RemoteFile(url=clean(url, 2000), media_type=clean(media_type, 100)))
+    return tuple(found)
+
+
+def _why(told: Mapping[str, str]) -> tuple[str, Trouble | None]:
+    """Why a message failed, for operators and for the bot."""
+    code = int(told["ErrorCode"]) if told.get("ErrorCode", "").isdecimal() else None
+    said = told.get("ErrorMessage") or told.get("ChannelStatusMessage") or ""
+    if told.get("MessageStatus") == "canceled":
+        said = said or "it was cancelled in Twilio's console"
+    return clean(in_words(code, said), 300), trouble_of(code)
+
+
+async def _bounded(request: Request) -> bytes:
+    body = bytearray()
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > BODY_LIMIT:
+                raise _refusal(413, "too_large", f"a webhook has at most {BODY_LIMIT // 1024} KB")
+    except ClientDisconnect:
+        raise _refusal(400, "cut", "the request ended early") from None
+    return bytes(body)
+
+
+def _taken() -> Response:
+    """TwiML that says nothing: the answer follows by the REST API."""
+    return Response("<Response/>", media_type="text/xml")
+
+
+def _refusal(status: int, code: str, message: str) -> HTTPException:
+    return HTTPException(status, detail={"code": code, "message": message})  # type: ignore[arg-type]
+
+
+def _kept(partial: Path, into: Path, said: str) -> FetchedFile:
+    """Give the file its place if it is of a kind we keep; what it is, its bytes say."""
+    with partial.open("rb") as file:
+        beginning = file.read(1024)
+    media_type = _kind(beginning, said)
+    if media_type is None:
+        raise NotFetched(f"files of this kind are not kept: {said or 'unknown'}")
+    size = partial.stat().st_size
+    partial.replace(into)
+    return FetchedFile(media_type=media_type, size=size)
+
+
+def _kind(beginning: bytes, said: str) -> str | None:
+    said = said.partition(";")[0].strip().lower()
+    fits = [name for name, begins in _INCOMING.items() if begins.match(beginning)]
+    if said in fits and (not said.startswith("text/") or b"\0" not in beginning):
+        return said
+    return next((name for name in fits if not name.startswith("text/")), None)
+
+
+# what goes out ---------------------------------------------------------------------------------------
+
+
+def _compared(text: str) -> str:
+    """A text as it is compared: a template has no line breaks, and no two links to a file are alike."""
+    return in_one_line(re.sub(rf"\S*{WEBHOOK}/media/\S+", "", text))
+
+
+def _stands_in(body: str, value: str) -> bool:
+    """Whether a template's place was filled with this; a short word within a longer one does not count."""
+    return re.search(rf"(?<!\w){re.escape(_compared(value))}(?!\w)", body) is not None
+
+
+def _before(listed: Any, earliest: datetime) -> bool:
+    """Whether one of Twilio's messages was made too early; one that tells no time was not."""
+    created = listed.date_created
+    return isinstance(created, datetime) and created.astimezone(UTC) < earliest
