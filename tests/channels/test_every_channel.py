@@ -12,6 +12,7 @@ import pytest
 from starlette.routing import BaseRoute
 
 import channels
+from bot.outside import Outside
 from bot.testing import MemoryChannel
 from channels.base import (
     Channel,
@@ -20,9 +21,12 @@ from channels.base import (
     InboundMessage,
     NotDelivered,
     OutboundMessage,
+    Trouble,
 )
 from channels.terminal import Terminal
+from channels.twilio_account import Account
 from channels.website import Website
+from channels.whatsapp import Sms, WhatsApp
 
 
 class Ears:
@@ -36,7 +40,12 @@ class Ears:
         self.messages.append(message)
 
     async def receipt(
-        self, channel: str, external_id: str, status: DeliveryStatus, detail: str | None
+        self,
+        channel: str,
+        external_id: str,
+        status: DeliveryStatus,
+        detail: str | None,
+        trouble: Trouble | None = None,
     ) -> None:
         self.receipts.append((channel, external_id, status))
 
@@ -48,10 +57,19 @@ class Nobody:
         raise AssertionError(f"nobody visits, and yet it asks for {name}")
 
 
+def twilio() -> Account:
+    """An account at a Twilio that is not there."""
+    return Account(sid="AC1", token="t", address="https://x.example", key="k", api_url="http://127.0.0.1:1")
+
+
 EVERY: Sequence[Callable[[], Channel]] = (
     Terminal,
     MemoryChannel,
     lambda: Website(visitors=Nobody(), origins=["*"]),
+    lambda: WhatsApp(
+        account=twilio(), sender="whatsapp:+1", fetch=Outside(), open_file=lambda _: None, per_second=80
+    ),
+    lambda: Sms(account=twilio(), sender="+1", fetch=Outside(), per_second=1),
 )
 
 
@@ -104,6 +122,17 @@ async def test_what_it_sends_has_an_id_or_was_not_delivered(channel: Channel) ->
             assert error.detail  # noqa: PT017
         else:
             assert told is None or (isinstance(told, str) and told)
+
+
+def test_an_answer_is_cut_into_parts_within_its_limits(channel: Channel) -> None:
+    texts = channel.parts("A **bold** sentence of some length. " * 200, ())
+    assert texts
+    assert all(channel.limits.length is None or 0 < len(each) <= channel.limits.length for each in texts)
+    assert channel.parts("", ())
+
+
+async def test_typing_never_raises(channel: Channel) -> None:
+    await channel.typing("no such message")
 
 
 async def test_listening_without_a_source_comes_to_an_end(channel: Channel) -> None:
