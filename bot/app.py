@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 from starlette.applications import Starlette
@@ -23,6 +24,7 @@ from bot.operators import OperatorDesk
 from bot.orchestrator.agent import Agent, LanguageModel
 from bot.orchestrator.registry import Registry
 from bot.orchestrator.resilience import GuardedModel, WatchedLookup
+from bot.outside import Outside
 from bot.settings import BotConfig, ModelTier, Settings, WrongSetting, read_bot_config, secret_key
 from bot.store import Store, migrate
 from bot.visitors import Visitors
@@ -34,6 +36,9 @@ from channels.website import FILE_LIMIT, FILE_TYPES, Website
 from knowledge.embed import Embedder, OpenAIEmbedder
 from knowledge.local import LocalIndex
 from knowledge.lookup import Lookup
+
+if TYPE_CHECKING:
+    from channels.twilio_account import Account
 
 log = logging.getLogger("switchboard")
 
@@ -56,6 +61,7 @@ class House:
     health: Health
     background: Background
     web: Starlette
+    twilio: Account | None
 
 
 async def prepare(settings: Settings) -> None:
@@ -112,6 +118,9 @@ async def open_house(settings: Settings, *, redis_url: str) -> AsyncIterator[Hou
         )
         website = Website(visitors=visitors, origins=(*settings.web_origins, settings.own_origin))
         channels[website.name] = website
+        account = _twilio_account(settings, stack)
+        if account is not None:
+            channels |= {each.name: each for each in _through_twilio(account, settings, config)}
         health = Health(store=store, link=link, live=live, index=index, registry=registry)
         yield House(
             settings=settings,
@@ -126,12 +135,13 @@ async def open_house(settings: Settings, *, redis_url: str) -> AsyncIterator[Hou
             background=Background(desk=desk, link=link),
             web=create_app(
                 [
-                    *website.routes(desk),
+                    *(route for channel in channels.values() for route in channel.routes(desk)),
                     *HelpCentre().routes(),
                     *_operators_routes(settings, store=store, bell=bell, live=live, channels=channels),
                     *health.routes(),
                 ]
             ),
+            twilio=account,
         )
 
 
@@ -152,6 +162,44 @@ def _embedder(settings: Settings, config: BotConfig, stack: AsyncExitStack) -> E
     )
     stack.push_async_callback(client.close)
     return OpenAIEmbedder(client, model=config.knowledge.embeddings)
+
+
+def _twilio_account(settings: Settings, stack: AsyncExitStack) -> Account | None:
+    if not settings.twilio_account_sid:
+        return None
+    from channels.twilio_account import Account  # a quarter of a second of CPU
+
+    account = Account(
+        sid=settings.twilio_account_sid,
+        token=settings.twilio_auth_token,
+        address=settings.address,
+        key=secret_key(settings),
+        api_url=settings.twilio_api_url,
+    )
+    stack.push_async_callback(account.close)
+    return account
+
+
+def _through_twilio(account: Account, settings: Settings, config: BotConfig) -> Sequence[Channel]:
+    """WhatsApp, and SMS beside it when there is a number for it."""
+    from channels.whatsapp import Sms, Template, WhatsApp
+
+    outside = Outside(trusted=settings.twilio_api_url)
+    files = settings.data_dir / "files"
+    told = config.whatsapp
+    sms_from = settings.twilio_sms_from
+    whatsapp = WhatsApp(
+        account=account,
+        sender=settings.twilio_whatsapp_from,
+        fetch=outside,
+        open_file=lambda key: path if (path := files / key).is_file() else None,
+        per_second=told.per_second,
+        template=Template(sid=told.template, variables=told.variables) if told.template else None,
+        with_sms=bool(sms_from),
+    )
+    if not sms_from:
+        return (whatsapp,)
+    return whatsapp, Sms(account=account, sender=sms_from, fetch=outside, per_second=config.sms.per_second)
 
 
 async def _models(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,6 +15,7 @@ from bot.bell import RedisLink
 from bot.orchestrator.agent import ModelFailed, ModelMessage, ModelRequest, Usage
 from bot.settings import Settings, WrongSetting
 from bot.store import StoreUnavailable
+from channels.base import NotDelivered
 from knowledge.base import LookupFailed
 
 _MARKS = {"ok": "[green]✓[/]", "note": "[yellow]•[/]", "wrong": "[red]✗[/]"}
@@ -38,6 +39,7 @@ async def examine(settings: Settings, out: Console) -> bool:
             )
             checks: tuple[Callable[[House], Awaitable[Finding]], ...] = (_redis, _knowledge, _model, _turns)
             findings += [await check(house) for check in checks]
+            findings += await _twilio(house)
     except StoreUnavailable as error:
         findings.append(
             Finding(
@@ -149,6 +151,38 @@ async def _turns(house: House) -> Finding:
     return Finding(state="ok", what="nobody waits for an answer")
 
 
+async def _twilio(house: House) -> Sequence[Finding]:
+    """Whether WhatsApp can send, and what Twilio must be told so that it can receive."""
+    if house.twilio is None:
+        return ()
+    settings = house.settings
+    channels = "WhatsApp and SMS" if settings.twilio_sms_from else "WhatsApp"
+    try:
+        name = await house.twilio.check()
+        first = Finding(state="ok", what=f"{channels}: Twilio knows the account “{name}”")
+    except NotDelivered as error:
+        first = Finding(
+            state="wrong",
+            what=f"{channels}: {error.detail}",
+            do="check TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and TWILIO_API_URL; until then nothing is sent",
+        )
+    address = f"{settings.address}/webhooks/whatsapp"
+    addresses = Finding(
+        state="ok",
+        what=f"{channels}: messages come in at {address}, statuses at {address}/status",
+        do="paste both into Twilio's console, in the sender's settings, with the method POST",
+    )
+    if settings.address.startswith("https://"):
+        return first, addresses
+    named = f"PUBLIC_URL is {settings.public_url}" if settings.public_url else "PUBLIC_URL is not set"
+    warning = Finding(
+        state="note",
+        what=f"{channels}: {named}; Twilio wants an https address that it can reach, and signs exactly that",
+        do="set PUBLIC_URL=https://…, as the world sees this server",
+    )
+    return first, addresses, warning
+
+
 def _origins(settings: Settings) -> Finding:
     if settings.web_origins:
         return Finding(state="ok", what=f"widget may stand on: {' '.join(settings.web_origins)}")
@@ -161,7 +195,7 @@ def _origins(settings: Settings) -> Finding:
 
 def _not_there_yet(settings: Settings) -> list[Finding]:
     """Channels that are configured but that this version does not bring."""
-    later = {"WhatsApp": settings.twilio_account_sid, "mail": settings.imap_host}
+    later = {"mail": settings.imap_host}
     return [
         Finding(state="note", what=f"{name}: configured, but this version does not bring it yet")
         for name, given in later.items()

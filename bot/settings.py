@@ -59,12 +59,46 @@ class KnowledgeSection(_Section):
     embeddings: str = ""
 
 
+class WhatsAppSection(_Section):
+    """[whatsapp]: the approved template for what is sent outside of WhatsApp's 24 hours, and the pace."""
+
+    template: str = ""
+    variables: dict[str, str] = Field(default_factory=lambda: {"1": "{name}", "2": "{text}"})
+    per_second: float = Field(default=80.0, gt=0, le=1000)
+
+    @field_validator("template")
+    @classmethod
+    def _is_sid(cls, sid: str) -> str:
+        if sid and not sid.startswith("HX"):
+            raise ValueError("a template is named by its ContentSid, which begins with HX")
+        return sid
+
+    @field_validator("variables")
+    @classmethod
+    def _carry_the_text(cls, variables: dict[str, str]) -> dict[str, str]:
+        try:
+            filled = "".join(value.format(name="", text="\0") for value in variables.values())
+        except (LookupError, ValueError, AttributeError):
+            filled = ""
+        if filled.count("\0") != 1:
+            raise ValueError("{text} stands in one of them, and nothing else in braces but {name}")
+        return variables
+
+
+class SmsSection(_Section):
+    """[sms]: the pace that the number's carrier allows."""
+
+    per_second: float = Field(default=1.0, gt=0, le=1000)
+
+
 class BotConfig(_Section):
     """bot.toml. Every part is optional."""
 
     bot: BotSection = BotSection()
     knowledge: KnowledgeSection = KnowledgeSection()
     models: dict[str, ModelTier] = Field(default_factory=dict)
+    whatsapp: WhatsAppSection = WhatsAppSection()
+    sms: SmsSection = SmsSection()
     # Written down in the contract and understood by later rooms; read here so that one file serves both.
     intents: dict[str, JsonValue] = Field(default_factory=dict)
     agents: dict[str, JsonValue] = Field(default_factory=dict)
@@ -111,6 +145,7 @@ class Settings(BaseSettings):
     twilio_account_sid: str = ""
     twilio_auth_token: str = Field(default="", repr=False)
     twilio_whatsapp_from: str = ""
+    twilio_sms_from: str = ""
     twilio_api_url: str = ""
     email_address: str = ""
     imap_host: str = ""
@@ -151,9 +186,24 @@ class Settings(BaseSettings):
     @field_validator("public_url", "openai_base_url", "twilio_api_url", "webhook_url")
     @classmethod
     def _is_http(cls, url: str) -> str:
-        if url and (urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).netloc):
+        parts = urlsplit(url)
+        if url and (parts.scheme not in {"http", "https"} or not parts.netloc or parts.port == 0):
             raise ValueError(f"{url!r} is no address; it begins with http:// or https://")
         return url.rstrip("/")
+
+    @field_validator("twilio_whatsapp_from")
+    @classmethod
+    def _is_whatsapp(cls, sender: str) -> str:
+        if sender and not sender.startswith("whatsapp:+"):
+            raise ValueError("it is written whatsapp:+14155238886")
+        return sender
+
+    @field_validator("twilio_sms_from")
+    @classmethod
+    def _is_number(cls, sender: str) -> str:
+        if ":" in sender:
+            raise ValueError("it is a number alone, written +14155238886")
+        return sender
 
     @field_validator("database_url")
     @classmethod
@@ -220,7 +270,10 @@ _CHANNELS: Mapping[str, tuple[str, ...]] = {
     "mail": ("email_address", "imap_host", "imap_user", "imap_password", "smtp_host"),
 }
 # Whoever gives one of these has begun to set the channel up.
-_BESIDES: Mapping[str, tuple[str, ...]] = {"mail": ("smtp_user", "smtp_password")}
+_BESIDES: Mapping[str, tuple[str, ...]] = {
+    "WhatsApp": ("twilio_sms_from",),
+    "mail": ("smtp_user", "smtp_password"),
+}
 # An unknown name under one of these is a slip of the finger, not another program's setting.
 _OURS = (
     "TWILIO_",

@@ -157,6 +157,10 @@ def test_a_channel_is_set_up_whole_or_not_at_all(given: Given, whole: dict[str, 
         ({"KNOWLEDGE_URL": "postgresql://u:hush@h/d"}, "KNOWLEDGE_URL: "),
         ({"PUBLIC_URL": "shop.example"}, "PUBLIC_URL: 'shop.example' is no address"),
         ({"PUBLIC_URL": "http://["}, "PUBLIC_URL: "),
+        ({"PUBLIC_URL": "https://shop.example:99999"}, "PUBLIC_URL: "),
+        ({"TWILIO_SMS_FROM": "+1"}, "TWILIO_ACCOUNT_SID is missing: "),
+        (TWILIO | {"TWILIO_WHATSAPP_FROM": "+1"}, "TWILIO_WHATSAPP_FROM: it is written whatsapp:+"),
+        (TWILIO | {"TWILIO_SMS_FROM": "whatsapp:+1"}, "TWILIO_SMS_FROM: it is a number alone"),
         ({"WEB_ORIGINS": "https://a.example/"}, "WEB_ORIGINS: 'https://a.example/' is no origin"),
         ({"WEB_ORIGINS": "https://a.example?x"}, "WEB_ORIGINS: "),
         ({"WEB_ORIGINS": "a.example"}, "WEB_ORIGINS: 'a.example' is no origin"),
@@ -287,3 +291,36 @@ def test_processes_that_start_at_once_agree_on_one_key(tmp_path: Path) -> None:
     assert len(keys) == 1
     assert len(keys.pop()) >= 48
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["secret_key"]
+
+
+def test_whatsapp_has_a_template_and_a_pace_once_they_are_written_down(tmp_path: Path) -> None:
+    path = tmp_path / "bot.toml"
+    told = BotConfig().whatsapp
+    assert (told.template, told.variables, told.per_second) == ("", {"1": "{name}", "2": "{text}"}, 80)
+    path.write_text(
+        '[whatsapp]\ntemplate = "HX1"\nvariables = { "1" = "{text}!" }\n[sms]\nper_second = 0.5\n'
+    )
+    config = read_bot_config(path, required=True)
+    assert (config.whatsapp.template, config.whatsapp.variables) == ("HX1", {"1": "{text}!"})
+    assert config.sms.per_second == 0.5
+    assert not config.without_effect
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ('template = "hello"', "whatsapp.template: a template is named by its ContentSid"),
+        ('variables = { "1" = "{name}" }', "whatsapp.variables: {text} stands in one of them"),
+        ('variables = { "1" = "{text}{text}" }', "whatsapp.variables: {text} stands in one of them"),
+        ('variables = { "1" = "{text} {other}" }', "whatsapp.variables: {text} stands in one of them"),
+        ('variables = { "1" = "{text" }', "whatsapp.variables: {text} stands in one of them"),
+        ("per_second = 0", "whatsapp.per_second: "),
+        ("pace = 1", "whatsapp.pace: there is no such setting"),
+    ],
+)
+def test_a_wrong_template_is_told_by_its_name(tmp_path: Path, line: str, told: str) -> None:
+    path = tmp_path / "bot.toml"
+    path.write_text(f"[whatsapp]\n{line}\n")
+    with pytest.raises(WrongSetting) as caught:
+        read_bot_config(path, required=True)
+    assert str(caught.value).startswith(f"{path}: {told}")
