@@ -152,7 +152,9 @@ class LocalIndex:
         if parts:
             values = values + np.max([self._judge(shelf, part, [], 0.0).values for part in parts], axis=0)
         best = self._choose(values, limit)
-        rarities = rank.rarities(shelf.holding(stems), len(self._chunks))
+        holding = shelf.holding(stems)
+        rarities = rank.rarities(holding, len(self._chunks))
+        known = rank.known(stems, holding, len(self._chunks))
         found = shelf.passages([self._chunks[i] for i in best])
         passages = []
         for i in best:
@@ -163,7 +165,7 @@ class LocalIndex:
                     title=" › ".join([title, *headings]),
                     url=url,
                     text=text,
-                    score=rank.confidence(judged, i, len(stems), self.embedder().scale),
+                    score=rank.confidence(judged, i, len(stems), self.embedder().scale, known=known),
                     quote=quote.best(text, rarities),
                 )
             )

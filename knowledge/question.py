@@ -56,13 +56,18 @@ def leaning(question: str) -> float:
     """How much the question leans on what was said before: 0 not at all, 0.3 perhaps, 0.8 surely.
 
     Told by pronouns that point back, by an opening that goes on ("and …", "what about …") and by how
-    little it says by itself. A new topic after a long conversation must not be dragged back to the old one.
+    little it says by itself. A new topic after a long conversation must not be dragged back to the old one,
+    and a mere "hmm" or "that is wrong" asks nothing again.
     """
-    said = words.split(question)
-    own = len(content(question))
-    signs = (
-        bool(_POINTS_BACK & set(said)) + 2 * bool(_GOES_ON.match(question.lstrip())) + (own <= 4) + (own <= 2)
-    )
+    told = question.strip()
+    own = len(content(told))
+    goes_on = bool(_GOES_ON.match(told))
+    asks = bool(_ASKS.match(told))
+    if own <= 1 and not (asks or told.endswith(("?", "？", "؟"))):
+        return 0.0
+    whole = asks and own >= 2
+    points_back = bool(_POINTS_BACK & set(words.split(told)))
+    signs = points_back + 2 * goes_on + (own <= 4) + (own <= 2 and not whole)
     return (0.0, 0.3, 0.8)[min(signs, 2)]
 
 

@@ -26,6 +26,8 @@ _SHARE_STEP = 0.05
 _BY_SIZE = 2.5  # these three: a logistic model over two help centres, each tested on the other
 _BY_OWN_WORDS = 6.2
 _FEW_STEMS = 8
+_OTHER_LANGUAGE = 0.7  # what a question's meaning loses when it is asked in another language than the pages'
+_KNOWN = 0.2  # below this share of known words it is
 _WORDS = 3.0  # a chunk holding all of a question's words weighs as much as one 3 deviations closer in meaning
 
 
@@ -113,17 +115,25 @@ def judge(meaning: Meaning, question: Vectors | None, shares: Scores) -> Judged:
     return Judged(values=values, cosines=cosines, shares=shares, embedded=embedded)
 
 
-def confidence(judged: Judged, chunk: int, stems: int, scale: Scale) -> float:
+def known(stems: Sequence[str], holding: Mapping[str, int], chunks: int) -> float:
+    """The share of a question's words that any chunk holds, weighed by how rare they are."""
+    weights = {stem: rarity(holding.get(stem, 0), chunks) for stem in stems}
+    whole = sum(weights.values())
+    return sum(weight for stem, weight in weights.items() if holding.get(stem)) / whole if whole else 0.0
+
+
+def confidence(judged: Judged, chunk: int, stems: int, scale: Scale, *, known: float) -> float:
     """From 0 to 1, even at 0.5: how likely the chunk answers a question of so many stems.
 
     A question of few words comes less near to anything, so its cosine must count for more; and the
-    fewer they are, the more it matters that the chunk holds them.
+    fewer they are, the more it matters that the chunk holds them. So does one that is asked in another
+    language, of which next to no word is `known`.
     """
     if judged.embedded[chunk]:
         size = math.log1p(stems)
         own = judged.shares[chunk] * max(0.0, math.log1p(_FEW_STEMS) - size)
         near = (judged.cosines[chunk] - scale.even) / scale.step
-        logit = near + _BY_SIZE * size + _BY_OWN_WORDS * own
+        logit = near + _BY_SIZE * size + _BY_OWN_WORDS * own + _OTHER_LANGUAGE * (known < _KNOWN)
     else:
         logit = (judged.shares[chunk] - _EVEN_SHARE) / _SHARE_STEP
     return 1 / (1 + math.exp(-logit))

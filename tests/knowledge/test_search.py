@@ -143,3 +143,21 @@ def test_the_chosen_embedder_understands_other_languages() -> None:
     passages = embedder.passages(["An invoice is due after 14 days.", "Wash the jacket at 30 degrees."])
     (asked,) = embedder.questions(["Bei wie viel Grad wasche ich die Jacke?"])
     assert passages[1] @ asked > passages[0] @ asked + 0.02
+
+
+@pytest.mark.parametrize(
+    ("said", "leans"),
+    [
+        ("And to Switzerland?", True),
+        ("How long does that take?", True),
+        ("for boots?", True),
+        ("It is torn at the sleeve.", True),
+        ("What are your opening hours?", False),
+        ("Do you sell insurance?", False),
+        ("Hmm", False),
+        ("great", False),
+        ("no, that is wrong", False),
+    ],
+)
+def test_only_what_goes_on_leans_on_what_was_said_before(said: str, leans: bool) -> None:
+    assert (question.leaning(said) > 0.5) == leans
