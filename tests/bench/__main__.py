@@ -23,7 +23,7 @@ import psutil
 import uvloop
 from rich.console import Console
 
-from tests.bench import growth, store_times
+from tests.bench import growth, store_times, webhooks
 from tests.bench.driver import all_at_once, one_by_one, percentile
 from tests.bench.report import Report, Rounds
 from tests.bench.subjects import BARE, LEAN, OURS, OURS_POSTGRES, Subject, cpu_seconds, ours, skeleton, taught
@@ -47,6 +47,7 @@ class Scale:
     streams_idle: float
     conversations: int
     messages: int
+    webhooks: float  # a round
     postgres: bool
 
 
@@ -61,6 +62,7 @@ FULL = Scale(
     streams_idle=32,
     conversations=200_000,
     messages=10_000,
+    webhooks=6,
     postgres=True,
 )
 QUICK = Scale(
@@ -74,6 +76,7 @@ QUICK = Scale(
     streams_idle=4,
     conversations=20_000,
     messages=1_000,
+    webhooks=3,
     postgres=False,
 )
 
@@ -301,6 +304,15 @@ async def measure(scale: Scale, out: Console) -> Report:
             knowledge=knowledge,
             conversations=scale.conversations,
             messages=scale.messages,
+        )
+        await webhooks.measure(
+            report,
+            folder,
+            model.url,
+            knowledge=knowledge,
+            rounds=scale.rounds,
+            seconds=scale.webhooks,
+            postgres=scale.postgres,
         )
     return report
 
