@@ -39,7 +39,7 @@ from channels.whatsapp_text import clean, in_one_line, parts, units
 
 log = logging.getLogger("switchboard.whatsapp")
 
-STATUS = "/webhooks/whatsapp/status"
+STATUS = f"{WEBHOOK}/status"
 LONGEST = 1600  # UTF-16 units in one message
 LONGEST_TEMPLATE = 1024  # and in one that is made from a template
 BODY_LIMIT = 64 * 1024  # bytes of a webhook
@@ -258,7 +258,7 @@ class WhatsApp(_Twilio):
         async def status(request: Request) -> Response:
             told = await self._verified(request, STATUS)
             reached = _STATUSES.get(told.get("MessageStatus", ""))
-            sid = told.get("MessageSid", "")
+            sid = _id(told, "MessageSid")
             if reached is not None and sid:
                 detail, trouble = _why(told) if reached is DeliveryStatus.FAILED else (None, None)
                 await inbox.receipt(_channel_of(told), sid, reached, detail, trouble)
@@ -291,14 +291,14 @@ class WhatsApp(_Twilio):
         return form(body)
 
     def _parsed(self, told: ImmutableMultiDict[str, str]) -> InboundMessage:
-        sid, sender = told.get("MessageSid", ""), clean(told.get("From", ""), 200)
+        sid, sender = _id(told, "MessageSid"), _id(told, "From")
         if not sid or not sender:
             raise _refusal(400, "incomplete", "MessageSid and From are needed")
         channel = _channel_of(told)
         if channel not in self._channels:
             raise _refusal(422, "no_channel", f"nothing is set up here for messages from {sender}")
-        account = told.get("AccountSid", "") or self._account.sid
-        quoted = told.get("OriginalRepliedMessageSid", "")
+        account = _id(told, "AccountSid") or self._account.sid
+        quoted = _id(told, "OriginalRepliedMessageSid")
         remote = _media(told)
         text = clean(_text(told, with_files=bool(remote)), _TEXT_LIMIT)
         return InboundMessage(
@@ -342,6 +342,10 @@ class Sms(_Twilio):
 
 
 # what comes in ---------------------------------------------------------------------------------------
+
+
+def _id(told: Mapping[str, str], name: str) -> str:
+    return clean(told.get(name, ""), 200)
 
 
 def _channel_of(told: Mapping[str, str]) -> str:

@@ -45,6 +45,7 @@ from tests.doubles.twilio_rules import (
     BROKEN_AFTER,
     CUT_AFTER,
     PUBLIC_URL,
+    SILENT_AFTER,
     SMS_FROM,
     TOO_MANY,
     WHATSAPP_FROM,
@@ -362,6 +363,7 @@ async def test_twilios_own_word_on_opting_counts(line: Line) -> None:
 
 async def test_hostile_fields_are_cleaned_and_cut(line: Line) -> None:
     hostile = {"Body": "a\x00b\x1b" + "x" * 20_000, "ProfileName": "A\x00\nda" * 100, "NumMedia": "9" * 50}
+    hostile |= {"MessageSid": "SM\x001", "OriginalRepliedMessageSid": "SM\x002"}
     assert (await line.post(payload("text") | hostile)).status_code == 200
     [message] = line.ears.messages
     assert message.text.startswith("abx")
@@ -369,6 +371,8 @@ async def test_hostile_fields_are_cleaned_and_cut(line: Line) -> None:
     assert "\x00" not in message.sender_name
     assert "\n" not in message.sender_name
     assert len(message.sender_name) <= 100
+    assert message.external_id == f"{ACCOUNT_SID}:SM1"
+    assert message.follows == (f"{ACCOUNT_SID}:SM2",)
     assert message.remote == ()
 
 
@@ -528,6 +532,14 @@ async def test_when_nobody_knows_whether_it_was_taken_it_is_uncertain(line: Line
     line.twilio.script([fault])
     error = await refused(line, outbound())
     assert (error.retry, error.uncertain) == (False, True)
+
+
+@pytest.mark.slow  # it waits until the client's patience ends
+async def test_a_twilio_that_never_answers_is_given_up_before_the_channels_patience_ends(line: Line) -> None:
+    line.twilio.script([SILENT_AFTER])
+    async with asyncio.timeout(line.whatsapp.limits.patience):
+        error = await refused(line, outbound())
+    assert (error.detail, error.uncertain) == ("Twilio did not answer in time", True)
 
 
 async def test_an_answer_that_is_no_answer_is_uncertain() -> None:
