@@ -50,11 +50,11 @@ def compose(
     for number, passage in enumerate(chosen, 1):
         excerpt = _excerpt(question, passage)
         named = [row for row in _rows_named(question, passage, good) if row not in excerpt]
-        parts.append(phrase_in(language, "passage", title=f"*{_escaped(passage.title)}*"))
+        parts.append(phrase_in(language, "passage", title=f"*{escaped(passage.title)}*"))
         parts.append(_marked(_laid_out([excerpt, *named]), number))
     if len(chosen) == 1 and (other := _nearly_as_good(chosen[0], good)):
         chosen.append(other)
-        parts.append(phrase_in(language, "related", title=f"*{_escaped(other.title)}*"))
+        parts.append(phrase_in(language, "related", title=f"*{escaped(other.title)}*"))
         parts.append(_marked(_shown(_cleaned(other.quote), other), 2))
     return Reply(
         text="\n\n".join(parts),
@@ -275,5 +275,6 @@ def _cleaned(text: str) -> str:
     return _HEADING.sub("", _LINK.sub(r"\1", _PICTURE.sub("", text)))
 
 
-def _escaped(title: str) -> str:
+def escaped(title: str) -> str:
+    """A page's title as Markdown that shows just that."""
     return re.sub(r"([*_`\[\]\\<>])", r"\\\1", title)

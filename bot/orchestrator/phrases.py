@@ -13,6 +13,9 @@ Phrase = Literal[
     "goodbye",
     "introduction",
     "unsure",
+    "maybe",
+    "otherwise",
+    "sorry",
     "unreadable",
     "passage",
     "related",
@@ -32,6 +35,10 @@ _PHRASES: Mapping[Language, Mapping[Phrase, str]] = {
         "bring in a person from our team whenever you like.",
         "unsure": "I couldn't find an answer to that in our help pages. Could you put it another way or tell "
         "me a little more? If you'd rather talk to a person, just say so.",
+        "maybe": "I couldn't find a sure answer to that. It may be on one of these pages:",
+        "otherwise": "If it isn't, put it another way, or just say that you'd rather talk to a person.",
+        "sorry": "I'm sorry that didn't help. Could you put it another way or tell me a little more? If "
+        "you'd rather talk to a person, just say so.",
         "unreadable": "I can't open pictures, voice messages or files myself. Could you write to me in "
         "words what it is about? If you'd rather have a person from our team look at it, just say so.",
         "passage": "From our help pages, {title}:",
@@ -55,6 +62,12 @@ _PHRASES: Mapping[Language, Mapping[Phrase, str]] = {
         "unsure": "Dazu habe ich in unseren Hilfeseiten keine Antwort gefunden. Können Sie es anders "
         "formulieren oder etwas mehr dazu sagen? Wenn Sie lieber mit einem Menschen sprechen möchten, sagen "
         "Sie es einfach.",
+        "maybe": "Dazu habe ich keine sichere Antwort gefunden. Vielleicht steht sie auf einer dieser "
+        "Seiten:",
+        "otherwise": "Wenn nicht, formulieren Sie es anders oder sagen Sie einfach, dass Sie lieber mit "
+        "einem Menschen sprechen möchten.",
+        "sorry": "Es tut mir leid, dass das nicht geholfen hat. Können Sie es anders formulieren oder etwas "
+        "mehr dazu sagen? Wenn Sie lieber mit einem Menschen sprechen möchten, sagen Sie es einfach.",
         "unreadable": "Bilder, Sprachnachrichten und Dateien kann ich selbst nicht öffnen. Können Sie mir "
         "in Worten schreiben, worum es geht? Wenn lieber ein Mensch aus unserem Team einen Blick darauf "
         "werfen soll, sagen Sie es einfach.",
@@ -78,6 +91,11 @@ _PHRASES: Mapping[Language, Mapping[Phrase, str]] = {
         "d'aide et je peux à tout moment faire appel à une personne de notre équipe.",
         "unsure": "Je n'ai pas trouvé de réponse dans nos pages d'aide. Pouvez-vous le formuler autrement ou "
         "m'en dire un peu plus ? Si vous préférez parler à une personne, dites-le simplement.",
+        "maybe": "Je n'ai pas trouvé de réponse sûre. Elle se trouve peut-être sur l'une de ces pages :",
+        "otherwise": "Sinon, formulez-le autrement, ou dites simplement que vous préférez parler à une "
+        "personne.",
+        "sorry": "Je suis désolé que cela n'ait pas aidé. Pouvez-vous le formuler autrement ou m'en dire un "
+        "peu plus ? Si vous préférez parler à une personne, dites-le simplement.",
         "unreadable": "Je ne peux pas ouvrir moi-même les images, les messages vocaux ni les fichiers. "
         "Pouvez-vous m'écrire avec des mots de quoi il s'agit ? Si vous préférez qu'une personne de notre "
         "équipe y jette un œil, dites-le simplement.",
@@ -100,6 +118,11 @@ _PHRASES: Mapping[Language, Mapping[Phrase, str]] = {
         "puedo avisar a una persona de nuestro equipo cuando quiera.",
         "unsure": "No he encontrado respuesta a eso en nuestras páginas de ayuda. ¿Puede decirlo de otra "
         "manera o contarme un poco más? Si prefiere hablar con una persona, solo dígalo.",
+        "maybe": "No he encontrado una respuesta segura. Quizá esté en una de estas páginas:",
+        "otherwise": "Si no es así, dígalo de otra manera, o diga simplemente que prefiere hablar con una "
+        "persona.",
+        "sorry": "Siento que eso no le haya ayudado. ¿Puede decirlo de otra manera o contarme un poco más? "
+        "Si prefiere hablar con una persona, solo dígalo.",
         "unreadable": "No puedo abrir imágenes, mensajes de voz ni archivos. ¿Puede escribirme con palabras "
         "de qué se trata? Si prefiere que lo vea una persona de nuestro equipo, solo dígalo.",
         "passage": "En nuestras páginas de ayuda, {title}:",
@@ -123,6 +146,11 @@ _PHRASES: Mapping[Language, Mapping[Phrase, str]] = {
         "e posso chiamare una persona del nostro team in qualsiasi momento.",
         "unsure": "Non ho trovato una risposta nelle nostre pagine di aiuto. Può dirlo in un altro modo o "
         "aggiungere qualche dettaglio? Se preferisce parlare con una persona, basta dirlo.",
+        "maybe": "Non ho trovato una risposta sicura. Forse si trova in una di queste pagine:",
+        "otherwise": "Altrimenti lo dica in un altro modo, oppure dica semplicemente che preferisce parlare "
+        "con una persona.",
+        "sorry": "Mi dispiace che non sia stato d'aiuto. Può dirlo in un altro modo o spiegarmi un po' di "
+        "più? Se preferisce parlare con una persona, basta dirlo.",
         "unreadable": "Non posso aprire immagini, messaggi vocali o file. Può scrivermi a parole di che "
         "cosa si tratta? Se preferisce che li guardi una persona del nostro team, basta dirlo.",
         "passage": "Dalle nostre pagine di aiuto, {title}:",
@@ -145,6 +173,11 @@ _PHRASES: Mapping[Language, Mapping[Phrase, str]] = {
         "hulppagina's en haal er graag een medewerker van ons team bij.",
         "unsure": "Daar heb ik in onze hulppagina's geen antwoord op gevonden. Kunt u het anders zeggen of "
         "er wat meer over vertellen? Spreekt u liever een medewerker, zeg het dan gerust.",
+        "maybe": "Ik heb daar geen zeker antwoord op gevonden. Misschien staat het op een van deze pagina's:",
+        "otherwise": "Zo niet, zeg het dan op een andere manier, of zeg gewoon dat u liever met een mens "
+        "praat.",
+        "sorry": "Het spijt me dat dat niet hielp. Kunt u het anders zeggen of er iets meer over vertellen? "
+        "Als u liever met een mens praat, zeg het dan gewoon.",
         "unreadable": "Afbeeldingen, spraakberichten en bestanden kan ik zelf niet openen. Kunt u mij in "
         "woorden schrijven waar het om gaat? Kijkt er liever een medewerker van ons team naar, zeg het dan "
         "gerust.",
@@ -169,6 +202,11 @@ _PHRASES: Mapping[Language, Mapping[Phrase, str]] = {
         "unsure": "Não encontrei resposta para isso nas nossas páginas de ajuda. Pode dizer de outra "
         "forma ou "
         "contar um pouco mais? Se preferir falar com uma pessoa, é só dizer.",
+        "maybe": "Não encontrei uma resposta segura para isso. Talvez esteja numa destas páginas:",
+        "otherwise": "Se não estiver, diga de outra forma, ou diga simplesmente que prefere falar com uma "
+        "pessoa.",
+        "sorry": "Lamento que isso não tenha ajudado. Pode dizê-lo de outra forma ou contar um pouco mais? "
+        "Se preferir falar com uma pessoa, basta dizer.",
         "unreadable": "Não consigo abrir imagens, mensagens de voz nem arquivos. Pode escrever em palavras "
         "do que se trata? Se preferir que uma pessoa da nossa equipe veja, é só dizer.",
         "passage": "Das nossas páginas de ajuda, {title}:",
@@ -191,6 +229,11 @@ _PHRASES: Mapping[Language, Mapping[Phrase, str]] = {
         "podstawie stron pomocy i w każdej chwili mogę poprosić o pomoc osobę z naszego zespołu.",
         "unsure": "Nie mam na to odpowiedzi na naszych stronach pomocy. Czy można zapytać inaczej albo "
         "napisać trochę więcej? Jeśli woli Pan/Pani rozmowę z człowiekiem, wystarczy to napisać.",
+        "maybe": "Nie mam na to pewnej odpowiedzi. Może jest na jednej z tych stron:",
+        "otherwise": "Jeśli nie, proszę ująć to inaczej albo po prostu napisać, że woli Pan/Pani porozmawiać "
+        "z człowiekiem.",
+        "sorry": "Przykro mi, że to nie pomogło. Czy można ująć to inaczej lub napisać trochę więcej? Jeśli "
+        "woli Pan/Pani porozmawiać z człowiekiem, wystarczy to napisać.",
         "unreadable": "Nie potrafię otwierać zdjęć, wiadomości głosowych ani plików. Czy można napisać "
         "słowami, o co chodzi? Jeśli ma to obejrzeć osoba z naszego zespołu, wystarczy to napisać.",
         "passage": "Z naszych stron pomocy, {title}:",
@@ -212,6 +255,11 @@ _PHRASES: Mapping[Language, Mapping[Phrase, str]] = {
         "hjälpsidorna och kan när som helst koppla in en person från vårt team.",
         "unsure": "Jag hittade inget svar på det i våra hjälpsidor. Kan du säga det på ett annat sätt eller "
         "berätta lite mer? Vill du hellre prata med en person är det bara att säga till.",
+        "maybe": "Jag hittade inget säkert svar på det. Det kanske står på någon av de här sidorna:",
+        "otherwise": "Om inte, säg det på ett annat sätt, eller säg bara att du hellre vill prata med en "
+        "människa.",
+        "sorry": "Jag är ledsen att det inte hjälpte. Kan du säga det på ett annat sätt eller berätta lite "
+        "mer? Om du hellre vill prata med en människa är det bara att säga till.",
         "unreadable": "Jag kan inte öppna bilder, röstmeddelanden eller filer själv. Kan du skriva med ord "
         "vad det gäller? Vill du hellre att en person i vårt team tittar på det är det bara att säga till.",
         "passage": "Från våra hjälpsidor, {title}:",
@@ -233,6 +281,11 @@ _PHRASES: Mapping[Language, Mapping[Phrase, str]] = {
         "og kan altid hente en person fra vores team.",
         "unsure": "Det fandt jeg ikke noget svar på i vores hjælpesider. Kan du sige det på en anden måde "
         "eller fortælle lidt mere? Vil du hellere tale med en person, så sig bare til.",
+        "maybe": "Jeg fandt ikke noget sikkert svar på det. Måske står det på en af disse sider:",
+        "otherwise": "Hvis ikke, så sig det på en anden måde, eller sig bare, at du hellere vil tale med et "
+        "menneske.",
+        "sorry": "Jeg er ked af, at det ikke hjalp. Kan du sige det på en anden måde eller fortælle lidt "
+        "mere? Hvis du hellere vil tale med et menneske, så sig bare til.",
         "unreadable": "Jeg kan ikke selv åbne billeder, talebeskeder eller filer. Kan du skrive med ord, "
         "hvad det drejer sig om? Vil du hellere have en person fra vores team til at se på det, så sig "
         "bare til.",
@@ -256,6 +309,10 @@ _PHRASES: Mapping[Language, Mapping[Phrase, str]] = {
         "ve dilediğiniz zaman ekibimizden bir kişiye haber verebilirim.",
         "unsure": "Yardım sayfalarımızda bunun yanıtını bulamadım. Başka bir şekilde sorabilir ya da biraz "
         "daha bilgi verebilir misiniz? Bir kişiyle görüşmek isterseniz söylemeniz yeterli.",
+        "maybe": "Buna kesin bir yanıt bulamadım. Şu sayfalardan birinde olabilir:",
+        "otherwise": "Yoksa başka bir şekilde yazın ya da bir insanla görüşmek istediğinizi söyleyin.",
+        "sorry": "Yardımcı olamadığım için üzgünüm. Başka bir şekilde yazabilir veya biraz daha bilgi "
+        "verebilir misiniz? Bir insanla görüşmeyi tercih ederseniz söylemeniz yeterli.",
         "unreadable": "Resimleri, sesli mesajları ve dosyaları kendim açamıyorum. Konunun ne olduğunu bana "
         "yazıyla anlatabilir misiniz? Ekibimizden bir kişinin bakmasını isterseniz söylemeniz yeterli.",
         "passage": "Yardım sayfalarımızdan, {title}:",
@@ -277,6 +334,10 @@ _PHRASES: Mapping[Language, Mapping[Phrase, str]] = {
         "من فريقنا متى شئت.",
         "unsure": "لم أجد إجابة عن ذلك في صفحات المساعدة. هل يمكنك صياغة السؤال بطريقة أخرى أو إضافة بعض "
         "التفاصيل؟ وإن كنت تفضل التحدث مع شخص من فريقنا فأخبرني بذلك.",
+        "maybe": "لم أجد إجابة مؤكدة عن ذلك. ربما تجدها في إحدى هذه الصفحات:",
+        "otherwise": "إن لم تجدها فاكتب سؤالك بطريقة أخرى، أو قل إنك تفضل التحدث إلى شخص.",
+        "sorry": "آسف لأن ذلك لم يساعد. هل يمكنك صياغة سؤالك بطريقة أخرى أو توضيحه أكثر؟ إذا كنت تفضل التحدث "
+        "إلى شخص فقل ذلك.",
         "unreadable": "لا يمكنني فتح الصور أو الرسائل الصوتية أو الملفات بنفسي. هل يمكنك أن تكتب لي "
         "بالكلمات عمّا يدور الأمر؟ وإن كنت تفضل أن يطّلع عليها شخص من فريقنا فأخبرني بذلك.",
         "passage": "من صفحات المساعدة، {title}:",
@@ -321,15 +382,14 @@ def phrase_in(
     return _PHRASES[language][which].format(name=name, company=whose, title=title)
 
 
-_UNSURE = frozenset(phrases["unsure"] for phrases in _PHRASES.values())
-
-
+_UNSURE = frozenset(phrases[which] for phrases in _PHRASES.values() for which in ("unsure", "sorry"))
+_MAYBE = tuple(phrases["maybe"] for phrases in _PHRASES.values())
 _UNREADABLE = frozenset(phrases["unreadable"] for phrases in _PHRASES.values())
 
 
 def admits_not_knowing(text: str) -> bool:
     """Whether these were the bot's words for not having found an answer."""
-    return text.strip() in _UNSURE
+    return text.strip() in _UNSURE or text.startswith(_MAYBE)
 
 
 def admits_not_reading(text: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 from pydantic import JsonValue
 
@@ -13,13 +14,17 @@ from bot.orchestrator.draft import Asked, Draft
 from bot.orchestrator.language import Language, guess
 from bot.orchestrator.outcome import HandOff, HandOffReason, Outcome, Reply
 from bot.orchestrator.phrases import Phrase, admits_not_knowing, admits_not_reading, phrase_in
-from bot.orchestrator.wishes import courtesy, wants_person
+from bot.orchestrator.wishes import Courtesy, courtesy, objects, wants_person
 from bot.trace import StepKind, Trace
 from knowledge.base import Passage
 from knowledge.lookup import Down, Found, NoMatch
 
+Kind = Courtesy | Literal["person", "unreadable", "objection", "question"]
+
 _LONGEST_QUESTION = 2_000  # characters looked up
 _HISTORY = 6  # utterances before the question that help to understand it
+_WORTH_A_LOOK = 0.1  # of Passage.score: a page that may be about the question, if no answer to it
+_PAGES = 2  # such pages worth naming
 _HANDED_OFF: Mapping[HandOffReason, Phrase] = {
     "customer_request": "handoff_customer_request",
     "missing_knowledge": "handoff_missing_knowledge",
@@ -46,26 +51,40 @@ async def run(turn: Turn, agent: Agent, trace: Trace) -> Outcome:
     )
 
     with trace.step("route", "message", messages=turn.pending) as step:
-        pleasantry = courtesy(asked.question, agent.name)
-        person = pleasantry is None and any(map(wants_person, pending))
-        # Whoever sends a picture and then a question wants the question answered.
-        unreadable = pleasantry is None and not asked.question
-        kind = "person" if person else "unreadable" if unreadable else pleasantry or "question"
+        kind: Kind = _kind(asked.question, pending, agent.name)
         step.output = {"language": asked.language, "kind": kind}
-    if pleasantry is not None:
-        text = phrase_in(asked.language, pleasantry, name=agent.name, company=agent.company)
-        await asked.draft.say(text)
-        return Reply(text=text)
-    if person:
-        return await _hand_off(asked, "customer_request", "The customer asked for a person.")
-    if unreadable:
-        return await _cannot_read(asked)
+    match kind:
+        case "question":
+            return await _by_knowledge(asked, before)
+        case "person":
+            return await _hand_off(asked, "customer_request", "The customer asked for a person.")
+        case "objection":
+            return await _unsure(asked, "sorry")
+        case "unreadable":
+            return await _cannot_read(asked)
+        case pleasantry:
+            text = phrase_in(asked.language, pleasantry, name=agent.name, company=agent.company)
+            await asked.draft.say(text)
+            return Reply(text=text)
 
+
+def _kind(question: str, pending: Sequence[str], name: str) -> Kind:
+    """What a message is, as far as its words alone tell. In doubt a question: then it gets an answer."""
+    if pleasantry := courtesy(question, name):
+        return pleasantry
+    if any(map(wants_person, pending)):
+        return "person"
+    if not question:  # whoever sends a picture and then a question wants the question answered
+        return "unreadable"
+    return "objection" if objects(question) else "question"
+
+
+async def _by_knowledge(asked: Asked, before: Sequence[str]) -> Outcome:
     match await _look_up(asked, before):
         case Down():
             return await _hand_off(asked, "degraded", "The knowledge could not be asked.")
-        case NoMatch():
-            return await _unsure(asked)
+        case NoMatch(nearest=passages):
+            return await _unsure(asked, nearest=passages)
         case Found(passages=passages):
             return await _answer(asked, passages)
 
@@ -99,6 +118,8 @@ async def _answer(asked: Asked, passages: Sequence[Passage]) -> Outcome:
     with asked.trace.step(kind, "passages", needs=("lookup",)) as step:
         quoted = extractive.compose(asked.question, passages, language=asked.language)
         step.output = {"confident": quoted is not None}
+    if quoted is not None and quoted.text == _bots_last_words(asked.turn):
+        return await _unsure(asked, "sorry")  # said again it would help no more than the first time
     if quoted is not None:
         for paragraph in quoted.text.split("\n\n"):
             await asked.draft.say(paragraph if not asked.draft.text else f"\n\n{paragraph}")
@@ -108,13 +129,33 @@ async def _answer(asked: Asked, passages: Sequence[Passage]) -> Outcome:
     return await _unsure(asked)
 
 
-async def _unsure(asked: Asked) -> Outcome:
-    """Ask back; the second time in a row a person takes over, if the agent's owner wants that."""
-    if asked.agent.when_unsure == "handoff" and admits_not_knowing(_bots_last_words(asked.turn)):
+async def _unsure(asked: Asked, words: Phrase = "unsure", *, nearest: Sequence[Passage] = ()) -> Outcome:
+    """Ask back, naming pages that may help; a person takes over when that did not help, if the agent's
+    owner wants that."""
+    pages = _worth_a_look(nearest)
+    misses = _misses(asked.turn)
+    if asked.agent.when_unsure == "handoff" and misses > (1 if pages else 0):
         return await _hand_off(asked, "missing_knowledge", "The help pages don't answer this.")
-    text = phrase_in(asked.language, "unsure")
+    text = phrase_in(asked.language, words)
+    if pages:
+        links = "\n".join(f"- [{extractive.escaped(page.title)}]({page.url})" for page in pages)
+        told = (phrase_in(asked.language, "maybe"), links, phrase_in(asked.language, "otherwise"))
+        text = "\n\n".join(told)
     await asked.draft.say(text)
     return Reply(text=text, answered=False)
+
+
+def _worth_a_look(nearest: Sequence[Passage]) -> Sequence[Passage]:
+    """One passage for each of the few pages that may be about the question and can be opened."""
+    pages = {each.document: each for each in reversed(nearest) if each.url and each.score >= _WORTH_A_LOOK}
+    return [each for each in nearest if pages.get(each.document) is each][:_PAGES]
+
+
+def _misses(turn: Turn) -> int:
+    """How many times in a row the bot has just said that it does not know."""
+    told = [utterance for utterance in reversed(turn.said) if utterance.speaker != "contact"]
+    known = (i for i, each in enumerate(told) if each.speaker != "bot" or not admits_not_knowing(each.text))
+    return next(known, len(told))
 
 
 async def _cannot_read(asked: Asked) -> Outcome:

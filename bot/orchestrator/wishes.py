@@ -31,6 +31,14 @@ _THANKS = r"""
 (?: a lot| so much| very much| a bunch| a million)?(?: for (?:your|the) help)?(?: (?:that|this) helps|
  that helped)?
 |many thanks|much appreciated|that helps|that helped|that was helpful
+|ok(?:ay)?|okey|k|great|perfect|super|cool|nice|good|awesome|alright|all right|fine|got it|understood
+|i see|sure|no thanks|no thank you|nothing else|no that['’]?s all|all good
+|that['’]?s (?:fine|great|perfect|good)
+|alles klar|verstanden|gut|prima|perfekt|passt|in ordnung|nein danke|d['’]accord|parfait|très bien|compris
+|non merci|vale|perfecto|entendido|de acuerdo|no gracias|va bene|perfetto|capito|no grazie|prima zo
+|begrepen|goed|nee dank je|nee bedankt|tudo bem|perfeito|entendi|não obrigad[oa]|dobrze
+|rozumiem|nie dziękuję|okej|bra|toppen|nej tack|fint|forstået|nej tak|tamam|anladım|harika|hayır teşekkürler
+|حسنا|حسنًا|تمام|ممتاز
 |(?:ok |super |prima |perfekt )?(?:danke|vielen dank|dankeschön|danke schön|danke sehr|besten dank
 |herzlichen dank)
 (?: für (?:die|ihre) hilfe)?
@@ -301,6 +309,36 @@ _DECLINES = re.compile(
     r"|souhaite) pas\b|\bno quiero\b"
     r"|\bnon voglio\b|\bnão quero\b|\bnie chcę\b|\bistemiyorum\b|لا أريد|لا اريد"
 )
+
+
+_OBJECTION = _whole(
+    r"""
+(?:(?:no|nope) )?(?:that|this|it)(?: is|['’]?s| was) (?:(?:just|simply|totally|completely) )?(?:wrong
+|incorrect|false|useless|nonsense|not (?:right|correct|true|helpful|it
+|what i (?:asked|meant|mean|want|wanted|need)))
+|(?:(?:no|nope) )?(?:you are|you['’]?re) (?:wrong|not helpful|useless)|(?:no )?wrong(?: answer)?|not helpful
+|nonsense|useless
+|(?:no )?(?:that|this|it) (?:didn['’]?t|did not|doesn['’]?t|does not) help(?: me)?
+|(?:no )?(?:that|this|it) (?:didn['’]?t|did not|doesn['’]?t|does not) answer (?:it|my question)
+|(?:no )?i (?:didn['’]?t|did not) (?:ask|mean) (?:that|this)
+|(?:no )?you (?:didn['’]?t|did not) (?:answer|understand)(?: (?:me|my question|it))?
+|(?:nein )?das (?:ist|war|stimmt) (?:falsch|nicht|nicht richtig|nicht was ich meine|keine antwort)
+|(?:nein )?das hilft (?:mir )?nicht|falsch
+|(?:non )?(?:c['’]est faux|ce n['’]est pas (?:ça|ce que j['’]ai demandé))|ça n['’]aide pas|faux
+|(?:no )?(?:eso )?(?:es falso|está mal|no es eso|no me ayuda|es incorrecto)
+|(?:no )?(?:è sbagliato|non è così|non mi aiuta|sbagliato)
+|(?:nee )?dat (?:klopt niet|is fout|helpt niet|is niet wat ik vroeg)
+|(?:não )?(?:isso )?(?:está errado|não ajuda|não é isso)
+|(?:nie )?to (?:nieprawda|nie pomaga|nie to)
+|(?:nej )?det (?:är fel|hjälper inte|stämmer inte|er forkert|hjælper ikke|passer ikke)
+|(?:hayır )?(?:bu )?(?:yanlış|yardımcı olmadı)
+|(?:لا )?(?:هذا )?(?:خطأ|غير صحيح|لم يساعد)"""
+)
+
+
+def objects(text: str) -> bool:
+    """Whether all a message says is that the answer was wrong or of no help."""
+    return bool(_OBJECTION.fullmatch(_bare(text)))
 
 
 def wants_person(text: str) -> bool:

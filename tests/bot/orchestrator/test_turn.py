@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from bot.orchestrator import run
@@ -131,6 +133,48 @@ async def test_an_answer_in_between_makes_the_next_unanswerable_the_first_again(
 
 
 # pictures, voice messages, files ---------------------------------------------------------------------
+
+
+NEAR = Passage(
+    document="refunds.md", title="Refunds", url="https://shop.example/refunds", text="…", score=0.3, quote="…"
+)
+
+
+async def test_pages_that_may_hold_the_answer_are_named_but_not_quoted() -> None:
+    nearest = [NEAR, replace(NEAR, score=0.2), replace(NEAR, document="far.md", score=0.01)]
+    nearest += [replace(NEAR, document="unknown.md", url="")]
+    answer = reply(
+        await run(turn("Money?"), agent(knowledge=Pages(NoMatch(nearest=tuple(nearest)))), trace())
+    )
+    assert answer.text.count("](") == 1
+    assert "[Refunds](https://shop.example/refunds)" in answer.text
+    assert answer.text.startswith(phrase_in("en", "maybe"))
+    assert answer.answered is False
+    assert answer.citations == ()
+
+
+async def test_after_two_pages_that_did_not_help_a_person_takes_over() -> None:
+    pages = Pages(NoMatch(nearest=(NEAR,)))
+    maybe = bot(phrase_in("en", "maybe") + "\n\n- …")
+    assert reply(await run(turn(maybe, "Money?"), agent(knowledge=pages), trace())).answered is False
+    hand_off(await run(turn(maybe, maybe, "Money?"), agent(knowledge=pages), trace()))
+    hand_off(await run(turn(maybe, "Money?"), agent(knowledge=Pages(NoMatch())), trace()))
+
+
+async def test_an_objection_is_not_looked_up_and_the_second_goes_to_a_person() -> None:
+    pages = Pages(Found(passages=(RETURNS,)))
+    answer = reply(await run(turn(bot("30 days."), "No, that is wrong!"), agent(knowledge=pages), trace()))
+    assert answer == Reply(text=phrase_in("en", "sorry"), answered=False)
+    assert pages.asked == []
+    outcome = await run(turn(bot(answer.text), "That didn't help"), agent(knowledge=pages), trace())
+    assert hand_off(outcome).reason == "missing_knowledge"
+
+
+async def test_the_same_words_are_not_quoted_twice_running() -> None:
+    pages = Pages(Found(passages=(RETURNS,)))
+    first = reply(await run(turn("How long can I return it?"), agent(knowledge=pages), trace()))
+    again = turn(bot(first.text), "How long can I send it back?")
+    assert reply(await run(again, agent(knowledge=pages), trace())).text == phrase_in("en", "sorry")
 
 
 async def test_what_it_cannot_open_is_said_and_words_or_a_person_are_offered() -> None:

@@ -6,12 +6,15 @@ import time
 
 import pytest
 
-from bot.orchestrator.wishes import courtesy, wants_person
+from bot.orchestrator.wishes import courtesy, objects, wants_person
 
 
 @pytest.mark.parametrize(
     ("text", "kind"),
     [
+        ("great", "thanks"),
+        ("No, thanks!", "thanks"),
+        ("Alles klar", "thanks"),
         ("hi", "greeting"),
         ("Hello!", "greeting"),
         ("Hi 👋", "greeting"),
@@ -167,3 +170,19 @@ def test_no_message_makes_understanding_slow(word: str) -> None:
         courtesy(text[:length])
         wants_person(text[:length])
     assert time.perf_counter() - began < 0.5
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["No, that is wrong.", "That's not what I asked!", "Das stimmt nicht", "ça n'aide pas", "wrong answer"],
+)
+def test_an_objection_is_known_as_one(text: str) -> None:
+    assert objects(text)
+    assert courtesy(text) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["I got the wrong size", "That is wrong with my boots: the sole is loose", "no"]
+)
+def test_telling_of_what_is_wrong_is_no_objection(text: str) -> None:
+    assert not objects(text)
