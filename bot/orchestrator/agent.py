@@ -11,10 +11,15 @@ from knowledge.lookup import Down, Found, NoMatch
 
 @dataclass(frozen=True, kw_only=True)
 class Utterance:
-    """Something said in the conversation, as the model may see it."""
+    """Something said in the conversation, as the model may see it.
+
+    `files` are the media types of what came with it; `quotes` is the text of what it expressly answers.
+    """
 
     speaker: Literal["contact", "bot", "operator"]
     text: str
+    files: Sequence[str] = ()
+    quotes: str = ""
 
 
 class Overtaken(Exception):  # noqa: N818
