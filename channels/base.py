@@ -204,7 +204,7 @@ class Channel(ABC):
         """Run for as long as the channel is on, where messages are fetched and not pushed."""
 
     def parts(self, text: str, sources: Sequence[Source]) -> Sequence[str]:  # noqa: ARG002
-        """The texts in which an answer leaves, in order, each within the limits and in their markup."""
+        """The texts in which an answer leaves, at least one, in order, within the limits and their markup."""
         return (text,)
 
     @abstractmethod
