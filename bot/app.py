@@ -105,7 +105,8 @@ async def open_house(settings: Settings, *, redis_url: str) -> AsyncIterator[Hou
         )
         channels: dict[str, Channel] = {Terminal.name: Terminal()}
         bell = Bell(link)
-        desk = Desk(store=store, bell=bell, live=live, agent=agent, channels=channels)
+        files = settings.data_dir / "files"
+        desk = Desk(store=store, bell=bell, live=live, agent=agent, channels=channels, files=files)
         stack.push_async_callback(desk.quiet)
         visitors = Visitors(
             store=store,
@@ -113,7 +114,7 @@ async def open_house(settings: Settings, *, redis_url: str) -> AsyncIterator[Hou
             live=live,
             key=secret_key(settings),
             identity_secret=settings.web_identity_secret,
-            files=settings.data_dir / "files",
+            files=files,
             settings=_widget_settings(config),
         )
         website = Website(visitors=visitors, origins=(*settings.web_origins, settings.own_origin))

@@ -104,7 +104,7 @@ class RedisLink:
 
 
 class Bell:
-    """Rings for conversations to answer and deliveries to make."""
+    """Rings for conversations to answer, messages to send and files to fetch."""
 
     def __init__(self, link: RedisLink) -> None:
         self._link = link

@@ -7,19 +7,22 @@ import contextlib
 import logging
 import time
 from collections.abc import Coroutine, Mapping, Sequence
+from pathlib import Path
 from typing import Literal
 
 from bot import markup, orchestrator
 from bot.bell import Bell
+from bot.fetching import Fetcher
 from bot.live import PEOPLE, Live
 from bot.orchestrator.agent import Agent, LeaseLost, Overtaken, Turn, Utterance
 from bot.orchestrator.outcome import HandOff, NeedsApproval, Outcome, Reply, Silence
 from bot.orchestrator.phrases import phrase
+from bot.sending import Sender
 from bot.speech import Voice
 from bot.store import Store, StoreUnavailable
 from bot.store.records import Claim, Recorded, StoredMessage
 from bot.trace import Trace
-from channels.base import Channel, ChannelLimits, DeliveryStatus, InboundMessage, NotDelivered, Trouble
+from channels.base import Channel, DeliveryStatus, InboundMessage, Source, Trouble
 
 log = logging.getLogger("switchboard.desk")
 
@@ -34,7 +37,7 @@ _OVERTAKEN_FOR = 20.0  # seconds a turn may be begun anew because the contact ke
 
 
 class Desk:
-    """Takes messages in, has them answered, sends what is to leave."""
+    """Takes messages in, has them answered, sends what is to leave. Files it fetches go to `files`."""
 
     def __init__(
         self,
@@ -44,6 +47,7 @@ class Desk:
         live: Live,
         agent: Agent,
         channels: Mapping[str, Channel],
+        files: Path,
         lease: float = LEASE,
         longest: float = TURN,
     ) -> None:
@@ -54,6 +58,8 @@ class Desk:
         self._channels = channels
         self._lease = lease
         self._longest = longest
+        self._sender = Sender(store=store, bell=bell, live=live, channels=channels)
+        self._fetcher = Fetcher(store=store, live=live, channels=channels, folder=files)
         self._errands: set[asyncio.Task[object]] = set()
         self._speaking: dict[str, Voice] = {}  # by conversation
         self.at_work: dict[str, int] = {}  # conversations being answered in this process
@@ -66,12 +72,20 @@ class Desk:
 
     async def take_in(self, message: InboundMessage) -> Recorded:
         """Record a message and ring for its answer; the caller need not wait for the bell."""
-        recorded = await self._store.conversations.record(message, html=markup.from_plain(message.text))
+        channel = self._channels.get(message.channel)
+        recorded = await self._store.conversations.record(
+            message,
+            html=markup.from_plain(message.text),
+            window=channel.limits.window if channel else None,
+        )
         if recorded.new:
             stored = recorded.message
             self._errand(self._live.stir(recorded.contact_id, stored.conversation_id))
-            if recorded.status == "bot":
+            if recorded.status == "bot" and message.opted is None:
                 self._errand(self._bell.ring("answer", stored.conversation_id))
+            for file in stored.attachments:
+                if file.state == "waiting":
+                    self._errand(self._bell.ring("fetch", file.key))
             log.info(
                 "message taken in",
                 extra={
@@ -93,7 +107,11 @@ class Desk:
         """Note how far an outgoing message has come."""
         if trouble is not None:
             log.warning("%s: %s", channel, detail, extra={"provider_id": external_id})
-        await self._store.deliveries.receipt(channel, external_id, status, detail)
+        noted = await self._store.deliveries.receipt(channel, external_id, status, detail, trouble)
+        if noted is not None:
+            self._errand(self._live.stir(noted.contact_id, noted.conversation_id))
+            if noted.again:
+                self._errand(self._bell.ring("deliver", noted.conversation_id))
 
     # answer ---------------------------------------------------------------------------------------------
 
@@ -148,7 +166,9 @@ class Desk:
         began = time.monotonic()
         if claim.attempt > ATTEMPTS:
             return claim, _degraded(claim, f"The turn failed {ATTEMPTS} times.")
-        limits = self._limits(claim.channel)
+        limits = self._channels[claim.channel].limits
+        if not limits.reads_store:
+            self._errand(self._show_typing(claim))
         while True:
             claim = await self._whole(claim, voice, until=began + _OVERTAKEN_FOR)
             turn = Turn(
@@ -173,6 +193,14 @@ class Desk:
                     raise
                 return claim, _degraded(claim, f"The turn hung for {self._longest:.0f} s.")
 
+    async def _show_typing(self, claim: Claim) -> None:
+        """Let the contact see that an answer is on the way, where their channel can show it."""
+        channel = self._channels[claim.channel]
+        with contextlib.suppress(StoreUnavailable, TimeoutError):  # nobody misses it
+            async with asyncio.timeout(channel.limits.patience):
+                if external_id := await self._store.conversations.external_id(claim.in_reply_to):
+                    await channel.typing(external_id)
+
     async def _whole(self, claim: Claim, voice: Voice, *, until: float) -> Claim:
         """The turn with all of a burst: whoever wrote twice before an answer is likely to write on."""
         while claim.pending > 1 and time.monotonic() < until:
@@ -185,15 +213,17 @@ class Desk:
         return claim
 
     async def _conclude(self, claim: Claim, outcome: Outcome, trace: Trace, voice: Voice) -> bool:
-        limits = self._limits(claim.channel)
+        channel = self._channels[claim.channel]
         text = "" if isinstance(outcome, Silence) else outcome.text
+        cited = outcome.citations if isinstance(outcome, Reply) else ()
+        sources = [Source(title=each.title, url=each.url) for each in cited]
         concluded = await self._store.turns.conclude(
             claim,
             outcome,
             trace.steps,
             html=markup.from_markdown(text),
             status=_status_after(outcome),
-            delivered=limits.reads_store,
+            parts=None if channel.limits.reads_store else channel.parts(text, sources),
             author_name=self._agent.name,
         )
         await self._live.stir(claim.contact_id, claim.conversation_id)
@@ -210,8 +240,8 @@ class Desk:
                 "outcome": type(outcome).__name__,
             },
         )
-        if concluded.delivery_id and not limits.reads_store:
-            self._errand(self._bell.ring("deliver", concluded.delivery_id))
+        if concluded.delivery_id and not channel.limits.reads_store:
+            self._errand(self._bell.ring("deliver", claim.conversation_id))
         return concluded.more
 
     async def _hand_back(self, claim: Claim, voice: Voice) -> None:
@@ -239,24 +269,15 @@ class Desk:
 
     # deliver --------------------------------------------------------------------------------------------
 
-    async def deliver(self, delivery_id: str) -> None:
-        """Hand one outgoing message to its channel and settle what became of it."""
-        claimed = await self._store.deliveries.claim(delivery_id, self._lease)
-        if claimed is None:
-            return
-        message = claimed.message
-        channel = self._channels[message.channel]
-        try:
-            provider_id = await channel.send(message)
-        except NotDelivered as error:
-            await self._store.deliveries.settle(
-                claimed,
-                status=DeliveryStatus.UNCERTAIN if error.uncertain else DeliveryStatus.FAILED,
-                error=error.detail,
-                retry_in=(error.after or min(2.0**message.attempt, 3600.0)) if error.retry else None,
-            )
-        else:
-            await self._store.deliveries.settle(claimed, status=DeliveryStatus.SENT, provider_id=provider_id)
+    async def deliver(self, conversation_id: str) -> None:
+        """Send what is to leave a conversation."""
+        await self._sender.deliver(conversation_id)
+
+    # fetch ----------------------------------------------------------------------------------------------
+
+    async def fetch(self, key: str) -> None:
+        """Bring a file here that lies with its provider."""
+        await self._fetcher.fetch(key)
 
     # what is due ----------------------------------------------------------------------------------------
 
@@ -264,16 +285,25 @@ class Desk:
         """(function, id) of what has been due for `waiting` seconds and is not at work in this process."""
         conversations = await self._store.turns.due(limit, waiting=waiting)
         deliveries = await self._store.deliveries.due(limit, waiting=waiting)
+        files = await self._store.attachments.due(limit, waiting=waiting)
         return [
             *(("answer", each) for each in conversations if each not in self.at_work),
             *(("deliver", each) for each in deliveries),
+            *(("fetch", each) for each in files),
         ]
+
+    async def work(self, function: str, subject: str) -> None:
+        """Do what the bell was rung for."""
+        match function:
+            case "answer":
+                await self.answer(subject)
+            case "deliver":
+                await self.deliver(subject)
+            case "fetch":
+                await self.fetch(subject)
 
     async def ring(self, function: str, subject: str) -> bool:
         return await self._bell.ring(function, subject)
-
-    def _limits(self, channel: str) -> ChannelLimits:
-        return self._channels[channel].limits
 
     async def quiet(self) -> None:
         """Return once every bell is rung and everybody told."""
@@ -299,8 +329,14 @@ def _utterances(claim: Claim) -> Sequence[Utterance]:
     def pending(message: StoredMessage) -> bool:
         return message.direction == "in" and message.seq > claim.answered_seq
 
+    texts = {**claim.quoted, **{message.id: message.text for message in claim.messages}}
     return [
-        Utterance(speaker=message.author_kind, text=message.text)
+        Utterance(
+            speaker=message.author_kind,
+            text=message.text,
+            files=tuple(file.media_type for file in message.attachments),
+            quotes=texts.get(message.in_reply_to or "", "") if message.direction == "in" else "",
+        )
         for message in sorted(claim.messages, key=pending)
         if message.author_kind != "system"
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from bot import markup
 from bot.bell import Bell
@@ -77,14 +77,21 @@ class OperatorDesk:
             text=text,
             html=markup.from_markdown(text),
             private=private,
-            reads_store=[name for name, channel in self._channels.items() if channel.limits.reads_store],
+            leaving=lambda channel: self._parts(channel, text),
         )
         if changed.new:
             await self._tell(entry)
             delivery = changed.message.delivery if changed.message else None
             if changed.delivery_id and delivery and delivery.status is DeliveryStatus.QUEUED:
-                await self._bell.ring("deliver", changed.delivery_id)
+                await self._bell.ring("deliver", conversation_id)
         return changed
+
+    def _parts(self, channel: str, text: str) -> Sequence[str] | None:
+        """The texts in which an answer leaves by a channel; None where the recipient reads our store."""
+        known = self._channels.get(channel)
+        if known is None:
+            return (text,)
+        return None if known.limits.reads_store else known.parts(text, ())
 
     async def _set(self, conversation_id: str, status: ConversationStatus) -> Changed:
         entry = await self._entry(conversation_id)

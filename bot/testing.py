@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
 
 from bot.bell import Bell, RedisLink
 from bot.desk import Desk
 from bot.orchestrator.agent import Delta, ModelFailed, ModelRequest, Usage
-from channels.base import Channel, NotDelivered, OutboundMessage
+from channels.base import Channel, ChannelLimits, FetchedFile, OutboundMessage, RemoteFile, Source
 
 Scripted = str | ModelFailed | Sequence[str | float | ModelFailed]
 
@@ -64,21 +66,69 @@ class InlineQueue(Bell):
         await desk.quiet()
         while self._waiting:
             function, subject = self._waiting.popleft()
-            await (desk.answer(subject) if function == "answer" else desk.deliver(subject))
+            await desk.work(function, subject)
             await desk.quiet()
 
 
 class MemoryChannel(Channel):
-    """A channel that keeps what it was given to send; a NotDelivered in `refusals` is raised first."""
+    """A channel that keeps what it was given to send, and does first what its scripts say.
+
+    `refusals` are raised, a number among them waits that many seconds before it sends; `found` answers
+    `find`, and out of answers nobody can say; `files` answers `fetch`. It cuts texts to its limits' length.
+    """
 
     name = "memory"
 
-    def __init__(self, *refusals: NotDelivered) -> None:
+    def __init__(
+        self,
+        *refusals: Exception | float,
+        found: Iterable[str | Exception | None] = (),
+        files: Iterable[bytes | Exception] = (),
+        limits: ChannelLimits = ChannelLimits(),  # noqa: B008  it is frozen
+    ) -> None:
+        self.limits = limits
         self.refusals = deque(refusals)
+        self.found = deque(found)
+        self.files = deque(files)
         self.sent: list[OutboundMessage] = []
+        self.asked: list[tuple[OutboundMessage, frozenset[str]]] = []
+        self.fetched: list[RemoteFile] = []
+        self.typed: list[str] = []
+
+    def parts(self, text: str, sources: Sequence[Source]) -> Sequence[str]:  # noqa: ARG002
+        length = self.limits.length or max(len(text), 1)
+        return [text[start : start + length] for start in range(0, max(len(text), 1), length)]
 
     async def send(self, message: OutboundMessage) -> str | None:
         if self.refusals:
-            raise self.refusals.popleft()
+            match self.refusals.popleft():
+                case Exception() as refusal:
+                    raise refusal
+                case seconds:
+                    await asyncio.sleep(seconds)
         self.sent.append(message)
         return f"memory-{len(self.sent)}"
+
+    async def find(self, message: OutboundMessage, *, since: datetime, known: Collection[str]) -> str | None:
+        self.asked.append((message, frozenset(known)))
+        if not self.found:
+            return await super().find(message, since=since, known=known)
+        match self.found.popleft():
+            case Exception() as error:
+                raise error
+            case answer:
+                return answer
+
+    async def fetch(self, file: RemoteFile, into: Path) -> FetchedFile:
+        self.fetched.append(file)
+        if not self.files:
+            return await super().fetch(file, into)
+        match self.files.popleft():
+            case Exception() as error:
+                raise error
+            case content:
+                await asyncio.to_thread(into.write_bytes, content)
+                return FetchedFile(media_type=file.media_type, size=len(content))
+
+    async def typing(self, external_id: str) -> None:
+        self.typed.append(external_id)

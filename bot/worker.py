@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, cast
 
 import orjson
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("switchboard.worker")
 
+FUNCTIONS = ("answer", "deliver", "fetch")  # of the desk, rung for by the bell
 MAX_JOBS = 500  # turns wait on models, not on us: none of them may queue behind the others
 JOB_TIMEOUT = 110  # seconds; beyond the turn's own deadline
 _POLL = 1.0  # seconds between looks at the queue; the bell is what makes a turn start at once
@@ -92,7 +94,7 @@ class BellWorker(Worker):
 
 
 class Background:
-    """Runs turns and deliveries of one process until stopped, with Redis or without."""
+    """Runs turns, deliveries and fetches of one process until stopped, with Redis or without."""
 
     def __init__(self, *, desk: Desk, link: RedisLink) -> None:
         self._desk = desk
@@ -118,8 +120,8 @@ class Background:
             client = connect(self._link.url)
             worker = BellWorker(
                 functions=[
-                    arq_function(cast("WorkerCoroutine", self._answer), name="answer", max_tries=1),
-                    arq_function(cast("WorkerCoroutine", self._deliver), name="deliver", max_tries=1),
+                    arq_function(cast("WorkerCoroutine", self._job(each)), name=each, max_tries=1)
+                    for each in FUNCTIONS
                 ],
                 redis_pool=client,
                 queue_name=QUEUE,
@@ -143,11 +145,11 @@ class Background:
                 retiring.add_done_callback(self._retiring.discard)
             await asyncio.sleep(0.5)
 
-    async def _answer(self, _: dict[Any, Any], conversation_id: str) -> None:
-        await self._desk.answer(conversation_id)
+    def _job(self, function: str) -> Callable[[dict[Any, Any], str], Coroutine[Any, Any, None]]:
+        async def job(_: dict[Any, Any], subject: str) -> None:
+            await self._desk.work(function, subject)
 
-    async def _deliver(self, _: dict[Any, Any], delivery_id: str) -> None:
-        await self._desk.deliver(delivery_id)
+        return job
 
     async def _sweep(self) -> None:
         """Ring again for what the doorbell missed; do it here and now while Redis is away."""
@@ -166,8 +168,7 @@ class Background:
         key = (function, subject)
         if key in self._direct or len(self._direct) >= MAX_JOBS:
             return
-        work = self._desk.answer(subject) if function == "answer" else self._desk.deliver(subject)
-        task = asyncio.create_task(work)
+        task = asyncio.create_task(self._desk.work(function, subject))
         self._direct[key] = task
 
         def done(ended: asyncio.Task[None]) -> None:

@@ -112,6 +112,7 @@ async def front(
         live=live,
         agent=agent(pages or Pages(), *models),
         channels=channels,
+        files=folder / "files",
         lease=lease,
         longest=longest,
     )

@@ -62,7 +62,7 @@ async def conclude(
     *,
     html: str,
     status: Literal["bot", "waiting"],
-    delivered: bool,
+    parts: Sequence[str] | None,
     author_name: str,
     usage: Sequence[UsageEntry],
 ) -> Concluded | None:
@@ -106,9 +106,9 @@ async def conclude(
             citations=tuple(outcome.citations) if isinstance(outcome, Reply) else (),
             in_reply_to=claim.in_reply_to,
             turn_id=claim.turn_id,
-            delivery=outbox(delivered=delivered),
+            delivery=outbox(parts),
         )
-        delivery_id = say(tx, message, contact_id=contact_id, event=event - int(moved))
+        delivery_id = say(tx, message, contact_id=contact_id, event=event - int(moved), parts=parts)
     if moved:
         events.append_status(
             tx,

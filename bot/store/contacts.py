@@ -22,6 +22,14 @@ _CREATE_IDENTITY = """
     ON CONFLICT (channel, address) DO NOTHING RETURNING id
 """
 _VERIFY = "UPDATE identities SET verified = TRUE WHERE channel = :channel AND address = :address"
+_WINDOW = """
+    UPDATE identities SET window_until = {now} + :window WHERE channel = :channel AND address = :address
+"""
+_OPT_OUT = """
+    UPDATE identities SET opted_out_at = COALESCE(opted_out_at, {now})
+    WHERE channel = :channel AND address = :address
+"""
+_OPT_IN = "UPDATE identities SET opted_out_at = NULL WHERE channel = :channel AND address = :address"
 
 
 _VERIFIED = "SELECT id FROM identities WHERE contact_id = :contact_id AND verified LIMIT 1"
@@ -71,6 +79,26 @@ async def create(
 def verify(tx: Transaction, *, channel: str, address: str) -> None:
     """From now on somebody has vouched for this address."""
     tx.later(_VERIFY, channel=channel, address=address)
+
+
+def open_window(tx: Transaction, *, channel: str, address: str, seconds: int) -> None:
+    """Free text may be sent to this address for so long."""
+    tx.later(_WINDOW, channel=channel, address=address, window=seconds * 1_000_000)
+
+
+def close_window(tx: Transaction, *, channel: str, address: str) -> None:
+    """Free text may no longer be sent to this address."""
+    tx.later(_WINDOW, channel=channel, address=address, window=0)
+
+
+def opt_out(tx: Transaction, *, channel: str, address: str) -> None:
+    """Nothing may be sent to this address."""
+    tx.later(_OPT_OUT, channel=channel, address=address)
+
+
+def opt_in(tx: Transaction, *, channel: str, address: str) -> None:
+    """This address may be written to again."""
+    tx.later(_OPT_IN, channel=channel, address=address)
 
 
 class Contacts:

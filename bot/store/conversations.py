@@ -27,6 +27,7 @@ _CREATE = """
 """
 _PLACE = "SELECT last_event FROM contacts WHERE id = :contact_id"
 
+_EXTERNAL_ID = "SELECT external_id FROM messages WHERE id = :id"
 _STATUS = "SELECT contact_id, status FROM conversations WHERE id = :conversation_id"
 _HAND_OFF = """
     UPDATE conversations SET status = 'waiting', waiting_since = {now}, resume_status = NULL,
@@ -51,13 +52,22 @@ class Conversations:
         self._recording = Recording(database)
         self._log = EventLog(database)
 
-    async def record(self, message: InboundMessage, *, html: str) -> Recorded:
-        """Write down what came in, in the contact's open conversation or a new one, and make it due."""
-        return await self._recording.record(message, html=html)
+    async def record(self, message: InboundMessage, *, html: str, window: int | None = None) -> Recorded:
+        """Write down what came in, in the contact's open conversation or a new one, and make it due.
+
+        `window`: seconds from now in which its channel lets us answer in free text.
+        """
+        return await self._recording.record(message, html=html, window=window)
 
     async def known(self, message: InboundMessage) -> Recorded | None:
         """The message as it was recorded, if this is a repeat of it."""
         return await self._recording.known(message)
+
+    async def external_id(self, message_id: str) -> str | None:
+        """What the provider calls a message that came in."""
+        async with self._database.read() as reader:
+            row = await reader.one(_EXTERNAL_ID, id=message_id)
+        return row["external_id"] if row else None
 
     async def opened(self, contact_id: str) -> Opened | None:
         """The contact's open conversation, if there is one."""
@@ -126,6 +136,7 @@ class Conversations:
             if row is None:  # somebody else was quicker
                 return Changed(status="waiting", new=False)
             now = row["last_activity_at"]
+            parts = None if delivered else (text,)
             message = StoredMessage(
                 id=new_id("msg"),
                 seq=row["last_seq"],
@@ -138,9 +149,11 @@ class Conversations:
                 html=html,
                 created_at=moment(now),
                 address=recipient,
-                delivery=outbox(delivered=delivered),
+                delivery=outbox(parts),
             )
-            delivery_id = say(tx, message, contact_id=numbered["id"], event=numbered["last_event"] - 1)
+            delivery_id = say(
+                tx, message, contact_id=numbered["id"], event=numbered["last_event"] - 1, parts=parts
+            )
             events.append_status(
                 tx,
                 contact_id=numbered["id"],

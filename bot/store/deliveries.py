@@ -2,68 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import orjson
 
-from bot.store import events
-from bot.store.database import Database, Row, Transaction
-from bot.store.outgoing import number
-from bot.store.records import ClaimedDelivery
-from channels.base import Attachment, DeliveryStatus, OutboundMessage
+from bot.store import events, pace, receipts, sendings
+from bot.store.database import Database, Row, Transaction, moment
+from bot.store.outgoing import NoSuchConversation, number
+from bot.store.receipts import Word
+from bot.store.records import ClaimedDelivery, Noted, Pause
+from channels.base import Attachment, ChannelLimits, DeliveryStatus, OutboundMessage, Trouble
 
-# Statuses only rise in this order, whatever order the provider's callbacks come in. A delivery that was
-# seen beats a failure that was reported.
-_ORDER = (
-    DeliveryStatus.QUEUED,
-    DeliveryStatus.SENDING,
-    DeliveryStatus.UNCERTAIN,
-    DeliveryStatus.SENT,
-    DeliveryStatus.FAILED,
-    DeliveryStatus.DELIVERED,
-    DeliveryStatus.READ,
-)
+_OVERRUN = 5.0  # seconds beyond a channel's patience after which whoever had a part must be gone
+_KNOWN = 1_000  # newest ids of other messages to a recipient that are told apart
 _READ_AT_ONCE = 200  # messages one look at the thread can mark as read
 
-_DUE = "SELECT id FROM deliveries WHERE due_at <= {now} - :waiting ORDER BY due_at LIMIT :limit"
-_CLAIM = """
-    UPDATE deliveries SET status = 'sending', attempts = attempts + 1, fence = fence + 1,
-        lease_until = {now} + :lease, due_at = {now} + :lease, updated_at = {now}
-    WHERE id = :id AND due_at <= {now} AND status IN ('queued', 'sending')
-    RETURNING message_id, conversation_id, channel, recipient, attempts, fence, settled_fence
+_DUE = """
+    SELECT DISTINCT conversation_id FROM (
+        SELECT conversation_id FROM sendings WHERE due_at <= {now} - :waiting ORDER BY due_at LIMIT :limit
+    ) AS waiting_longest
 """
-_OUTGOING = """
-    SELECT m.text, m.html, m.subject, m.attachments, a.external_id AS answers
-    FROM messages m LEFT JOIN messages a ON a.id = m.in_reply_to WHERE m.id = :id
+# Parts of a conversation leave by a channel one after the other: the one in hand, else the earliest. What
+# is held for a person is at rest, and in nobody's way.
+_NEXT = """
+    SELECT s.delivery_id, s.part, s.channel, s.text, s.status, s.looks, s.slotted, s.due_at, s.lease_until,
+        s.tried_at, {now} AS now, d.message_id, d.recipient, m.html, m.subject, m.attachments,
+        a.external_id AS answers, p.name AS recipient_name, i.window_until, i.opted_out_at,
+        (SELECT COUNT(*) FROM sendings o WHERE o.delivery_id = s.delivery_id) AS parts
+    FROM sendings s JOIN deliveries d ON d.id = s.delivery_id JOIN messages m ON m.id = d.message_id
+    JOIN conversations c ON c.id = s.conversation_id JOIN contacts p ON p.id = c.contact_id
+    LEFT JOIN messages a ON a.id = m.in_reply_to
+    LEFT JOIN identities i ON i.channel = s.channel AND i.address = d.recipient
+    WHERE s.conversation_id = :conversation_id AND s.due_at IS NOT NULL AND NOT EXISTS (
+        SELECT 1 FROM sendings e
+        WHERE e.conversation_id = :conversation_id AND e.channel = s.channel AND e.due_at IS NOT NULL
+            AND NOT (e.seq = s.seq AND e.part = s.part)
+            AND (e.lease_until IS NOT NULL
+                OR (s.lease_until IS NULL AND (e.seq < s.seq OR (e.seq = s.seq AND e.part < s.part)))))
+    ORDER BY s.due_at LIMIT 1
+"""
+_CLAIM = """
+    UPDATE sendings SET fence = fence + 1, lease_until = {now} + :lease, due_at = {now} + :lease,
+        status = 'sending', error = NULL, attempts = attempts + 1, looks = 0, tried_at = {now},
+        window_closed = :window_closed, slotted = FALSE
+    WHERE delivery_id = :delivery_id AND part = :part
+    RETURNING fence, attempts, looks, window_closed, tried_at, {now} AS now
+"""
+_CLAIM_UNSURE = """
+    UPDATE sendings SET fence = fence + 1, lease_until = {now} + :lease, due_at = {now} + :lease,
+        status = 'uncertain', error = COALESCE(error, 'it is not known yet whether this was sent')
+    WHERE delivery_id = :delivery_id AND part = :part
+    RETURNING fence, attempts, looks, window_closed, tried_at, {now} AS now
+"""
+_KNOWN_IDS = """
+    SELECT provider_id FROM provider_ids WHERE channel = :channel AND recipient = :recipient
+    ORDER BY created_at DESC LIMIT :limit
+"""
+
+_HELD = """
+    SELECT status, fence, lease_until, created_at, {now} AS now FROM sendings
+    WHERE delivery_id = :delivery_id AND part = :part
 """
 _SETTLE = """
-    UPDATE deliveries SET status = :status, provider_id = COALESCE(:provider_id, provider_id),
-        error = :error, lease_until = NULL, updated_at = {now},
-        due_at = CASE WHEN :retry THEN {now} + :delay END,
-        settled_fence = CASE WHEN :certain THEN fence ELSE settled_fence END
-    WHERE id = :id AND fence = :fence AND status {in lower}
-    RETURNING message_id, conversation_id, updated_at
+    UPDATE sendings SET status = :status, error = :error, looks = :looks, fence = fence + 1,
+        lease_until = NULL, due_at = CASE WHEN :again THEN {now} + :delay END
+    WHERE delivery_id = :delivery_id AND part = :part
 """
-_BY_PROVIDER = """
-    SELECT id, message_id, conversation_id FROM deliveries
-    WHERE channel = :channel AND provider_id = :provider_id
+_NAME = """
+    INSERT INTO provider_ids (channel, provider_id, delivery_id, part, recipient, created_at)
+    VALUES (:channel, :provider_id, :delivery_id, :part, :recipient, {now})
+    ON CONFLICT (channel, provider_id) DO NOTHING
 """
-_ADVANCE = """
-    UPDATE deliveries SET status = :status, error = :error, due_at = NULL, lease_until = NULL,
-        settled_fence = fence, updated_at = {now}
-    WHERE id = :id AND status {in lower}
-    RETURNING message_id, conversation_id, updated_at
-"""
-_KEEP_RECEIPT = """
-    INSERT INTO receipts (channel, provider_id, status, detail, created_at)
-    VALUES (:channel, :provider_id, :status, :detail, {now})
-    ON CONFLICT (channel, provider_id, status) DO NOTHING
-"""
-_RECEIPTS = """
-    SELECT status, detail FROM receipts
-    WHERE channel = :channel AND provider_id = :provider_id AND status <> ''
-"""
-_DROP_RECEIPTS = "DELETE FROM receipts WHERE channel = :channel AND provider_id = :provider_id"
 
 _SEEN = """
     UPDATE conversations SET contact_read_seq = CASE WHEN last_seq < :seq THEN last_seq ELSE :seq END
@@ -77,48 +86,46 @@ _UNREAD = """
 """
 _READ_SO_FAR = "SELECT contact_read_seq, last_seq FROM conversations WHERE id = :conversation_id"
 _MARK = """
-    UPDATE deliveries SET status = 'read', error = NULL, due_at = NULL, updated_at = {now}
+    UPDATE deliveries SET status = 'read', error = NULL, updated_at = {now}
     WHERE id {in ids} AND status {in lower} RETURNING message_id, updated_at
 """
 
 
 class Deliveries:
-    """At most one sender for each outgoing message; its status never goes back."""
+    """At most one sender in each conversation and channel; no status goes back, unless it is sent again."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def due(self, limit: int = 100, *, waiting: float = 0.0) -> Sequence[str]:
-        """Deliveries due for `waiting` seconds or more, those that have waited longest first."""
+        """Conversations of which something should have left `waiting` seconds ago or more."""
         async with self._database.read() as reader:
-            rows = await reader.all(_DUE, limit=limit, waiting=round(waiting * 1_000_000))
-        return [row["id"] for row in rows]
+            rows = await reader.all(_DUE, limit=limit, waiting=_microseconds(waiting))
+        return [row["conversation_id"] for row in rows]
 
-    async def claim(self, delivery_id: str, lease_seconds: float) -> ClaimedDelivery | None:
-        """Take a message to send, as `sending` before anything reaches the provider; None: not due."""
-        async with self._database.transaction() as tx:
-            row = await tx.one(_CLAIM, id=delivery_id, lease=round(lease_seconds * 1_000_000))
-            if row is None:
-                return None
-            message = await tx.one(_OUTGOING, id=row["message_id"])
-            assert message is not None
-        return ClaimedDelivery(
-            delivery_id=delivery_id,
-            conversation_id=row["conversation_id"],
-            fence=row["fence"],
-            unsettled=row["settled_fence"] < row["fence"] - 1,
-            message=OutboundMessage(
-                id=row["message_id"],
-                channel=row["channel"],
-                recipient=row["recipient"],
-                text=message["text"],
-                html=message["html"],
-                subject=message["subject"],
-                follows=(message["answers"],) if message["answers"] else (),
-                attachments=tuple(Attachment(**each) for each in orjson.loads(message["attachments"])),
-                attempt=row["attempts"],
-            ),
-        )
+    async def claim(
+        self, conversation_id: str, limits: Mapping[str, ChannelLimits]
+    ) -> ClaimedDelivery | Pause | None:
+        """Take the part that leaves a conversation next, as `sending` before anything reaches the provider.
+
+        None: nothing is to leave, or somebody else is at it. `limits` are those of the channels by name.
+        """
+        try:
+            async with self._database.transaction() as tx:
+                contact = await number(tx, conversation_id, 0)
+                head = await tx.one(_NEXT, conversation_id=conversation_id)
+                if head is None:
+                    return None
+                early = head["due_at"] - head["now"]
+                if early > 0:
+                    return None if head["lease_until"] is not None else Pause(seconds=early / 1_000_000)
+                of_channel = limits.get(head["channel"], ChannelLimits())
+                unsure = head["status"] in {"sending", "uncertain"}
+                if not unsure and (wait := await pace.wait(tx, head, of_channel.per_second)):
+                    return Pause(seconds=wait / 1_000_000)
+                return await _take(tx, head, contact, of_channel, conversation_id, unsure=unsure)
+        except NoSuchConversation:
+            return None
 
     async def settle(
         self,
@@ -127,53 +134,74 @@ class Deliveries:
         status: DeliveryStatus,
         provider_id: str | None = None,
         error: str | None = None,
-        retry_in: float | None = None,
+        again_in: float | None = None,
+        looks: int = 0,
+        trouble: Trouble | None = None,
     ) -> bool:
-        """What became of an attempt; with `retry_in` it is queued again. False: no longer ours to say."""
-        ends = DeliveryStatus.QUEUED if retry_in is not None else status
+        """What became of an attempt, or of asking for it. False: no longer ours to say.
+
+        QUEUED is sent, and UNCERTAIN asked for, once more `again_in` seconds from now; UNCERTAIN without
+        it is held for a person. Nobody is sent what is a day old, or what an operator has taken over from.
+        """
+        message = claimed.message
+        key = {"delivery_id": claimed.delivery_id, "part": message.part}
         async with self._database.transaction() as tx:
-            numbered = await number(tx, claimed.conversation_id, 1)
-            row = await tx.one(
-                _SETTLE,
-                id=claimed.delivery_id,
-                fence=claimed.fence,
-                status=ends.value,
-                provider_id=provider_id,
-                error=error,
-                certain=status is not DeliveryStatus.UNCERTAIN,
-                retry=retry_in is not None,
-                delay=round((retry_in or 0.0) * 1_000_000),
-                lower=["sending"],
-            )
-            if row is None:
+            await number(tx, claimed.conversation_id, 0)
+            held = await tx.one(_HELD, **key)
+            if held is None or not _may_say(claimed, held, provider_id):
                 return False
-            _tell(tx, numbered, row, status=ends, error=error)
+            whose = await sendings.owner(tx, claimed.delivery_id)
+            withdrawn = status is DeliveryStatus.QUEUED and sendings.silenced(whose)
+            if withdrawn:
+                status, error = DeliveryStatus.FAILED, sendings.WITHDRAWN
+            elif status is DeliveryStatus.QUEUED and sendings.too_old(held):
+                status, error = DeliveryStatus.FAILED, f"given up after a day: {error}"
+            again = again_in is not None and status in {DeliveryStatus.QUEUED, DeliveryStatus.UNCERTAIN}
+            tx.later(
+                _SETTLE,
+                **key,
+                status=status.value,
+                error=error,
+                looks=looks,
+                again=again,
+                delay=_microseconds(again_in or 0.0),
+            )
+            receipts.learn(tx, message.channel, message.recipient, trouble, pause=again_in or 0.0)
+            if status is DeliveryStatus.FAILED and not withdrawn:
+                await sendings.give_up(tx, claimed.delivery_id, whose, error=error)
+            elif status is DeliveryStatus.UNCERTAIN and not again:
+                await sendings.hand_over(tx, whose)
             if provider_id is not None:
-                await _catch_up(tx, claimed, provider_id)
+                tx.later(
+                    _NAME,
+                    **key,
+                    channel=message.channel,
+                    provider_id=provider_id,
+                    recipient=message.recipient,
+                )
+            await sendings.show(tx, claimed.delivery_id)
+            if provider_id is not None:
+                await receipts.catch_up(tx, message.channel, provider_id)
         return True
 
     async def receipt(
-        self, channel: str, provider_id: str, status: DeliveryStatus, detail: str | None = None
-    ) -> bool:
-        """A provider's word on a message; never backwards. False when it told nothing new.
+        self,
+        channel: str,
+        provider_id: str,
+        status: DeliveryStatus,
+        detail: str | None = None,
+        trouble: Trouble | None = None,
+    ) -> Noted | None:
+        """A provider's word on a part; never backwards. None when it told nothing new.
 
-        One that comes before we have written the provider's id waits for it.
+        One that comes before we have written the provider's id waits for it. Failures that another attempt
+        can mend have the part queued again, once however often they are reported.
         """
         async with self._database.transaction() as tx:
-            known = await tx.one(_BY_PROVIDER, channel=channel, provider_id=provider_id)
-            if known is None:
-                _meet(tx, channel, provider_id)
-                known = await tx.one(_BY_PROVIDER, channel=channel, provider_id=provider_id)
-            if known is None:
-                tx.later(
-                    _KEEP_RECEIPT,
-                    channel=channel,
-                    provider_id=provider_id,
-                    status=status.value,
-                    detail=detail,
-                )
-                return False
-            return await _advance(tx, known, status, detail)
+            return await receipts.note(
+                tx,
+                Word(channel=channel, provider_id=provider_id, status=status, detail=detail, trouble=trouble),
+            )
 
     async def mark_read(self, conversation_id: str, seq: int) -> bool:
         """The contact has seen the thread up to `seq`. False when that was known."""
@@ -213,43 +241,65 @@ class Deliveries:
         return True
 
 
-def _meet(tx: Transaction, channel: str, provider_id: str) -> None:
-    """Where a receipt and the settling of its delivery wait for each other, so that neither misses the
-    other: a row of no status, which one of them must insert first."""
-    tx.later(_KEEP_RECEIPT, channel=channel, provider_id=provider_id, status="", detail=None)
+def _microseconds(seconds: float) -> int:
+    return round(seconds * 1_000_000)
 
 
-async def _catch_up(tx: Transaction, claimed: ClaimedDelivery, provider_id: str) -> None:
-    """Apply the receipts that came before the provider's id was known here."""
-    channel = claimed.message.channel
-    _meet(tx, channel, provider_id)
-    known = {"id": claimed.delivery_id, "conversation_id": claimed.conversation_id}
-    for receipt in await tx.all(_RECEIPTS, channel=channel, provider_id=provider_id):
-        await _advance(tx, known, DeliveryStatus(receipt["status"]), receipt["detail"])
-    tx.later(_DROP_RECEIPTS, channel=channel, provider_id=provider_id)
-
-
-def _lower(status: DeliveryStatus) -> list[str]:
-    return [each.value for each in _ORDER[: _ORDER.index(status)]]
-
-
-async def _advance(tx: Transaction, known: Row, status: DeliveryStatus, detail: str | None) -> bool:
-    numbered = await number(tx, known["conversation_id"], 1)
-    error = detail if status is DeliveryStatus.FAILED else None
-    row = await tx.one(_ADVANCE, id=known["id"], status=status.value, error=error, lower=_lower(status))
-    if row is None:
-        return False
-    _tell(tx, numbered, row, status=status, error=error)
-    return True
-
-
-def _tell(tx: Transaction, numbered: Row, row: Row, *, status: DeliveryStatus, error: str | None) -> None:
-    events.append(
-        tx,
-        contact_id=numbered["id"],
-        seq=numbered["last_event"],
-        conversation_id=row["conversation_id"],
-        kind="delivery",
-        created_at=row["updated_at"],
-        data={"message_ids": [row["message_id"]], "status": status.value, "error": error},
+async def _take(
+    tx: Transaction,
+    head: Row,
+    contact: Row,
+    limits: ChannelLimits,
+    conversation_id: str,
+    *,
+    unsure: bool,
+) -> ClaimedDelivery:
+    key = {"delivery_id": head["delivery_id"], "part": head["part"]}
+    lease = _microseconds(limits.patience + _OVERRUN)
+    known: Sequence[Row] = ()
+    if unsure:
+        row = await tx.one(_CLAIM_UNSURE, **key, lease=lease)
+        known = await tx.all(_KNOWN_IDS, channel=head["channel"], recipient=head["recipient"], limit=_KNOWN)
+    else:
+        open_until = head["window_until"] or 0
+        closed = limits.window is not None and open_until <= head["now"]
+        row = await tx.one(_CLAIM, **key, lease=lease, window_closed=closed)
+    assert row is not None
+    await sendings.show(tx, head["delivery_id"])
+    last = head["part"] == head["parts"]
+    return ClaimedDelivery(
+        delivery_id=head["delivery_id"],
+        conversation_id=conversation_id,
+        contact_id=contact["id"],
+        fence=row["fence"],
+        unsure=unsure,
+        looks=row["looks"],
+        tried_at=moment(row["tried_at"]),
+        unsure_for=(row["now"] - row["tried_at"]) / 1_000_000,
+        known=frozenset(each["provider_id"] for each in known),
+        opted_out=head["opted_out_at"] is not None,
+        message=OutboundMessage(
+            id=head["message_id"],
+            channel=head["channel"],
+            recipient=head["recipient"],
+            text=head["text"],
+            html=head["html"] if head["parts"] == 1 else "",
+            subject=head["subject"],
+            follows=(head["answers"],) if head["answers"] else (),
+            attachments=tuple(Attachment(**each) for each in orjson.loads(head["attachments"]))
+            if last
+            else (),
+            attempt=row["attempts"],
+            part=head["part"],
+            last=last,
+            recipient_name=head["recipient_name"],
+            window_closed=bool(row["window_closed"]),
+        ),
     )
+
+
+def _may_say(claimed: ClaimedDelivery, held: Row, provider_id: str | None) -> bool:
+    """Whether the attempt is still ours, or at least brings the provider's id of what nobody has."""
+    if held["fence"] == claimed.fence and held["lease_until"] is not None:
+        return True
+    return provider_id is not None and held["status"] in {"queued", "uncertain"}

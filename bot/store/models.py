@@ -55,7 +55,10 @@ class Contact(SQLModel, table=True):
 
 
 class Identity(SQLModel, table=True):
-    """An address within a channel, verified or only claimed."""
+    """An address within a channel, verified or only claimed.
+
+    `window_until` is when free text may no longer be sent there, on channels that have such a window.
+    """
 
     __tablename__: ClassVar[Any] = "identities"
     __table_args__ = (
@@ -67,6 +70,8 @@ class Identity(SQLModel, table=True):
     channel: str = _text()
     address: str = _text()
     verified: bool = _flag()
+    window_until: int | None = _unset()
+    opted_out_at: int | None = _unset()
     created_at: int = _number()
 
 
@@ -90,7 +95,8 @@ class Conversation(SQLModel, table=True):
     """One matter with one contact, and the state of the turn that answers it.
 
     `due_at` is when a worker should look at it (the end of the lease while one does); `fence` rises with
-    every claim and whenever a person takes over, so that a late turn can't write.
+    every claim and whenever a person takes over, so that a late turn can't write. Of what the bot said up
+    to `silenced_seq`, nothing leaves any more: a person took over there.
     """
 
     __tablename__: ClassVar[Any] = "conversations"
@@ -112,6 +118,7 @@ class Conversation(SQLModel, table=True):
     answered_seq: int = _number()
     contact_read_seq: int = _number()
     operators_read_seq: int = _number()
+    silenced_seq: int = _number()
     fence: int = _number()
     lease_until: int | None = _unset()
     due_at: int | None = _unset()
@@ -223,14 +230,11 @@ class Draft(SQLModel, table=True):
 
 
 class Delivery(SQLModel, table=True):
-    """The outbox: how far one outgoing message has come. An attempt whose end we never wrote leaves
-    `settled_fence` behind `fence`."""
+    """How far one outgoing message has come, as it is shown: what its sendings come to, if it has any."""
 
     __tablename__: ClassVar[Any] = "deliveries"
     __table_args__ = (
         UniqueConstraint("message_id", name="deliveries_message"),
-        UniqueConstraint("channel", "provider_id", name="deliveries_provider"),
-        _partial("deliveries_due", "due_at", where="due_at IS NOT NULL"),
         Index("deliveries_conversation", "conversation_id"),
         Index("deliveries_status", "status", "updated_at"),
     )
@@ -240,15 +244,67 @@ class Delivery(SQLModel, table=True):
     channel: str = _text()
     recipient: str = _text()
     status: str = _text("queued")
-    attempts: int = _number()
-    provider_id: str | None = _unset(Text)
     error: str | None = _unset(Text)
+    created_at: int = _number()
+    updated_at: int = _number()
+
+
+class Sending(SQLModel, table=True):
+    """The outbox: one part of an outgoing message; recipients who read our store need none.
+
+    `due_at` is when a worker should look at it (the end of the lease while one does), and empty once it is
+    at rest. `seq` is its message's. `attempts` counts sends, `looks` how often the provider has said since
+    `tried_at` that it does not have it. `slotted`: `due_at` is a slot that its channel's pace gave it.
+    """
+
+    __tablename__: ClassVar[Any] = "sendings"
+    __table_args__ = (
+        _partial("sendings_due", "due_at", where="due_at IS NOT NULL"),
+        _partial("sendings_line", "conversation_id", "channel", "seq", "part", where="due_at IS NOT NULL"),
+    )
+    delivery_id: str = _of("deliveries.id", primary_key=True)
+    part: int = Field(primary_key=True, sa_type=BigInteger)
+    conversation_id: str = _text()
+    channel: str = _text()
+    seq: int = _number()
+    text: str = _text()
+    status: str = _text("queued")
+    error: str | None = _unset(Text)
+    attempts: int = _number()
+    looks: int = _number()
+    window_closed: bool = _flag()
+    slotted: bool = _flag()
     due_at: int | None = _unset()
     lease_until: int | None = _unset()
     fence: int = _number()
-    settled_fence: int = _number()
+    tried_at: int | None = _unset()
     created_at: int = _number()
-    updated_at: int = _number()
+
+
+class ProviderId(SQLModel, table=True):
+    """What a provider calls a part it took. `superseded`: it failed there later, and was queued again."""
+
+    __tablename__: ClassVar[Any] = "provider_ids"
+    __table_args__ = (
+        Index("provider_ids_recipient", "channel", "recipient", "created_at"),
+        Index("provider_ids_delivery", "delivery_id"),
+    )
+    channel: str = _key()
+    provider_id: str = _key()
+    delivery_id: str = _of("deliveries.id")
+    part: int = _number()
+    recipient: str = _text()
+    superseded: bool = _flag()
+    created_at: int = _number()
+
+
+class Pace(SQLModel, table=True):
+    """When a channel's provider takes the next message from us, all workers together."""
+
+    __tablename__: ClassVar[Any] = "paces"
+    channel: str = _key()
+    next_at: int = _number()
+    blocked_until: int = _number()
 
 
 class Receipt(SQLModel, table=True):
@@ -259,6 +315,7 @@ class Receipt(SQLModel, table=True):
     provider_id: str = _key()
     status: str = _key()
     detail: str | None = _unset(Text)
+    trouble: str | None = _unset(Text)
     created_at: int = _number()
 
 
@@ -305,12 +362,17 @@ class ApiToken(SQLModel, table=True):
 
 
 class Attachment(SQLModel, table=True):
-    """A file somebody gave us; it belongs to `contact_id` and, once sent, to one message."""
+    """A file somebody gave us; it belongs to `contact_id` and, once sent, to one message.
+
+    What lies with a provider has a `url`, and is due until it is fetched or given up.
+    """
 
     __tablename__: ClassVar[Any] = "attachments"
     __table_args__ = (
         Index("attachments_contact", "contact_id"),
         _partial("attachments_message", "message_id", where="message_id IS NOT NULL"),
+        _partial("attachments_due", "due_at", where="due_at IS NOT NULL"),
+        _partial("attachments_unsent", "created_at", where="message_id IS NULL AND due_at IS NULL"),
     )
     key: str = _key()
     contact_id: str = _of("contacts.id")
@@ -318,6 +380,12 @@ class Attachment(SQLModel, table=True):
     name: str = _text()
     media_type: str = _text()
     size: int = _number()
+    channel: str = _text()
+    url: str = _text()
+    state: str = _text("here")
+    attempts: int = _number()
+    due_at: int | None = _unset()
+    error: str | None = _unset(Text)
     created_at: int = _number()
 
 

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bot.store import events, messages
 from bot.store.database import Row, Transaction, microseconds, new_id
 from bot.store.records import DeliveryState, StoredMessage
 from channels.base import DeliveryStatus
 
 _EXISTS = "SELECT id FROM conversations WHERE id = :id"
+_SHOWN = """
+    INSERT INTO deliveries (id, message_id, conversation_id, channel, recipient, status, created_at,
+        updated_at)
+    VALUES (:id, :message_id, :conversation_id, :channel, :recipient, :status, :now, :now)
+"""
 _QUEUE = """
-    INSERT INTO deliveries (id, message_id, conversation_id, channel, recipient, status, due_at,
-        created_at, updated_at)
-    VALUES (:id, :message_id, :conversation_id, :channel, :recipient, :status, :due_at, :now, :now)
+    INSERT INTO sendings (delivery_id, part, conversation_id, channel, seq, text, due_at, created_at)
+    VALUES (:delivery_id, :part, :conversation_id, :channel, :seq, :text, :now, :now)
 """
 
 
@@ -19,9 +25,9 @@ class NoSuchConversation(Exception):  # noqa: N818
     """There is no conversation by this id."""
 
 
-def outbox(*, delivered: bool) -> DeliveryState:
-    """Where a delivery begins: with its commit it is sent when the recipient reads our store."""
-    return DeliveryState(status=DeliveryStatus.SENT if delivered else DeliveryStatus.QUEUED)
+def outbox(parts: Sequence[str] | None) -> DeliveryState:
+    """Where a delivery begins: with its commit it is sent when the recipient reads our store (no `parts`)."""
+    return DeliveryState(status=DeliveryStatus.SENT if parts is None else DeliveryStatus.QUEUED)
 
 
 async def number(tx: Transaction, conversation_id: str, count: int) -> Row:
@@ -35,8 +41,11 @@ async def number(tx: Transaction, conversation_id: str, count: int) -> Row:
             raise NoSuchConversation(conversation_id)
 
 
-def say(tx: Transaction, message: StoredMessage, *, contact_id: str, event: int) -> str | None:
-    """Write the message and its event, and queue it unless it is a note; the delivery's id."""
+def say(
+    tx: Transaction, message: StoredMessage, *, contact_id: str, event: int, parts: Sequence[str] | None
+) -> str | None:
+    """Write the message and its event, and queue the parts it leaves in; the delivery's id unless it is a
+    note. `parts` are None when the recipient reads our store."""
     now = microseconds(message.created_at)
     tx.later(messages.INSERT, **messages.columns(message, created_at=now, external_id=None))
     events.append(
@@ -53,14 +62,29 @@ def say(tx: Transaction, message: StoredMessage, *, contact_id: str, event: int)
         return None
     delivery_id = new_id("dlv")
     tx.later(
-        _QUEUE,
+        _SHOWN,
         id=delivery_id,
         message_id=message.id,
         conversation_id=message.conversation_id,
         channel=message.channel,
         recipient=message.address,
         status=message.delivery.status.value,
-        due_at=now if message.delivery.status is DeliveryStatus.QUEUED else None,
         now=now,
     )
+    if parts is not None:
+        tx.many(
+            _QUEUE,
+            [
+                {
+                    "delivery_id": delivery_id,
+                    "part": part,
+                    "conversation_id": message.conversation_id,
+                    "channel": message.channel,
+                    "seq": message.seq,
+                    "text": text,
+                    "now": now,
+                }
+                for part, text in enumerate(parts, start=1)
+            ],
+        )
     return delivery_id

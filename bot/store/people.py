@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Callable, Sequence
 
-from bot.store import events, messages
+from bot.store import events, messages, sendings
 from bot.store.database import Database, Duplicate, Transaction, moment
 from bot.store.outgoing import number, outbox, say
 from bot.store.records import Changed, ConversationStatus, Operator, StoredMessage
@@ -17,7 +17,7 @@ _SET = """
         assignee_id = CASE WHEN :status = 'bot' THEN NULL ELSE COALESCE(:operator_id, assignee_id) END,
         due_at = CASE WHEN :status = 'bot' AND last_in_seq > answered_seq THEN {now} END,
         waiting_since = CASE WHEN :status = 'waiting' THEN {now} END,
-        last_event = :event
+        last_event = :event, silenced_seq = CASE WHEN :status = 'bot' THEN silenced_seq ELSE last_seq END
     WHERE id = :conversation_id AND (
         status <> :status OR COALESCE(assignee_id, '') <> COALESCE(:operator_id, assignee_id, ''))
     RETURNING {now} AS now
@@ -26,7 +26,7 @@ _REPLY = """
     UPDATE conversations SET status = 'human', assignee_id = COALESCE(assignee_id, :operator_id),
         resume_status = NULL, waiting_since = NULL, answered_seq = last_in_seq,
         fence = fence + 1, lease_until = NULL, due_at = NULL, attempts = 0,
-        last_seq = last_seq + 1, last_event = :event, last_activity_at = {now}
+        silenced_seq = last_seq, last_seq = last_seq + 1, last_event = :event, last_activity_at = {now}
     WHERE id = :conversation_id RETURNING last_seq, {now} AS now
 """
 _NOTE = """
@@ -42,6 +42,8 @@ _ADDRESSED = """
     SELECT id, channel, address, subject FROM messages
     WHERE conversation_id = :conversation_id AND NOT private AND address <> '' ORDER BY seq DESC LIMIT 1
 """
+
+Leaving = Callable[[str], Sequence[str] | None]
 
 
 class NobodyToAnswer(Exception):  # noqa: N818
@@ -97,6 +99,8 @@ class People:
             status=status,
             created_at=row["now"],
         )
+        if status != "bot":
+            await sendings.withdraw(tx, conversation_id)
 
     async def reply(
         self,
@@ -106,13 +110,14 @@ class People:
         client_id: str,
         text: str,
         html: str,
+        leaving: Leaving,
         private: bool = False,
-        reads_store: Collection[str] = (),
     ) -> Changed:
         """An operator's answer, leaving by the channel of the message it answers; or a note, for operators
         only. The same `client_id` again is the same message.
 
-        `reads_store`: channels whose recipients read our store. Raises NoSuchConversation, NobodyToAnswer.
+        `leaving` tells the parts in which it leaves by a channel, None where the recipient reads our store.
+        Raises NoSuchConversation, NobodyToAnswer.
         """
         message_id = _message_id(operator, client_id)
         while True:
@@ -126,7 +131,7 @@ class People:
                         text=text,
                         html=html,
                         private=private,
-                        reads_store=reads_store,
+                        leaving=leaving,
                     )
             except Duplicate:  # it is written already, and nothing of the above stays
                 async with self._database.read() as reader:
@@ -144,7 +149,7 @@ class People:
         text: str,
         html: str,
         private: bool,
-        reads_store: Collection[str],
+        leaving: Leaving,
     ) -> Changed:
         numbered = await number(tx, conversation_id, 1)
         before = await tx.one(_STATUS, conversation_id=conversation_id)
@@ -160,6 +165,7 @@ class People:
             **({} if private else {"operator_id": operator.id}),
         )
         assert row is not None
+        parts = leaving(answered["channel"])
         message = StoredMessage(
             id=message_id,
             seq=row["last_seq"],
@@ -175,9 +181,9 @@ class People:
             address=answered["address"],
             private=private,
             in_reply_to=answered["id"],
-            delivery=None if private else outbox(delivered=answered["channel"] in reads_store),
+            delivery=None if private else outbox(parts),
         )
-        delivery_id = say(tx, message, contact_id=numbered["id"], event=numbered["last_event"])
+        delivery_id = say(tx, message, contact_id=numbered["id"], event=numbered["last_event"], parts=parts)
         status: ConversationStatus = before["status"] if private else "human"
         if status != before["status"]:
             moved = await number(tx, conversation_id, 1)
@@ -189,6 +195,8 @@ class People:
                 status=status,
                 created_at=row["now"],
             )
+        if not private:
+            await sendings.withdraw(tx, conversation_id)
         return Changed(status=status, new=True, message=message, delivery_id=delivery_id)
 
 

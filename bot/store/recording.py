@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import replace
 
 from bot.store import contacts, events, messages
@@ -36,6 +37,19 @@ _JOIN = """
     RETURNING id, last_seq, status, resume_status, last_activity_at
 """
 
+# Who asks to be written to no more, or again, wants no answer: nothing becomes due by it.
+_JOIN_QUIETLY = """
+    UPDATE conversations SET
+        last_seq = last_seq + 1, last_event = :event, last_activity_at = {now},
+        last_in_seq = CASE WHEN last_in_seq > answered_seq THEN last_in_seq ELSE last_seq + 1 END,
+        answered_seq = CASE WHEN last_in_seq > answered_seq THEN answered_seq ELSE last_seq + 1 END
+    WHERE status <> 'resolved' AND id = (
+        SELECT id FROM conversations WHERE contact_id = :contact_id AND status <> 'resolved'
+        ORDER BY last_activity_at DESC LIMIT 1)
+    RETURNING id, last_seq, status, NULL AS resume_status, last_activity_at
+"""
+_HUSH = "UPDATE conversations SET answered_seq = last_in_seq, due_at = NULL WHERE id = :id"
+
 _OPEN = """
     INSERT INTO conversations (id, contact_id, subject, last_seq, last_in_seq, last_event, due_at,
         last_activity_at, created_at)
@@ -55,6 +69,21 @@ _BIND = """
     UPDATE attachments SET message_id = :message_id
     WHERE key {in keys} AND contact_id = :contact_id AND message_id IS NULL
 """
+_FETCH = """
+    INSERT INTO attachments (key, contact_id, message_id, name, media_type, channel, url, state, due_at,
+        created_at)
+    VALUES (:key, :contact_id, :message_id, :name, :media_type, :channel, :url, 'waiting', :now, :now)
+"""
+
+_ANSWERED = """
+    SELECT m.id FROM messages m JOIN conversations c ON c.id = m.conversation_id
+    WHERE m.channel = :channel AND m.external_id = :external_id AND c.contact_id = :contact_id
+"""
+_ANSWERED_OURS = """
+    SELECT d.message_id AS id FROM provider_ids p JOIN deliveries d ON d.id = p.delivery_id
+    JOIN conversations c ON c.id = d.conversation_id
+    WHERE p.channel = :channel AND p.provider_id = :provider_id AND c.contact_id = :contact_id
+"""
 
 
 class Recording:
@@ -63,12 +92,12 @@ class Recording:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def record(self, message: InboundMessage, *, html: str) -> Recorded:
+    async def record(self, message: InboundMessage, *, html: str, window: int | None) -> Recorded:
         """The message in its conversation, committed; a repeat changes nothing and says so."""
         while True:
             try:
                 async with self._database.transaction() as tx:
-                    return await self._write(tx, message, html)
+                    return await self._write(tx, message, html, window)
             except Taken:
                 continue
             except Duplicate:  # we have this message already, and nothing of the above stays
@@ -76,14 +105,19 @@ class Recording:
                 if known is not None:
                     return known
 
-    async def _write(self, tx: Transaction, message: InboundMessage, html: str) -> Recorded:
+    async def _write(
+        self, tx: Transaction, message: InboundMessage, html: str, window: int | None
+    ) -> Recorded:
         contact_id, event = await self._enter(tx, message)
-        conversation = await tx.one(_JOIN, contact_id=contact_id, event=event)
+        join = _JOIN_QUIETLY if message.opted else _JOIN
+        conversation = await tx.one(join, contact_id=contact_id, event=event)
         if conversation is None:
             conversation = await tx.one(
                 _OPEN, id=new_id("cnv"), contact_id=contact_id, subject=message.subject, event=event
             )
             assert conversation is not None
+            if message.opted:
+                tx.later(_HUSH, id=conversation["id"])
         now: int = conversation["last_activity_at"]
         stored = StoredMessage(
             id=new_id("msg"),
@@ -100,8 +134,12 @@ class Recording:
             address=message.sender,
             verified=message.verified,
         )
+        if message.follows:
+            stored = replace(stored, in_reply_to=await self._answered(tx, contact_id, message))
         if message.attachments:
             stored = await self._bind(tx, contact_id, stored, message)
+        if message.remote:
+            stored = self._await_files(tx, contact_id, stored, message, now)
         columns = messages.columns(stored, created_at=now, external_id=message.external_id)
         tx.later(messages.INSERT, **columns)
         events.append(
@@ -115,6 +153,7 @@ class Recording:
         )
         if conversation["resume_status"] is not None:
             await self._wake(tx, contact_id, conversation)
+        self._note_wishes(tx, message, window)
         return Recorded(message=stored, contact_id=contact_id, status=conversation["status"], new=True)
 
     async def _enter(self, tx: Transaction, message: InboundMessage) -> tuple[str, int]:
@@ -150,6 +189,59 @@ class Recording:
         }
         tx.later(_BIND, keys=keys, contact_id=contact_id, message_id=stored.id)
         return replace(stored, attachments=tuple(ours[key] for key in dict.fromkeys(keys) if key in ours))
+
+    async def _answered(self, tx: Transaction, contact_id: str, message: InboundMessage) -> str | None:
+        """The nearest of the messages that this one says it follows, if it is one of the contact's own
+        conversations; what we sent is known by the provider's id, after the account's if that comes first."""
+        for each in message.follows:
+            row = await tx.one(
+                _ANSWERED, channel=message.channel, external_id=each, contact_id=contact_id
+            ) or await tx.one(
+                _ANSWERED_OURS,
+                channel=message.channel,
+                provider_id=each.rpartition(":")[2],
+                contact_id=contact_id,
+            )
+            if row is not None:
+                return str(row["id"])
+        return None
+
+    def _await_files(
+        self, tx: Transaction, contact_id: str, stored: StoredMessage, message: InboundMessage, now: int
+    ) -> StoredMessage:
+        """The message with the files that still lie with the provider, each due to be fetched."""
+        waiting = [
+            Attachment(
+                key=secrets.token_hex(20), name=file.name, media_type=file.media_type, size=0, state="waiting"
+            )
+            for file in message.remote
+        ]
+        tx.many(
+            _FETCH,
+            [
+                {
+                    "key": file.key,
+                    "contact_id": contact_id,
+                    "message_id": stored.id,
+                    "name": file.name,
+                    "media_type": file.media_type,
+                    "channel": message.channel,
+                    "url": remote.url,
+                    "now": now,
+                }
+                for file, remote in zip(waiting, message.remote, strict=True)
+            ],
+        )
+        return replace(stored, attachments=(*stored.attachments, *waiting))
+
+    def _note_wishes(self, tx: Transaction, message: InboundMessage, window: int | None) -> None:
+        address = {"channel": message.channel, "address": message.sender}
+        if window is not None:
+            contacts.open_window(tx, **address, seconds=window)
+        if message.opted == "out":
+            contacts.opt_out(tx, **address)
+        elif message.opted == "in":
+            contacts.opt_in(tx, **address)
 
     async def _wake(self, tx: Transaction, contact_id: str, conversation: Row) -> None:
         number = await tx.one(_NUMBER, id=contact_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -11,7 +11,7 @@ from pydantic import JsonValue
 
 from bot.orchestrator.outcome import Citation
 from bot.trace import Step
-from channels.base import Attachment, DeliveryStatus, OutboundMessage
+from channels.base import Attachment, DeliveryStatus, OutboundMessage, RemoteFile
 
 ConversationStatus = Literal["bot", "waiting", "human", "snoozed", "resolved"]
 AuthorKind = Literal["contact", "bot", "operator", "system"]
@@ -115,7 +115,8 @@ class Claim:
 
     `messages` are the newest, oldest first; `pending` of the contact's at their end nobody has answered.
     The reply goes to `recipient` by `channel` and answers `in_reply_to`, the newest of them; `verified`
-    says whether somebody vouched for its sender.
+    says whether somebody vouched for its sender. `quoted` are the texts, by id, of messages before these
+    that the contact's among them answer.
     """
 
     turn_id: str
@@ -133,6 +134,7 @@ class Claim:
     answered_seq: int
     pending: int
     messages: Sequence[StoredMessage]
+    quoted: Mapping[str, str]
     summary: str
     subject: str
     cost: int  # the conversation's so far, in micro-dollars
@@ -189,14 +191,52 @@ class TurnRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class ClaimedDelivery:
-    """An outgoing message that is ours to send. `unsettled`: an earlier attempt's end was never written,
-    so the provider may have it already."""
+    """A part of an outgoing message that is ours to send, or, when `unsure`, to ask the provider for.
+
+    `unsure`: an attempt's end is not known, so the provider may have it already; it began at `tried_at`,
+    `unsure_for` seconds ago, and `looks` times since the provider has said that it has nothing. `known` are
+    its ids for other messages to the same recipient. `opted_out`: nothing may be sent to them.
+    """
 
     delivery_id: str
     conversation_id: str
+    contact_id: str
     fence: int
     message: OutboundMessage
-    unsettled: bool
+    unsure: bool
+    looks: int
+    tried_at: datetime
+    unsure_for: float
+    known: Collection[str]
+    opted_out: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pause:
+    """What leaves a conversation next has to wait, for its pace or for another attempt."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Noted:
+    """A receipt told something new; `again`: something is to be sent because of it."""
+
+    contact_id: str
+    conversation_id: str
+    again: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClaimedFile:
+    """A file that is ours to fetch from its provider; `attempt` counts from 1."""
+
+    key: str
+    channel: str
+    contact_id: str
+    conversation_id: str
+    remote: RemoteFile
+    attempt: int
 
 
 @dataclass(frozen=True, kw_only=True)

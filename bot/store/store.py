@@ -21,7 +21,7 @@ from bot.store.uploads import Uploads
 _STATUSES = "SELECT status, COUNT(*) AS count FROM conversations GROUP BY status"
 _LATE = """
     SELECT (SELECT {now} - MIN(due_at) FROM conversations WHERE due_at <= {now}) AS turn,
-        (SELECT {now} - MIN(due_at) FROM deliveries WHERE due_at <= {now}) AS delivery
+        (SELECT {now} - MIN(due_at) FROM sendings WHERE due_at <= {now}) AS delivery
 """
 
 

@@ -40,6 +40,7 @@ _NEWEST_IN = f"""
     SELECT {messages.COLUMNS} FROM messages m LEFT JOIN deliveries d ON d.message_id = m.id
     WHERE m.conversation_id = :conversation_id AND m.seq = :seq
 """  # noqa: S608
+_QUOTED = "SELECT id, text FROM messages WHERE id {in ids}"
 
 _RENEW = """
     UPDATE conversations SET lease_until = {now} + :lease, due_at = {now} + :lease
@@ -157,14 +158,15 @@ class Turns:
         *,
         html: str,
         status: Literal["bot", "waiting"],
-        delivered: bool,
+        parts: Sequence[str] | None,
         author_name: str,
         usage: Sequence[UsageEntry] = (),
     ) -> Concluded | None:
         """Write the turn's reply, trace, cost and the conversation's state, all or nothing.
 
         None when the turn was lost meanwhile: nothing is said, and the text is kept as a draft.
-        `delivered`: the recipient reads our store, so that the reply is sent with the commit.
+        `parts` are the texts it leaves in; None: the recipient reads our store, so that it is sent with the
+        commit.
         """
         async with self._database.transaction() as tx:
             return await concluding.conclude(
@@ -174,7 +176,7 @@ class Turns:
                 steps,
                 html=html,
                 status=status,
-                delivered=delivered,
+                parts=parts,
                 author_name=author_name,
                 usage=usage,
             )
@@ -228,6 +230,13 @@ async def _seen(reader: Reader, turn_id: str, conversation_id: str, row: Row) ->
         found = await reader.one(_NEWEST_IN, conversation_id=conversation_id, seq=row["last_in_seq"])
         assert found is not None
         newest = messages.stored(found)
+    shown = {each.id for each in window}
+    quoted = [
+        each.in_reply_to
+        for each in window
+        if each.direction == "in" and each.in_reply_to and each.in_reply_to not in shown
+    ]
+    found_quotes = await reader.all(_QUOTED, ids=quoted) if quoted else []
     people = await reader.all(_CONTACT, contact_id=row["contact_id"])
     return Claim(
         turn_id=turn_id,
@@ -245,6 +254,7 @@ async def _seen(reader: Reader, turn_id: str, conversation_id: str, row: Row) ->
         answered_seq=row["answered_seq"],
         pending=max(len(asked), 1),
         messages=window,
+        quoted={each["id"]: each["text"] for each in found_quotes},
         summary=row["summary"],
         subject=newest.subject or row["subject"],
         cost=row["cost"],

@@ -10,7 +10,8 @@ from bot.store.database import Database
 # The outer condition holds even for a row that a message takes along between the two looks at it.
 _DROP = """
     DELETE FROM attachments WHERE message_id IS NULL AND key IN (
-        SELECT key FROM attachments WHERE message_id IS NULL AND created_at <= {now} - :age LIMIT :limit
+        SELECT key FROM attachments
+        WHERE message_id IS NULL AND due_at IS NULL AND created_at <= {now} - :age LIMIT :limit
     ) RETURNING key
 """
 

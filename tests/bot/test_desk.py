@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bot import orchestrator
+from bot.desk import _utterances
+from bot.operators import OperatorDesk
 from bot.orchestrator.outcome import NeedsApproval, Outcome, Silence
 from bot.orchestrator.phrases import phrase_in
 from bot.store import Store
 from bot.store.records import StoredMessage
 from bot.testing import InlineQueue, MemoryChannel, ScriptedModel
-from channels.base import DeliveryStatus, NotDelivered
+from channels.base import (
+    Attachment,
+    ChannelLimits,
+    DeliveryStatus,
+    InboundMessage,
+    NotDelivered,
+    NotFetched,
+    RemoteFile,
+    Trouble,
+)
 from tests.bot.store.given import count, expire, row
+from tests.bot.store.given import due_now as leaves_now
 from tests.front import Front, Pages, front, until, wrote
 
 ANSWER = "Within 30 days of delivery. [1]"
@@ -307,26 +320,43 @@ async def test_a_reply_leaves_by_the_channel_of_its_question(store: Store, tmp_p
         assert len(house.memory.sent) == 1
 
 
+async def delivered(house: Front, contact_id: str) -> tuple[DeliveryStatus, str | None]:
+    """How the last message's delivery stands."""
+    last = (await thread(house, contact_id))[-1]
+    assert last.delivery is not None
+    return last.delivery.status, last.delivery.error
+
+
+async def carry_on(house: Front, conversation_id: str) -> None:
+    """The time for whatever is to leave next has come."""
+    await leaves_now(house.store)
+    await house.desk.deliver(conversation_id)
+
+
 @pytest.mark.parametrize(
-    ("refusal", "status"),
+    ("refusal", "status", "left"),
     [
-        (NotDelivered("opted out"), DeliveryStatus.FAILED),
-        (NotDelivered("cut", uncertain=True), DeliveryStatus.UNCERTAIN),
-        (NotDelivered("too many", retry=True, after=60), DeliveryStatus.QUEUED),
+        (NotDelivered("no such number"), DeliveryStatus.FAILED, "waiting"),
+        (NotDelivered("cut", uncertain=True), DeliveryStatus.UNCERTAIN, "bot"),
+        (NotDelivered("too many", retry=True, after=60), DeliveryStatus.QUEUED, "bot"),
+        (NotDelivered("429", after=60, trouble=Trouble.SLOW_DOWN), DeliveryStatus.QUEUED, "bot"),
+        (NotDelivered("21610", trouble=Trouble.OPTED_OUT), DeliveryStatus.FAILED, "waiting"),
+        (ZeroDivisionError("a bug"), DeliveryStatus.UNCERTAIN, "bot"),
     ],
 )
 async def test_what_a_provider_refuses_is_settled_by_what_it_said(
-    store: Store, tmp_path: Path, refusal: NotDelivered, status: DeliveryStatus
+    store: Store, tmp_path: Path, refusal: Exception, status: DeliveryStatus, left: str
 ) -> None:
     bell = InlineQueue()
     memory = MemoryChannel(refusal)
     async with front(store, folder=tmp_path, bell=bell, memory=memory) as house:
         recorded = await house.desk.take_in(wrote("How long?", channel="memory"))
         await bell.work(house.desk)
-        _, answer = await thread(house, recorded.contact_id)
-        assert answer.delivery is not None
-        assert (answer.delivery.status, answer.delivery.error) == (status, refusal.detail)
+        reached, error = await delivered(house, recorded.contact_id)
+        assert reached is status
+        assert error == getattr(refusal, "detail", "sending broke off: ZeroDivisionError")
         assert house.memory.sent == []
+        assert (await store.conversations.session(recorded.contact_id)).status == left
 
 
 async def test_a_delivery_worth_a_retry_is_made_once_its_time_has_come(store: Store, tmp_path: Path) -> None:
@@ -335,9 +365,286 @@ async def test_a_delivery_worth_a_retry_is_made_once_its_time_has_come(store: St
     async with front(store, folder=tmp_path, bell=bell, memory=memory) as house:
         await house.desk.take_in(wrote("How long?", channel="memory"))
         await bell.work(house.desk)
-        due: list[tuple[str, str]] = []
-        while not due:
-            due = list(await house.desk.due(waiting=0))
-        assert due[0][0] == "deliver"
-        await house.desk.deliver(due[0][1])
         assert [message.attempt for message in memory.sent] == [2]
+
+
+async def test_what_is_to_leave_a_little_later_is_rung_for(store: Store, tmp_path: Path) -> None:
+    bell = InlineQueue()
+    memory = MemoryChannel(NotDelivered("busy", retry=True, after=1.2))
+    async with front(store, folder=tmp_path, bell=bell, memory=memory) as house:
+        recorded = await house.desk.take_in(wrote("How long?", channel="memory"))
+        await bell.work(house.desk)
+        rung = ("deliver", recorded.message.conversation_id)
+        await until(lambda: bell.rung.count(rung) == 2)
+        await bell.work(house.desk)
+        assert [message.attempt for message in memory.sent] == [2]
+
+
+async def test_an_answer_leaves_in_its_channels_parts_in_order(store: Store, tmp_path: Path) -> None:
+    bell = InlineQueue()
+    memory = MemoryChannel(limits=ChannelLimits(length=40))
+    async with front(store, folder=tmp_path, bell=bell, memory=memory) as house:
+        recorded = await house.desk.take_in(wrote("How long?", channel="memory"))
+        await bell.work(house.desk)
+        assert len(memory.sent) > 1
+        answer = (await thread(house, recorded.contact_id))[-1]
+        assert "".join(part.text for part in memory.sent) == answer.text
+        assert [part.part for part in memory.sent] == list(range(1, len(memory.sent) + 1))
+        assert [part.last for part in memory.sent] == [*[False] * (len(memory.sent) - 1), True]
+        assert await delivered(house, recorded.contact_id) == (DeliveryStatus.SENT, None)
+
+
+async def test_what_timed_out_is_asked_for_and_not_sent_again_when_found(
+    store: Store, tmp_path: Path
+) -> None:
+    bell = InlineQueue()
+    memory = MemoryChannel(30.0, found=["SM7"], limits=ChannelLimits(patience=0.1))
+    async with front(store, folder=tmp_path, bell=bell, memory=memory) as house:
+        recorded = await house.desk.take_in(wrote("How long?", channel="memory"))
+        conversation = recorded.message.conversation_id
+        await bell.work(house.desk)
+        reached, error = await delivered(house, recorded.contact_id)
+        assert (reached, error) == (DeliveryStatus.UNCERTAIN, "the provider did not answer in time")
+        assert memory.asked == [], "it is given a moment"
+        await carry_on(house, conversation)
+        assert await delivered(house, recorded.contact_id) == (DeliveryStatus.SENT, None)
+        await house.desk.receipt("memory", "SM7", DeliveryStatus.DELIVERED, None)
+        assert await delivered(house, recorded.contact_id) == (DeliveryStatus.DELIVERED, None)
+        assert memory.sent == []
+        assert len(memory.asked) == 1
+
+
+async def test_what_is_twice_not_found_is_sent_again(store: Store, tmp_path: Path) -> None:
+    bell = InlineQueue()
+    memory = MemoryChannel(NotDelivered("502", uncertain=True), found=[None, None])
+    async with front(store, folder=tmp_path, bell=bell, memory=memory) as house:
+        recorded = await house.desk.take_in(wrote("How long?", channel="memory"))
+        conversation = recorded.message.conversation_id
+        await bell.work(house.desk)
+        await carry_on(house, conversation)
+        assert len(memory.asked) == 1
+        assert memory.sent == [], "one look may have been too early"
+        await house.desk.deliver(conversation)
+        assert len(memory.asked) == 1, "and the next is not at once"
+        await carry_on(house, conversation)
+        assert len(memory.asked) == 2
+        assert [message.attempt for message in memory.sent] == [2]
+        assert await delivered(house, recorded.contact_id) == (DeliveryStatus.SENT, None)
+
+
+async def test_what_nobody_can_tell_of_is_held_for_a_person_and_what_follows_leaves(
+    store: Store, tmp_path: Path
+) -> None:
+    bell = InlineQueue()
+    memory = MemoryChannel(NotDelivered("502", uncertain=True), found=[ZeroDivisionError("a bug")])
+    async with front(store, folder=tmp_path, bell=bell, memory=memory) as house:
+        recorded = await house.desk.take_in(wrote("How long?", channel="memory"))
+        conversation = recorded.message.conversation_id
+        await bell.work(house.desk)
+        for _ in range(4):
+            await carry_on(house, conversation)
+            assert (await delivered(house, recorded.contact_id))[0] is DeliveryStatus.UNCERTAIN
+        assert (await store.conversations.session(recorded.contact_id)).status == "bot"
+        async with store.database.transaction() as tx:
+            tx.later("UPDATE sendings SET tried_at = tried_at - 900000000")
+        await carry_on(house, conversation)
+        status, error = await delivered(house, recorded.contact_id)
+        assert status is DeliveryStatus.UNCERTAIN
+        assert error is not None
+        assert "nobody can tell whether this was sent" in error
+        assert len(memory.asked) == 5
+        assert (await store.conversations.session(recorded.contact_id)).status == "waiting"
+        operators = OperatorDesk(store=store, bell=bell, live=house.live, channels={"memory": memory})
+        grace = await store.operators.add("grace@example.com", "Grace", "")
+        await operators.reply(conversation, grace, client_id="1", text="By a person.")
+        await bell.work(house.desk)
+        assert [message.text for message in memory.sent] == ["By a person."]
+        assert len(memory.asked) == 5
+
+
+async def test_a_closed_window_is_tried_once_more_in_another_form(store: Store, tmp_path: Path) -> None:
+    bell = InlineQueue()
+    closed = NotDelivered("63016", trouble=Trouble.WINDOW_CLOSED)
+    memory = MemoryChannel(closed, limits=ChannelLimits(window=24 * 3600))
+    async with front(store, folder=tmp_path, bell=bell, memory=memory) as house:
+        recorded = await house.desk.take_in(wrote("How long?", channel="memory"))
+        await bell.work(house.desk)
+        assert [message.window_closed for message in memory.sent] == [True]
+        memory.refusals.extend([closed, closed, closed])
+        await house.desk.take_in(wrote("And how?", 2, channel="memory"))
+        await bell.work(house.desk)
+        assert await delivered(house, recorded.contact_id) == (DeliveryStatus.FAILED, "63016")
+        assert len(memory.refusals) == 1
+
+
+async def test_an_opted_out_contact_is_sent_nothing_until_they_ask_for_more(
+    store: Store, tmp_path: Path
+) -> None:
+    bell = InlineQueue()
+    async with front(store, folder=tmp_path, bell=bell) as house:
+        recorded = await house.desk.take_in(wrote("How long?", 1, channel="memory"))
+        await house.desk.take_in(replace(wrote("STOP", 2, channel="memory"), opted="out"))
+        await bell.work(house.desk)
+        assert house.memory.sent == []
+        status, error = await delivered(house, recorded.contact_id)
+        assert (status, error) == (DeliveryStatus.FAILED, "the recipient asked not to be written to")
+        assert len(await replies(house, recorded.contact_id)) == 1
+        await store.people.set_status(recorded.message.conversation_id, "bot")
+        await house.desk.take_in(replace(wrote("START", 3, channel="memory"), opted="in"))
+        await house.desk.take_in(wrote("How long?", 4, channel="memory"))
+        await bell.work(house.desk)
+        assert len(house.memory.sent) == 1
+
+
+async def test_nothing_of_the_bot_leaves_after_a_take_over(store: Store, tmp_path: Path) -> None:
+    bell = InlineQueue()
+    memory = MemoryChannel(0.3, limits=ChannelLimits(length=40))
+    async with front(store, folder=tmp_path, bell=bell, memory=memory) as house:
+        recorded = await house.desk.take_in(wrote("How long?", channel="memory"))
+        conversation = recorded.message.conversation_id
+        await house.desk.answer(conversation)
+        delivering = asyncio.create_task(house.desk.deliver(conversation))
+        await until(lambda: not memory.refusals, what="the first part is on its way")
+        operators = OperatorDesk(store=store, bell=bell, live=house.live, channels={"memory": memory})
+        grace = await store.operators.add("grace@example.com", "Grace", "")
+        await operators.take(conversation, grace)
+        await delivering
+        assert [message.part for message in memory.sent] == [1]
+        assert await delivered(house, recorded.contact_id) == (
+            DeliveryStatus.FAILED,
+            "withdrawn: an operator took over",
+        )
+
+
+async def test_a_late_failure_is_sent_again_and_readers_are_told(store: Store, tmp_path: Path) -> None:
+    bell = InlineQueue()
+    async with front(store, folder=tmp_path, bell=bell) as house:
+        recorded = await house.desk.take_in(wrote("How long?", channel="memory"))
+        await bell.work(house.desk)
+        async with house.live.watch(recorded.contact_id) as feed:
+            for _ in range(3):
+                await house.desk.receipt(
+                    "memory", "memory-1", DeliveryStatus.FAILED, "63018", Trouble.SLOW_DOWN
+                )
+            await bell.work(house.desk)
+            assert (await feed.next(5))[1]
+        assert await delivered(house, recorded.contact_id) == (DeliveryStatus.QUEUED, "63018")
+        await carry_on(house, recorded.message.conversation_id)
+        assert len(house.memory.sent) == 1, "the whole channel waits"
+        async with store.database.transaction() as tx:
+            tx.later("UPDATE paces SET blocked_until = 0")
+        await carry_on(house, recorded.message.conversation_id)
+        assert [message.attempt for message in house.memory.sent] == [1, 2]
+
+
+async def test_a_channel_that_is_switched_off_keeps_what_is_to_leave(store: Store, tmp_path: Path) -> None:
+    bell = InlineQueue()
+    async with front(store, folder=tmp_path, bell=bell) as house:
+        recorded = await house.desk.take_in(wrote("How long?", channel="memory"))
+        await house.desk.answer(recorded.message.conversation_id)
+        async with store.database.transaction() as tx:
+            tx.later("UPDATE sendings SET channel = 'gone'")
+        await bell.work(house.desk)
+        assert await delivered(house, recorded.contact_id) == (
+            DeliveryStatus.QUEUED,
+            "the channel gone is not set up here",
+        )
+
+
+async def test_typing_is_shown_where_a_channel_can(store: Store, tmp_path: Path) -> None:
+    bell = InlineQueue()
+    async with front(store, folder=tmp_path, bell=bell) as house:
+        await house.desk.take_in(wrote("How long?", 7, channel="memory"))
+        await bell.work(house.desk)
+        assert house.memory.typed == ["ada:7"]
+
+
+# files and quotes --------------------------------------------------------------------------------------
+
+
+def sends_file(number: int = 1, **more: object) -> InboundMessage:
+    file = RemoteFile(url="https://provider.example/media/1", media_type="image/png", name="a.png")
+    return replace(wrote("", number, channel="memory"), remote=(file,), **more)
+
+
+async def files_of(house: Front, contact_id: str) -> list[Attachment]:
+    return list((await thread(house, contact_id))[0].attachments)
+
+
+async def test_a_remote_file_is_fetched_once_and_readers_are_told(store: Store, tmp_path: Path) -> None:
+    bell = InlineQueue()
+    memory = MemoryChannel(files=[b"png"])
+    async with front(store, folder=tmp_path, bell=bell, memory=memory) as house:
+        recorded = await house.desk.take_in(sends_file())
+        (waiting,) = recorded.message.attachments
+        assert (waiting.state, waiting.name) == ("waiting", "a.png")
+        cursor = (await store.conversations.session(recorded.contact_id)).cursor
+        await asyncio.gather(*(house.desk.fetch(waiting.key) for _ in range(5)))
+        assert len(memory.fetched) == 1
+        (file,) = await files_of(house, recorded.contact_id)
+        assert (file.state, file.size, file.media_type) == ("here", 3, "image/png")
+        assert [each.name for each in (tmp_path / "files").iterdir()] == [file.key]
+        events, _ = await store.conversations.events_after(recorded.contact_id, cursor)
+        told = [each.message for each in events if each.message]
+        assert [each.id for each in told] == [recorded.message.id]
+        assert told[0].attachments == (file,)
+        known = await store.attachments.get(file.key, recorded.contact_id)
+        assert known is not None
+        assert known.attachment == file
+
+
+async def test_a_file_that_cannot_be_had_is_tried_again_and_in_the_end_given_up(
+    store: Store, tmp_path: Path
+) -> None:
+    bell = InlineQueue()
+    busy = [NotFetched("503", retry=True), ZeroDivisionError("a bug")] * 9
+    memory = MemoryChannel(files=busy)
+    async with front(store, folder=tmp_path, bell=bell, memory=memory) as house:
+        recorded = await house.desk.take_in(sends_file())
+        (waiting,) = recorded.message.attachments
+        for attempt in range(1, 9):
+            assert (await files_of(house, recorded.contact_id))[0].state == "waiting"
+            await house.desk.fetch(waiting.key)
+            await house.desk.fetch(waiting.key)
+            assert len(memory.fetched) == attempt, "the next attempt has its time"
+            async with store.database.transaction() as tx:
+                tx.later("UPDATE attachments SET due_at = 1 WHERE due_at IS NOT NULL")
+        assert (await files_of(house, recorded.contact_id))[0].state == "failed"
+        assert await store.attachments.due() == []
+        assert list((tmp_path / "files").iterdir()) == []
+
+
+async def test_a_file_the_provider_has_no_more_is_given_up_at_once(store: Store, tmp_path: Path) -> None:
+    memory = MemoryChannel(files=[NotFetched("404")])
+    async with front(store, folder=tmp_path, bell=InlineQueue(), memory=memory) as house:
+        recorded = await house.desk.take_in(sends_file())
+        await house.desk.fetch(recorded.message.attachments[0].key)
+        assert (await files_of(house, recorded.contact_id))[0].state == "failed"
+
+
+async def test_a_worker_that_died_while_fetching_is_followed_by_another(store: Store, tmp_path: Path) -> None:
+    memory = MemoryChannel(files=[b"png"])
+    async with front(store, folder=tmp_path, bell=InlineQueue(), memory=memory) as house:
+        recorded = await house.desk.take_in(sends_file())
+        key = recorded.message.attachments[0].key
+        lost = await store.attachments.claim(key, 30)
+        assert lost is not None
+        async with store.database.transaction() as tx:
+            tx.later("UPDATE attachments SET due_at = 1")
+        assert ("fetch", key) in await house.desk.due(waiting=0)
+        await house.desk.fetch(key)
+        assert not await store.attachments.settle(lost, None, error="late")
+        assert (await files_of(house, recorded.contact_id))[0].state == "here"
+
+
+async def test_the_turn_knows_what_is_quoted_and_what_came_along(store: Store, tmp_path: Path) -> None:
+    bell = InlineQueue()
+    pages = Pages(held=True)
+    async with front(store, folder=tmp_path, bell=bell, pages=pages) as house:
+        await house.desk.take_in(wrote("The red one?", 1, channel="memory"))
+        await house.desk.take_in(sends_file(2, follows=("nobody", "ada:1")))
+        claim = await store.turns.claim((await store.turns.due())[0], 30)
+        assert claim is not None
+        said = _utterances(claim)
+        assert [each.files for each in said] == [(), ("image/png",)]
+        assert [each.quotes for each in said] == ["", "The red one?"]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from bot.orchestrator.outcome import Citation, HandOff, Outcome, Reply
 from bot.store import Store
-from bot.store.records import Claim, Concluded, Event, Recorded
+from bot.store.records import Claim, ClaimedDelivery, Concluded, Event, Recorded
 from bot.trace import Step
-from channels.base import InboundMessage
+from channels.base import ChannelLimits, InboundMessage
 
 
 def message(
@@ -36,7 +37,7 @@ HAND_OFF = HandOff(reason="unsupported", text="A colleague will answer.")
 
 
 async def concluded(
-    store: Store, claim: Claim, outcome: Outcome = REPLY, *, delivered: bool = True, **more: Any
+    store: Store, claim: Claim, outcome: Outcome = REPLY, *, parts: Sequence[str] | None = None, **more: Any
 ) -> Concluded | None:
     """A turn brought to its end."""
     return await store.turns.conclude(
@@ -45,7 +46,7 @@ async def concluded(
         more.pop("steps", [Step(kind="model", name="small", status="ok")]),
         html="<p>Yes.</p>",
         status="waiting" if isinstance(outcome, HandOff) else "bot",
-        delivered=delivered,
+        parts=parts,
         author_name="Bot",
         **more,
     )
@@ -55,6 +56,32 @@ async def expire(store: Store, conversation_id: str) -> None:
     """The lease of the conversation's turn has run out."""
     async with store.database.transaction() as tx:
         tx.later("UPDATE conversations SET lease_until = 1, due_at = 1 WHERE id = :id", id=conversation_id)
+
+
+async def queued(
+    store: Store, external_id: str = "1", *, parts: Sequence[str] = ("Yes.",), **more: Any
+) -> str:
+    """A reply of the bot's that is to leave by WhatsApp; its conversation's id."""
+    first = await said(store, external_id, channel="whatsapp", **more)
+    done = await concluded(store, await claimed(store, first.message.conversation_id), parts=parts)
+    assert done is not None
+    return first.message.conversation_id
+
+
+async def due_now(store: Store) -> None:
+    """Whatever is to leave is due, and whoever was sending it is gone."""
+    async with store.database.transaction() as tx:
+        tx.later(
+            "UPDATE sendings SET due_at = 1, lease_until = CASE WHEN lease_until IS NOT NULL THEN 1 END "
+            "WHERE due_at IS NOT NULL"
+        )
+
+
+async def taken(store: Store, conversation_id: str, **limits: Any) -> ClaimedDelivery:
+    """A part that must be there to send."""
+    claim = await store.deliveries.claim(conversation_id, {"whatsapp": ChannelLimits(**limits)})
+    assert isinstance(claim, ClaimedDelivery), claim
+    return claim
 
 
 async def row(store: Store, sql: str, **params: Any) -> dict[str, Any]:

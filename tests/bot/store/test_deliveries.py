@@ -1,124 +1,302 @@
-"""The outbox: one sender at a time, statuses that never go back."""
+"""The outbox: one sender at a time, parts in order, statuses that never go back."""
 
 from __future__ import annotations
 
 import asyncio
-from itertools import permutations
+import random
+import time
+from itertools import permutations, product
+
+import pytest
 
 from bot.store import Store
-from bot.store.records import ClaimedDelivery
-from channels.base import DeliveryStatus
-from tests.bot.store.given import claimed, concluded, count, row, said
+from bot.store.records import ClaimedDelivery, Pause
+from channels.base import ChannelLimits, DeliveryStatus, Trouble
+from tests.bot.store.given import (
+    HAND_OFF,
+    claimed,
+    concluded,
+    count,
+    due_now,
+    message,
+    queued,
+    row,
+    said,
+    taken,
+)
 
 CALLBACKS = (DeliveryStatus.SENT, DeliveryStatus.DELIVERED, DeliveryStatus.READ, DeliveryStatus.FAILED)
+ORDER = ("queued", "sending", "uncertain", "sent", "failed", "delivered", "read")
+LIMITS = {"whatsapp": ChannelLimits()}
 
 
-async def queued(store: Store, external_id: str = "1", **more: str) -> str:
-    """A reply that is to leave; its delivery's id."""
-    first = await said(store, external_id, channel="whatsapp", **more)
-    claim = await claimed(store, first.message.conversation_id)
-    done = await concluded(store, claim, delivered=False)
-    assert done is not None
-    assert done.delivery_id is not None
-    return done.delivery_id
+async def shown(store: Store, conversation_id: str, seq: int = 2) -> tuple[str, str | None]:
+    found = await row(
+        store,
+        "SELECT d.status, d.error FROM deliveries d JOIN messages m ON m.id = d.message_id "
+        "WHERE d.conversation_id = :id AND m.seq = :seq",
+        id=conversation_id,
+        seq=seq,
+    )
+    return found["status"], found["error"]
 
 
-async def taken(store: Store, delivery_id: str) -> ClaimedDelivery:
-    claim = await store.deliveries.claim(delivery_id, 30)
-    assert claim is not None
-    return claim
+async def sent(store: Store, conversation_id: str, *provider_ids: str) -> None:
+    """As many parts leave as there are ids for them."""
+    for provider_id in provider_ids:
+        claim = await taken(store, conversation_id)
+        await store.deliveries.settle(claim, status=DeliveryStatus.SENT, provider_id=provider_id)
 
 
-async def status(store: Store, delivery_id: str) -> str:
-    found = await row(store, "SELECT status FROM deliveries WHERE id = :id", id=delivery_id)
-    return str(found["status"])
-
-
-async def lease_over(store: Store) -> None:
-    async with store.database.transaction() as tx:
-        tx.later("UPDATE deliveries SET lease_until = 1, due_at = 1 WHERE due_at IS NOT NULL")
+async def nothing_is_due(store: Store, conversation_id: str) -> bool:
+    await due_now(store)
+    return await store.deliveries.claim(conversation_id, LIMITS) is None
 
 
 async def test_of_twenty_senders_one_has_the_message(store: Store) -> None:
-    delivery_id = await queued(store)
-    assert await store.deliveries.due() == [delivery_id]
-    claims = await asyncio.gather(*[store.deliveries.claim(delivery_id, 30) for _ in range(20)])
+    conversation_id = await queued(store)
+    assert await store.deliveries.due() == [conversation_id]
+    claims = await asyncio.gather(*[store.deliveries.claim(conversation_id, LIMITS) for _ in range(20)])
     [claim] = [each for each in claims if each is not None]
+    assert isinstance(claim, ClaimedDelivery)
     assert claim.message.recipient == "ada"
     assert claim.message.text == "Yes."
-    assert claim.message.attempt == 1
+    assert (claim.message.attempt, claim.message.part, claim.message.last) == (1, 1, True)
     assert claim.message.follows == ("ada:1",)
-    assert not claim.unsettled
-    assert await status(store, delivery_id) == "sending"
+    assert not claim.unsure
+    assert (await shown(store, conversation_id))[0] == "sending"
     assert await store.deliveries.due() == []
 
 
 async def test_a_sent_message_is_no_longer_due(store: Store) -> None:
-    delivery_id = await queued(store)
-    claim = await taken(store, delivery_id)
-    assert await store.deliveries.settle(claim, status=DeliveryStatus.SENT, provider_id="SM1")
-    await lease_over(store)
-    assert await store.deliveries.claim(delivery_id, 30) is None
-    assert await status(store, delivery_id) == "sent"
+    conversation_id = await queued(store)
+    await sent(store, conversation_id, "SM1")
+    assert await nothing_is_due(store, conversation_id)
+    assert await shown(store, conversation_id) == ("sent", None)
+
+
+async def test_what_a_recipient_reads_in_our_store_has_no_row_in_the_outbox(store: Store) -> None:
+    first = await said(store)
+    await concluded(store, await claimed(store, first.message.conversation_id))
+    assert await count(store, "sendings") == 0
+    assert await shown(store, first.message.conversation_id) == ("sent", None)
 
 
 async def test_a_retry_waits_its_time(store: Store) -> None:
-    delivery_id = await queued(store)
-    claim = await taken(store, delivery_id)
-    await store.deliveries.settle(claim, status=DeliveryStatus.FAILED, error="busy", retry_in=60)
-    assert await status(store, delivery_id) == "queued"
-    assert await store.deliveries.claim(delivery_id, 30) is None
-    await lease_over(store)
-    again = await taken(store, delivery_id)
+    conversation_id = await queued(store)
+    claim = await taken(store, conversation_id)
+    await store.deliveries.settle(claim, status=DeliveryStatus.QUEUED, error="busy", again_in=60)
+    assert await shown(store, conversation_id) == ("queued", "busy")
+    pause = await store.deliveries.claim(conversation_id, LIMITS)
+    assert isinstance(pause, Pause)
+    assert 55 < pause.seconds <= 60
+    await due_now(store)
+    again = await taken(store, conversation_id)
     assert again.message.attempt == 2
-    assert not again.unsettled
+    assert not again.unsure
 
 
-async def test_an_attempt_whose_end_was_never_written_is_told(store: Store) -> None:
-    delivery_id = await queued(store)
-    late = await taken(store, delivery_id)
-    await lease_over(store)
-    second = await taken(store, delivery_id)
-    assert second.unsettled
-    assert not await store.deliveries.settle(late, status=DeliveryStatus.SENT, provider_id="SM0")
-    assert await store.deliveries.settle(
-        second, status=DeliveryStatus.UNCERTAIN, error="cut after DATA", retry_in=0
+async def test_what_could_not_be_sent_for_a_day_is_given_up_and_a_person_is_told(store: Store) -> None:
+    conversation_id = await queued(store, parts=["One.", "Two."])
+    claim = await taken(store, conversation_id)
+    async with store.database.transaction() as tx:
+        tx.later("UPDATE sendings SET created_at = created_at - 90000000000")
+    await store.deliveries.settle(claim, status=DeliveryStatus.QUEUED, error="busy", again_in=60)
+    assert await shown(store, conversation_id) == ("failed", "given up after a day: busy")
+    assert await nothing_is_due(store, conversation_id), "half an answer does not leave either"
+    entry = await store.inbox.entry(conversation_id)
+    assert entry is not None
+    assert entry.status == "waiting"
+
+
+async def test_an_attempt_whose_end_was_never_written_is_asked_for(store: Store) -> None:
+    conversation_id = await queued(store)
+    late = await taken(store, conversation_id)
+    await due_now(store)
+    second = await taken(store, conversation_id)
+    assert second.unsure
+    assert second.tried_at == late.tried_at
+    assert (await shown(store, conversation_id))[0] == "uncertain"
+    assert not await store.deliveries.settle(late, status=DeliveryStatus.QUEUED, error="busy", again_in=0)
+    assert await store.deliveries.settle(late, status=DeliveryStatus.SENT, provider_id="SM1"), (
+        "now it is known"
     )
-    assert (await taken(store, delivery_id)).unsettled
+    assert not await store.deliveries.settle(second, status=DeliveryStatus.QUEUED, again_in=0)
+    assert await shown(store, conversation_id) == ("sent", None)
+    assert await nothing_is_due(store, conversation_id)
+
+
+async def test_parts_leave_in_order_and_none_twice_whatever_dies_between_claim_and_settle(
+    store: Store,
+) -> None:
+    for number, deaths in enumerate(product(("before", "after", None), repeat=3)):
+        conversation_id = await queued(store, f"{number}", sender=f"c{number}", parts=["a", "b", "c"])
+        provider: list[str] = []
+        dying = list(deaths)
+        while True:
+            await due_now(store)
+            claim = await store.deliveries.claim(conversation_id, LIMITS)
+            if claim is None:
+                break
+            assert isinstance(claim, ClaimedDelivery)
+            text = claim.message.text
+            if claim.unsure:
+                ends = DeliveryStatus.SENT if text in provider else DeliveryStatus.QUEUED
+                name = f"SM{number}{text}" if text in provider else None
+                await store.deliveries.settle(claim, status=ends, provider_id=name, again_in=0)
+                continue
+            death = dying.pop(0) if dying else None
+            if death == "before":
+                continue
+            provider.append(text)
+            if death is None:
+                name = f"SM{number}{text}"
+                await store.deliveries.settle(claim, status=DeliveryStatus.SENT, provider_id=name)
+        assert provider == ["a", "b", "c"], deaths
+        assert await shown(store, conversation_id) == ("sent", None)
+
+
+async def test_two_workers_never_send_two_parts_of_a_conversation_at_once(
+    store: Store, database_url: str
+) -> None:
+    other = await Store.open(database_url)
+    conversation_id = await queued(store, parts=[f"{number}" for number in range(12)])
+    in_hand: list[ClaimedDelivery] = []
+    left: list[str] = []
+
+    async def work(own: Store, dice: random.Random) -> None:
+        while len(left) < 12:
+            claim = await own.deliveries.claim(conversation_id, LIMITS)
+            if not isinstance(claim, ClaimedDelivery):
+                await asyncio.sleep(0)
+                continue
+            in_hand.append(claim)
+            assert len(in_hand) == 1
+            for _ in range(dice.randrange(20)):
+                await asyncio.sleep(0)
+            left.append(claim.message.text)
+            in_hand.remove(claim)
+            await own.deliveries.settle(claim, status=DeliveryStatus.SENT, provider_id=claim.message.text)
+
+    await asyncio.wait_for(
+        asyncio.gather(*(work(each, random.Random(n)) for n, each in enumerate((store, other) * 2))), 60
+    )
+    assert left == [f"{number}" for number in range(12)]
+    await other.close()
+
+
+async def test_what_is_queued_again_waits_until_nothing_of_its_conversation_is_in_hand(store: Store) -> None:
+    conversation_id = await queued(store, parts=["a", "b"])
+    await sent(store, conversation_id, "SMa")
+    second = await taken(store, conversation_id)
+    await store.deliveries.receipt("whatsapp", "SMa", DeliveryStatus.FAILED, "slow", Trouble.SLOW_DOWN)
+    assert await store.deliveries.claim(conversation_id, LIMITS) is None
+    await store.deliveries.settle(second, status=DeliveryStatus.SENT, provider_id="SMb")
+    await due_now(store)
+    await unblocked(store)
+    assert (await taken(store, conversation_id)).message.text == "a"
+
+
+async def test_a_channel_that_is_stuck_holds_up_no_other(store: Store) -> None:
+    conversation_id = await queued(store)
+    stuck = await taken(store, conversation_id)
+    await store.deliveries.settle(stuck, status=DeliveryStatus.QUEUED, error="busy", again_in=3600)
+    await said(store, "2", channel="sms", sender="ada-2")
+    async with store.database.transaction() as tx:  # one person who writes by both
+        tx.later(
+            "UPDATE identities SET contact_id = (SELECT contact_id FROM identities WHERE address = 'ada')"
+        )
+    await said(store, "3", channel="sms", sender="ada-2")
+    done = await concluded(store, await claimed(store, conversation_id), parts=["By text."])
+    assert done is not None
+    claim = await store.deliveries.claim(conversation_id, LIMITS)
+    assert isinstance(claim, ClaimedDelivery)
+    assert claim.message.channel == "sms"
+
+
+async def test_what_is_held_for_a_person_is_in_nobodys_way(store: Store) -> None:
+    conversation_id = await queued(store, parts=["a", "b"])
+    claim = await taken(store, conversation_id)
+    await store.deliveries.settle(claim, status=DeliveryStatus.UNCERTAIN, error="cut", again_in=3)
+    await due_now(store)
+    asked = await taken(store, conversation_id)
+    assert asked.unsure
+    await store.deliveries.settle(asked, status=DeliveryStatus.UNCERTAIN, error="nobody can tell")
+    entry = await store.inbox.entry(conversation_id)
+    assert entry is not None
+    assert entry.status == "waiting"
+    await sent(store, conversation_id, "SMb")
+    assert await shown(store, conversation_id) == ("uncertain", "nobody can tell")
+    assert await nothing_is_due(store, conversation_id)
+
+
+async def test_ids_of_other_messages_to_the_recipient_are_told_to_whoever_asks(store: Store) -> None:
+    conversation_id = await queued(store, parts=["a", "b"])
+    await queued(store, "2", sender="bob")
+    await sent(store, conversation_id, "SM1")
+    await taken(store, conversation_id)
+    await due_now(store)
+    assert (await taken(store, conversation_id)).known == {"SM1"}
+
+
+# what providers say afterwards --------------------------------------------------------------------------
 
 
 async def test_callbacks_in_any_order_end_alike_and_never_go_back(store: Store) -> None:
-    order = ("queued", "sending", "uncertain", "sent", "failed", "delivered", "read")
     for number, callbacks in enumerate(permutations(CALLBACKS)):
-        delivery_id = await queued(store, f"{number}")
-        claim = await taken(store, delivery_id)
-        await store.deliveries.settle(claim, status=DeliveryStatus.SENT, provider_id=f"SM{number}")
-        reached = [order.index(await status(store, delivery_id))]
+        conversation_id = await queued(store, sender=f"c{number}")
+        await sent(store, conversation_id, f"SM{number}")
+        reached = [ORDER.index((await shown(store, conversation_id))[0])]
         for callback in callbacks:
             await store.deliveries.receipt("whatsapp", f"SM{number}", callback, None)
-            reached.append(order.index(await status(store, delivery_id)))
+            reached.append(ORDER.index((await shown(store, conversation_id))[0]))
         assert reached == sorted(reached)
-        assert order[reached[-1]] == "read"
+        assert ORDER[reached[-1]] == "read"
+
+
+async def test_callbacks_of_two_parts_in_any_order_end_alike_and_never_go_back(sqlite: Store) -> None:
+    steps = [(part, status) for part in "ab" for status in ("sent", "delivered", "read")]
+    for number, callbacks in enumerate(permutations(steps)):
+        if number % 17:
+            continue  # some of every kind
+        conversation_id = await queued(sqlite, sender=f"c{number}", parts=["a", "b"])
+        await sent(sqlite, conversation_id, f"SM{number}a", f"SM{number}b")
+        reached = [ORDER.index((await shown(sqlite, conversation_id))[0])]
+        for part, callback in callbacks:
+            await sqlite.deliveries.receipt("whatsapp", f"SM{number}{part}", DeliveryStatus(callback))
+            reached.append(ORDER.index((await shown(sqlite, conversation_id))[0]))
+        assert reached == sorted(reached)
+        assert ORDER[reached[-1]] == "read"
+
+
+async def test_a_message_of_which_a_part_failed_has_failed_in_whatever_order_that_is_told(
+    store: Store,
+) -> None:
+    for number, callbacks in enumerate(permutations([("a", "delivered"), ("a", "read"), ("b", "failed")])):
+        conversation_id = await queued(store, sender=f"c{number}", parts=["a", "b"])
+        await sent(store, conversation_id, f"SM{number}a", f"SM{number}b")
+        for part, callback in callbacks:
+            await store.deliveries.receipt("whatsapp", f"SM{number}{part}", DeliveryStatus(callback), "63024")
+        assert await shown(store, conversation_id) == ("failed", "63024")
 
 
 async def test_a_send_settled_among_its_callbacks_ends_alike(store: Store) -> None:
     for number, steps in enumerate(permutations((*CALLBACKS[:3], None))):
-        delivery_id = await queued(store, f"{number}")
-        claim = await taken(store, delivery_id)
+        conversation_id = await queued(store, sender=f"c{number}")
+        claim = await taken(store, conversation_id)
         for step in steps:
             if step is None:
                 await store.deliveries.settle(claim, status=DeliveryStatus.SENT, provider_id=f"SM{number}")
             else:
                 await store.deliveries.receipt("whatsapp", f"SM{number}", step, None)
-        assert await status(store, delivery_id) == "read"
+        assert (await shown(store, conversation_id))[0] == "read"
 
 
 async def test_an_early_receipt_waits_for_its_message(store: Store) -> None:
     assert not await store.deliveries.receipt("whatsapp", "SM1", DeliveryStatus.DELIVERED, None)
-    delivery_id = await queued(store)
-    claim = await taken(store, delivery_id)
-    await store.deliveries.settle(claim, status=DeliveryStatus.SENT, provider_id="SM1")
-    assert await status(store, delivery_id) == "delivered"
+    conversation_id = await queued(store)
+    await sent(store, conversation_id, "SM1")
+    assert (await shown(store, conversation_id))[0] == "delivered"
     assert await count(store, "receipts") == 0
 
 
@@ -127,32 +305,284 @@ async def test_a_receipt_and_its_settling_at_once_never_miss_each_other(
 ) -> None:
     other = await Store.open(database_url)
     for number in range(15):
-        delivery_id = await queued(store, f"{number}")
-        claim = await taken(store, delivery_id)
+        conversation_id = await queued(store, sender=f"c{number}")
+        claim = await taken(store, conversation_id)
         await asyncio.gather(
             store.deliveries.settle(claim, status=DeliveryStatus.SENT, provider_id=f"SM{number}"),
             other.deliveries.receipt("whatsapp", f"SM{number}", DeliveryStatus.READ, None),
         )
-        assert await status(store, delivery_id) == "read"
+        assert (await shown(store, conversation_id))[0] == "read"
     await other.close()
 
 
-async def test_a_failure_tells_readers_why(store: Store) -> None:
-    delivery_id = await queued(store)
-    claim = await taken(store, delivery_id)
-    contact_id = (await said(store, "2", channel="whatsapp")).contact_id
+async def test_a_failure_tells_readers_why_and_numbers_no_event_in_vain(store: Store) -> None:
+    conversation_id = await queued(store)
+    claim = await taken(store, conversation_id)
+    contact_id = claim.contact_id
     cursor = (await store.conversations.session(contact_id)).cursor
     await store.deliveries.settle(claim, status=DeliveryStatus.SENT, provider_id="SM1")
-    await store.deliveries.receipt("whatsapp", "SM1", DeliveryStatus.FAILED, "63016")
+    for _ in range(3):
+        await store.deliveries.receipt("whatsapp", "SM1", DeliveryStatus.FAILED, "63024")
+    await store.deliveries.settle(claim, status=DeliveryStatus.SENT, provider_id="SM1")
     events, _ = await store.conversations.events_after(contact_id, cursor)
-    assert [(event.data["status"], event.data["error"]) for event in events] == [
-        ("sent", None),
-        ("failed", "63016"),
+    assert [(event.kind, event.data.get("status"), event.data.get("error")) for event in events] == [
+        ("delivery", "sent", None),
+        ("status", "waiting", None),
+        ("delivery", "failed", "63024"),
     ]
-    assert events[1].data["message_ids"] == [claim.message.id]
-    shown = (await store.conversations.session(contact_id)).messages[1].delivery
-    assert shown is not None
-    assert (shown.status, shown.error) == (DeliveryStatus.FAILED, "63016")
+    assert events[0].data["message_ids"] == [claim.message.id]
+    last = await row(store, "SELECT MAX(seq) AS last, COUNT(*) AS n FROM events")
+    assert last["last"] == last["n"]
+
+
+async def unblocked(store: Store) -> None:
+    """The pause that a provider asked for is over."""
+    async with store.database.transaction() as tx:
+        tx.later("UPDATE paces SET blocked_until = 0")
+
+
+async def test_what_failed_late_is_queued_again_once_however_often_that_is_told(store: Store) -> None:
+    conversation_id = await queued(store, parts=["a", "b"])
+    await sent(store, conversation_id, "SM1", "SM2")
+    for number in range(3):
+        noted = await store.deliveries.receipt(
+            "whatsapp", "SM1", DeliveryStatus.FAILED, "63018: too fast", Trouble.SLOW_DOWN
+        )
+        assert (noted is not None and noted.again) is (number == 0)
+    assert await shown(store, conversation_id) == ("queued", "63018: too fast")
+    pause = await store.deliveries.claim(conversation_id, LIMITS)
+    assert isinstance(pause, Pause)
+    await due_now(store)
+    await unblocked(store)
+    claim = await taken(store, conversation_id)
+    assert (claim.message.text, claim.message.attempt) == ("a", 2)
+    await store.deliveries.settle(claim, status=DeliveryStatus.SENT, provider_id="SM3")
+    await store.deliveries.receipt("whatsapp", "SM1", DeliveryStatus.FAILED, "again", Trouble.SLOW_DOWN)
+    assert await shown(store, conversation_id) == ("sent", None)
+    assert await nothing_is_due(store, conversation_id)
+
+
+async def test_a_late_failure_told_before_its_send_is_settled_is_queued_again_all_the_same(
+    store: Store,
+) -> None:
+    conversation_id = await queued(store)
+    claim = await taken(store, conversation_id)
+    await store.deliveries.receipt("whatsapp", "SM1", DeliveryStatus.FAILED, "slow", Trouble.SLOW_DOWN)
+    await store.deliveries.settle(claim, status=DeliveryStatus.SENT, provider_id="SM1")
+    assert await shown(store, conversation_id) == ("queued", "slow")
+
+
+async def test_what_came_too_late_for_free_text_leaves_again_and_knows_it(store: Store) -> None:
+    conversation_id = await queued(store)
+    await store.conversations.record(message("2", channel="whatsapp"), html="", window=24 * 3600)
+    claim = await taken(store, conversation_id, window=24 * 3600)
+    assert not claim.message.window_closed
+    await store.deliveries.settle(claim, status=DeliveryStatus.SENT, provider_id="SM1")
+    for _ in range(2):
+        await store.deliveries.receipt(
+            "whatsapp", "SM1", DeliveryStatus.FAILED, "63016", Trouble.WINDOW_CLOSED
+        )
+    again = await taken(store, conversation_id, window=24 * 3600)
+    assert again.message.window_closed
+    await store.deliveries.settle(again, status=DeliveryStatus.SENT, provider_id="SM2")
+    await store.deliveries.receipt("whatsapp", "SM2", DeliveryStatus.FAILED, "63016", Trouble.WINDOW_CLOSED)
+    assert await shown(store, conversation_id) == ("failed", "63016"), "a third time would help nobody"
+    await store.conversations.record(message("3", channel="whatsapp"), html="", window=24 * 3600)
+    found = await row(store, "SELECT window_until FROM identities")
+    assert found["window_until"] > time.time() * 1e6 + 23 * 3600e6
+
+
+# pace ---------------------------------------------------------------------------------------------------
+
+
+async def test_all_workers_together_keep_a_channels_pace(store: Store, database_url: str) -> None:
+    other = await Store.open(database_url)
+    conversations = [await queued(store, sender=f"c{number}") for number in range(10)]
+    limits = {"whatsapp": ChannelLimits(per_second=10)}
+    left: list[float] = []
+
+    async def work(own: Store, conversation_id: str) -> None:
+        while True:
+            match await own.deliveries.claim(conversation_id, limits):
+                case ClaimedDelivery() as claim:
+                    left.append(time.monotonic())
+                    await own.deliveries.settle(claim, status=DeliveryStatus.SENT)
+                    return
+                case Pause(seconds=seconds):
+                    await asyncio.sleep(seconds)
+                case None:
+                    raise AssertionError("nobody else has it")
+
+    await asyncio.gather(
+        *(work((store, other)[number % 2], each) for number, each in enumerate(conversations))
+    )
+    assert left[-1] - left[0] > 0.8
+    assert left[-1] - left[0] < 5
+    await other.close()
+
+
+async def test_a_provider_that_says_slow_down_slows_the_whole_channel_across_two_stores(
+    store: Store, database_url: str
+) -> None:
+    other = await Store.open(database_url)
+    here, there = await queued(store, sender="a"), await queued(store, sender="b")
+    kept = await queued(store, sender="c")
+    limits = {"whatsapp": ChannelLimits(per_second=0.5)}
+    claim = await taken(store, here, per_second=0.5)
+    slot = await store.deliveries.claim(kept, limits)
+    assert isinstance(slot, Pause)
+    assert slot.seconds <= 2
+    await store.deliveries.settle(
+        claim, status=DeliveryStatus.QUEUED, error="429", again_in=60, trouble=Trouble.SLOW_DOWN
+    )
+    await due_now(store)
+    waits = []
+    for conversation_id in (there, kept, here):
+        pause = await other.deliveries.claim(conversation_id, limits)
+        assert isinstance(pause, Pause)
+        waits.append(pause.seconds)
+    assert 55 < waits[0] < waits[1] < waits[2] < 70, "one after the other even then"
+    await other.close()
+
+
+# who may not be written to, and what may no longer be said ----------------------------------------------
+
+
+async def test_an_opted_out_contact_is_known_until_they_ask_for_more(store: Store) -> None:
+    conversation_id = await queued(store)
+    stop = await said(store, "stop", channel="whatsapp", opted="out")
+    assert stop.message.conversation_id == conversation_id
+    assert await store.turns.due() == [], "such a message wants no answer"
+    assert (await taken(store, conversation_id)).opted_out
+    await said(store, "start", channel="whatsapp", opted="in")
+    assert await store.turns.due() == []
+    await due_now(store)
+    assert not (await taken(store, conversation_id)).opted_out
+
+
+async def test_a_first_message_that_opts_out_wants_no_answer_and_the_next_one_does(store: Store) -> None:
+    stop = await said(store, "stop", channel="whatsapp", opted="out")
+    assert await store.turns.claim(stop.message.conversation_id, 30) is None
+    await said(store, "2", channel="whatsapp")
+    claim = await claimed(store, stop.message.conversation_id)
+    assert claim.pending == 1
+
+
+async def test_a_question_before_the_opting_out_is_still_answered_by_its_turn(store: Store) -> None:
+    first = await said(store, "1", channel="whatsapp")
+    await said(store, "stop", channel="whatsapp", opted="out")
+    assert await store.turns.due() == [first.message.conversation_id]
+
+
+async def test_a_provider_that_knows_of_an_opting_out_is_believed(store: Store) -> None:
+    conversation_id = await queued(store)
+    await sent(store, conversation_id, "SM1")
+    await store.deliveries.receipt("whatsapp", "SM1", DeliveryStatus.FAILED, "21610", Trouble.OPTED_OUT)
+    assert await shown(store, conversation_id) == ("failed", "21610")
+    assert (await row(store, "SELECT opted_out_at FROM identities"))["opted_out_at"] is not None
+
+
+WITHDRAWN = ("failed", "withdrawn: an operator took over")
+
+
+@pytest.mark.parametrize("act", ["take", "reply", "resolve"])
+@pytest.mark.parametrize("stage", ["queued", "between parts", "retry pending", "paced"])
+async def test_whoever_takes_over_withdraws_what_the_bot_has_queued(
+    store: Store, act: str, stage: str
+) -> None:
+    conversation_id = await queued(store, parts=["a", "b"])
+    match stage:
+        case "between parts":
+            await sent(store, conversation_id, "SM1")
+        case "retry pending":
+            claim = await taken(store, conversation_id)
+            await store.deliveries.settle(claim, status=DeliveryStatus.QUEUED, error="busy", again_in=60)
+        case "paced":
+            await taken(store, await queued(store, sender="bob"), per_second=0.01)
+            slow = {"whatsapp": ChannelLimits(per_second=0.01)}
+            assert isinstance(await store.deliveries.claim(conversation_id, slow), Pause)
+    await take_over(store, conversation_id, act)
+    assert await shown(store, conversation_id) == WITHDRAWN
+    await due_now(store)
+    claim_after = await store.deliveries.claim(conversation_id, LIMITS)
+    left = [claim_after.message.text] if isinstance(claim_after, ClaimedDelivery) else []
+    assert left == (["By a person."] if act == "reply" else [])
+    events, _ = await store.conversations.events_after(
+        (await said(store, "2", channel="whatsapp")).contact_id, await beginning(store)
+    )
+    assert ("failed", WITHDRAWN[1]) in [(e.data.get("status"), e.data.get("error")) for e in events]
+
+
+async def take_over(store: Store, conversation_id: str, act: str) -> None:
+    operator = await store.operators.by_email("grace@example.com") or await store.operators.add(
+        "grace@example.com", "Grace", ""
+    )
+    match act:
+        case "take":
+            await store.people.take(conversation_id, operator)
+        case "reply":
+            await store.people.reply(
+                conversation_id,
+                operator=operator,
+                client_id="1",
+                text="By a person.",
+                html="",
+                leaving=lambda _: ("By a person.",),
+            )
+        case "resolve":
+            await store.people.set_status(conversation_id, "resolved")
+
+
+async def beginning(store: Store) -> str:
+    contact = await row(store, "SELECT contact_id FROM identities WHERE address = 'ada'")
+    return f"{contact['contact_id']}.0"
+
+
+@pytest.mark.parametrize("handed_back", [False, True])
+async def test_an_attempt_under_way_at_the_take_over_comes_to_its_end_and_is_not_repeated(
+    store: Store, handed_back: bool
+) -> None:
+    for number, ends in enumerate(("refused", "cut", "failed late")):
+        conversation_id = await queued(store, sender=f"c{number}", parts=["a", "b"])
+        claim = await taken(store, conversation_id)
+        await take_over(store, conversation_id, "take")
+        if handed_back:
+            await store.people.set_status(conversation_id, "bot")
+        if ends == "refused":
+            await store.deliveries.settle(claim, status=DeliveryStatus.QUEUED, error="busy", again_in=0)
+        if ends == "cut":
+            await store.deliveries.settle(claim, status=DeliveryStatus.UNCERTAIN, error="cut", again_in=0)
+            asked = await taken(store, conversation_id)
+            assert asked.unsure, "operators are to know whether it was sent"
+            await store.deliveries.settle(asked, status=DeliveryStatus.QUEUED, again_in=0)
+        if ends == "failed late":
+            await store.deliveries.settle(claim, status=DeliveryStatus.SENT, provider_id="SM1")
+            await store.deliveries.receipt(
+                "whatsapp", "SM1", DeliveryStatus.FAILED, "63018", Trouble.SLOW_DOWN
+            )
+        assert await shown(store, conversation_id) == WITHDRAWN
+        assert await nothing_is_due(store, conversation_id)
+
+
+async def test_what_a_person_wrote_is_not_withdrawn_by_another_person(store: Store) -> None:
+    conversation_id = await queued(store)
+    await take_over(store, conversation_id, "reply")
+    await take_over(store, conversation_id, "resolve")
+    await due_now(store)
+    assert (await taken(store, conversation_id)).message.text == "By a person."
+
+
+async def test_the_word_that_a_person_will_come_leaves(store: Store) -> None:
+    first = await said(store, channel="whatsapp")
+    done = await concluded(
+        store, await claimed(store, first.message.conversation_id), HAND_OFF, parts=["One comes."]
+    )
+    assert done is not None
+    assert done.status == "waiting"
+    assert (await taken(store, first.message.conversation_id)).message.text == "One comes."
+
+
+# what is read -------------------------------------------------------------------------------------------
 
 
 async def test_what_the_contact_has_seen_is_read(store: Store) -> None:

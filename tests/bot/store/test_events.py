@@ -81,6 +81,7 @@ async def test_private_notes_reach_no_visitor(store: Store) -> None:
         text="is rude",
         html="",
         private=True,
+        leaving=lambda _: None,
     )
     session = await store.conversations.session(first.contact_id)
     assert [message.text for message in session.messages] == ["message 1"]

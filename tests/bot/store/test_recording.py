@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from bot.store import Store, StoreUnavailable
-from channels.base import Attachment
-from tests.bot.store.given import claimed, concluded, count, row, said
+from channels.base import Attachment, DeliveryStatus
+from tests.bot.store.given import claimed, concluded, count, message, row, said, taken
 
 WRITER = """
 import asyncio, sys
@@ -181,3 +181,37 @@ async def test_only_ones_own_unsent_files_go_with_a_message(store: Store) -> Non
 async def test_a_file_that_is_no_database_is_said_to_be_unavailable(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable):
         await Store.open(f"sqlite:///{tmp_path / 'nowhere' / 'there.db'}")
+
+
+async def test_a_quoted_reply_is_tied_to_the_message_it_quotes_never_to_another_contacts(
+    store: Store,
+) -> None:
+    first = await said(store, "1", channel="whatsapp")
+    conversation_id = first.message.conversation_id
+    done = await concluded(store, await claimed(store, conversation_id), parts=["a", "b"])
+    assert done is not None
+    assert done.message is not None
+    for name in ("SM1", "SM2"):
+        part = await taken(store, conversation_id)
+        await store.deliveries.settle(part, status=DeliveryStatus.SENT, provider_id=name)
+    quotes = {
+        "their own words": (["ada:1"], first.message.id),
+        "a part of ours": (["AC7:SM2"], done.message.id),
+        "the nearest that is known": (["AC7:SM9", "SM1", "ada:1"], done.message.id),
+        "nothing we know": (["AC7:SM9"], None),
+    }
+    for number, (follows, answers) in enumerate(quotes.values()):
+        recorded = await said(store, f"quote {number}", channel="whatsapp", follows=follows)
+        assert recorded.message.in_reply_to == answers, list(quotes)[number]
+        assert (await store.conversations.record(message("1", channel="whatsapp"), html="")).new is False
+    stranger = await said(store, "1", channel="whatsapp", sender="eve", follows=["ada:1", "AC7:SM1"])
+    assert stranger.message.in_reply_to is None
+
+
+async def test_the_turn_sees_what_was_quoted_however_long_ago(store: Store) -> None:
+    first = await said(store, "0", channel="whatsapp", text="The red one?")
+    for number in range(1, 25):
+        await said(store, f"{number}", channel="whatsapp")
+    await said(store, "last", channel="whatsapp", follows=["ada:0"])
+    claim = await claimed(store, first.message.conversation_id)
+    assert claim.quoted == {first.message.id: "The red one?"}

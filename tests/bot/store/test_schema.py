@@ -15,6 +15,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, create_engine
@@ -24,7 +25,9 @@ import bot.store
 from bot.store import Store, migrate
 from bot.store.database import numbered, rendered, sqlite_path
 from bot.store.models import metadata
-from tests.bot.store.given import said
+from bot.store.schema import configuration
+from channels.base import DeliveryStatus
+from tests.bot.store.given import said, taken
 from tests.conftest import Postgres
 
 MIGRATOR = """
@@ -153,3 +156,35 @@ def test_the_statements_are_found() -> None:
     assert len(STATEMENTS) > 60
     assert STATEMENTS.keys() >= WHOLE_TABLES
     assert sqlite_path("sqlite:////data/a.db") == "/data/a.db"
+
+
+async def test_what_was_to_leave_before_there_were_parts_leaves_after(tmp_path: Path) -> None:
+    """A database of the second revision, with a message that is queued and one that was sent."""
+    path = tmp_path / "older.db"
+    engine = create_engine(f"sqlite:///{path}")
+    settings = configuration()
+    with engine.begin() as connection:
+        settings.attributes["connection"] = connection
+        command.upgrade(settings, "0002")
+        connection.exec_driver_sql("INSERT INTO contacts (id) VALUES ('con_1')")
+        connection.exec_driver_sql(
+            "INSERT INTO conversations (id, contact_id, last_seq) VALUES ('cnv_1', 'con_1', 2)"
+        )
+        for number, (status, due_at, name) in enumerate(
+            (("sent", "NULL", "'SM1'"), ("queued", "1", "NULL")), start=1
+        ):
+            connection.exec_driver_sql(
+                "INSERT INTO messages (id, conversation_id, seq, channel, address, direction, text) "
+                f"VALUES ('msg_{number}', 'cnv_1', {number}, 'whatsapp', 'ada', 'out', 'text {number}')"
+            )
+            connection.exec_driver_sql(
+                "INSERT INTO deliveries (id, message_id, conversation_id, channel, recipient, status, "
+                f"due_at, provider_id) VALUES ('dlv_{number}', 'msg_{number}', 'cnv_1', 'whatsapp', 'ada', "
+                f"'{status}', {due_at}, {name})"
+            )
+    engine.dispose()
+    await migrate(f"sqlite:///{path}")
+    store = await Store.open(f"sqlite:///{path}")
+    assert await store.deliveries.receipt("whatsapp", "SM1", DeliveryStatus.READ)
+    assert (await taken(store, "cnv_1")).message.text == "text 2"
+    await store.close()
