@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from signal import SIGCONT, SIGKILL, SIGSTOP
 
@@ -15,6 +16,7 @@ from bot.bell import BELL, QUEUE, Bell
 from bot.ending import end
 from bot.store import Store
 from bot.worker import Background
+from channels.base import RemoteFile
 from tests.bot.store.given import count, row
 from tests.front import FOUND, Front, Pages, front, until, wrote
 from tests.processes import Valkey, valkey
@@ -243,3 +245,17 @@ async def test_a_bell_rung_in_vain_is_no_error(
         await house.desk.take_in(wrote("How long?"))
         await answered(file_store, 1)
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+async def test_files_are_fetched_and_messages_sent_by_the_bell_and_by_the_sweep(
+    file_store: Store, server: Valkey, tmp_path: Path
+) -> None:
+    file = RemoteFile(url="https://provider.example/1", media_type="image/png")
+    async with workers(file_store, server, tmp_path, Pages()) as (house,):
+        house.memory.files.extend([b"one", b"two"])
+        by_bell = replace(wrote("How long?", 1, channel="memory"), remote=(file,))
+        await house.desk.take_in(by_bell)
+        await until(lambda: len(house.memory.sent) == len(house.memory.fetched) == 1, what="at once")
+        by_sweep = replace(wrote("How long?", 2, channel="memory"), remote=(file,))
+        await file_store.conversations.record(by_sweep, html="")  # its process died before the bell
+        await until(lambda: len(house.memory.sent) == len(house.memory.fetched) == 2, what="in the end")
