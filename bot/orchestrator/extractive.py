@@ -93,11 +93,21 @@ def _one_per_wish(question: str, passages: Sequence[Passage]) -> list[Passage]:
 
 
 def _best_of(first: Passage, wanted: set[str], passages: Sequence[Passage]) -> Passage:
-    """Of the first passage's document the one with the line that fits best: the search ranks documents."""
+    """Of the first passage's document the one with the line that fits best: the search ranks documents.
+
+    Of several that fit alike the page's beginning, which is written for whoever asks no more than that.
+    """
     near = [
         each for each in passages if each.document == first.document and each.score >= first.score - _CLOSE
     ]
-    return max(near, key=lambda each: (_best_line(wanted, each), len(wanted & content(each.quote))))
+    return max(
+        near,
+        key=lambda each: (
+            _best_line(wanted, each),
+            " › " not in each.title,
+            len(wanted & content(each.quote)),
+        ),
+    )
 
 
 def _best_line(wanted: set[str], passage: Passage) -> int:
@@ -113,7 +123,8 @@ def _excerpt(question: str, passage: Passage) -> str:
         return _cleaned(passage.quote)
     at = _line_of(_cleaned(passage.quote), raw)
     if _is_row(raw[at]):
-        return _laid_out(_rows_for(content(question), at, raw))
+        # What the page is about tells no row from another.
+        return _laid_out(_rows_for(content(question) - content(passage.title), at, raw))
     lines = _without_tables(raw)
     if len("\n".join(lines)) <= _LONGEST:
         return _laid_out(lines)

@@ -91,6 +91,21 @@ def test_a_table_with_no_row_for_the_question_is_told_as_a_list() -> None:
     assert "|" not in told
 
 
+def test_a_question_about_nothing_but_the_page_is_answered_from_its_beginning() -> None:
+    intro = Passage(
+        **{
+            **vars(WARRANTY),
+            "title": "Warranty",
+            "text": "The warranty begins with the purchase.",
+            "score": 0.8,
+            "quote": "The warranty begins with the purchase.",
+        }
+    )
+    detail = Passage(**{**vars(intro), "title": "Warranty › Gifts", "text": "A warranty goes with a gift."})
+    assert answer("What about the warranty?", detail, intro).citations[0].title == "Warranty"
+    assert answer("Has a gift a warranty?", intro, detail).citations[0].title == "Warranty › Gifts"
+
+
 def test_what_the_question_names_is_told_from_the_documents_table_too() -> None:
     intro = Passage(
         **{
