@@ -210,7 +210,7 @@ class Deliveries:
         if so_far is None or so_far["contact_read_seq"] >= min(seq, so_far["last_seq"]):
             return False
         async with self._database.transaction() as tx:
-            numbered = await number(tx, conversation_id, 1)
+            await number(tx, conversation_id, 0)
             row = await tx.one(_SEEN, conversation_id=conversation_id, seq=seq)
             if row is None:
                 return False
@@ -225,6 +225,7 @@ class Deliveries:
             )
             marked = await tx.all(_MARK, ids=[each["id"] for each in unread], lower=lower) if unread else []
             if marked:
+                numbered = await number(tx, conversation_id, 1)
                 events.append(
                     tx,
                     contact_id=numbered["id"],

@@ -603,3 +603,7 @@ async def test_what_the_contact_has_seen_is_read(store: Store) -> None:
         DeliveryStatus.READ
     }
     assert not await store.deliveries.mark_read("cnv_nowhere", 4)
+    await said(store, "unanswered")
+    assert await store.deliveries.mark_read(conversation_id, 7)
+    last = await row(store, "SELECT MAX(c.last_event) AS last, COUNT(*) AS n FROM events e, contacts c")
+    assert last["last"] == last["n"], "no event is numbered in vain"
