@@ -870,7 +870,7 @@ class Panel {
     const close = button('round', 'close', t('close'), () => chat.close());
     const header = h('header', {}, this.face, h('div', { class: 'names' }, this.title, this.standing), this.more, close);
 
-    this.offline = h('p', { class: 'offline', role: 'status' }, t('offline'));
+    this.offline = h('p', { class: 'offline', role: 'status', hidden: true }, t('offline'));
     // Pieces of an answer must not be read out one by one: `voice` says whole messages instead.
     this.log = h('div', { role: 'log', 'aria-label': t('log'), 'aria-live': 'off', tabindex: 0, onscroll: () => chat.scrolled() });
     this.voice = h('div', { class: 'hush', 'aria-live': 'polite' });
@@ -971,6 +971,7 @@ class Chat extends HTMLElement {
     frame.style.setProperty('--ink-dark', readable(accent, [36, 42, 49], 255));
     frame.classList.toggle('left', (this.data.position || (rightToLeft() ? 'left' : '')) === 'left');
     this.#rows.clear();
+    this.ui.offline.hidden = !this.#offline;
     this.shadow.replaceChildren(frame);
     box.value = this.vault.get('draft') || '';
     this.#show();
@@ -1173,8 +1174,7 @@ class Chat extends HTMLElement {
   /** @param {boolean} yes */
   #connected(yes) {
     if (yes && this.#offline) this.line.nudge();
-    this.#offline = !yes;
-    this.ui.offline.hidden = yes;
+    this.ui.offline.hidden = !(this.#offline = !yes);
     if (!yes) this.talk.hush();
   }
 

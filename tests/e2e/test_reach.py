@@ -231,6 +231,20 @@ def test_twelve_languages_name_everything(context: BrowserContext, house: Switch
     assert len(seen) == len(NAMES)
 
 
+def test_a_change_of_language_does_not_tell_of_a_connection_lost(
+    context: BrowserContext, house: Switchboard
+) -> None:
+    chat = visit(context, house.url)
+    chat.page.evaluate("switchboard.open()")
+    chat.page.evaluate("switchboard.setLocale('de')")
+    expect(chat.page.get_by_role("button", name="Chat schließen")).to_be_visible()
+    expect(chat.panel.get_by_text("Keine Verbindung")).to_be_hidden()
+    context.set_offline(True)
+    expect(chat.panel.get_by_text("Keine Verbindung")).to_be_visible()
+    chat.page.evaluate("switchboard.setLocale('fr')")
+    expect(chat.panel.get_by_text("Pas de connexion")).to_be_visible()
+
+
 def test_every_language_has_every_word() -> None:
     source = (ROOT / "channels" / "widget" / "widget.js").read_text()
     keys = re.search(r"const KEYS = \((.*?)\)\.split", source, re.DOTALL)
