@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tests.doubles.twilio_rules import Message
 from tests.processes import Switchboard, until
 from tests.visitor import Visitor
 
@@ -14,6 +15,7 @@ _STUCK = """
     WHERE due_at IS NOT NULL OR lease_until IS NOT NULL OR (status = 'bot' AND last_in_seq > answered_seq)
 """
 _RUNNING = "SELECT id, conversation_id FROM turns WHERE status = 'running'"
+_UNDELIVERED = "SELECT delivery_id, part, status, error, due_at FROM sendings WHERE due_at IS NOT NULL"
 _UNSENT = "SELECT id, status FROM deliveries WHERE status NOT IN ('sent', 'delivered', 'read')"
 _GIVEN_UP = "SELECT id, status FROM conversations WHERE status <> 'bot'"
 _GAPS = """
@@ -47,7 +49,27 @@ async def settled(house: Switchboard, *, within: float) -> None:
 
 
 def _left(house: Switchboard) -> Sequence[Mapping[str, Any]]:
-    return [*house.rows(_STUCK), *house.rows(_RUNNING)]
+    return [*house.rows(_STUCK), *house.rows(_RUNNING), *house.rows(_UNDELIVERED)]
+
+
+def sent_once_and_in_order(house: Switchboard, accepted: Sequence[Message]) -> None:
+    """What a provider took is what the store says was sent there: each part once, in each conversation's
+    order."""
+    stored = house.rows(
+        "SELECT p.provider_id, p.superseded, d.conversation_id, m.seq, p.part FROM provider_ids p"
+        " JOIN deliveries d ON d.id = p.delivery_id JOIN messages m ON m.id = d.message_id"
+    )
+    places = {row["provider_id"]: row for row in stored}
+    unknown = [message.body for message in accepted if message.sid not in places]
+    assert not unknown, f"sent, and not known to the store: {unknown[:3]}"
+    last: dict[str, tuple[int, int]] = {}
+    for message in accepted:
+        row = places[message.sid]
+        if row["superseded"]:  # it failed there later, and was rightly sent again
+            continue
+        place = row["seq"], row["part"]
+        assert last.get(row["conversation_id"], (0, 0)) < place, f"twice or out of order: {message.body}"
+        last[row["conversation_id"]] = place
 
 
 async def saw_everything_once_and_in_order(house: Switchboard, visitor: Visitor) -> None:
