@@ -15,22 +15,22 @@ const SCRIPT = [...document.scripts].find((each) => each.src === import.meta.url
 // Words ------------------------------------------------------------------------------------------------
 
 const KEYS = ('open close send person message log hello attach remove retry sending sent unsent offline ' +
-  'fresh sources menu sound rate thanks big kind waiting you comment done').split(' ');
+  'fresh sources menu sound rate thanks big kind waiting you comment done stars').split(' ');
 
 /** @type {Record<string, string>} In the order of KEYS. */
 const LOCALES = {
-  en: 'Open chat|Close chat|Send|Talk to a person|Message|Conversation|Hi! How can we help?|Attach a file|Remove|Try again|Sending…|Sent|Could not be sent|No connection. What you write is kept and sent later.|New messages|Sources|Menu|Sound|Rate this conversation|Thank you!|Larger than {}|This kind of file can’t be sent|A person will answer you here|You|Comment|Done',
-  de: 'Chat öffnen|Chat schließen|Senden|Mit einem Menschen sprechen|Nachricht|Unterhaltung|Hallo! Wie können wir helfen?|Datei anhängen|Entfernen|Erneut versuchen|Wird gesendet…|Gesendet|Konnte nicht gesendet werden|Keine Verbindung. Was Sie schreiben, wird aufbewahrt und später gesendet.|Neue Nachrichten|Quellen|Menü|Ton|Unterhaltung bewerten|Danke!|Größer als {}|Solche Dateien können nicht gesendet werden|Ein Mensch antwortet Ihnen hier|Sie|Kommentar|Fertig',
-  fr: 'Ouvrir le chat|Fermer le chat|Envoyer|Parler à une personne|Message|Conversation|Bonjour ! Comment pouvons-nous vous aider ?|Joindre un fichier|Retirer|Réessayer|Envoi…|Envoyé|Envoi impossible|Pas de connexion. Vos messages sont conservés et envoyés plus tard.|Nouveaux messages|Sources|Menu|Son|Évaluer cette conversation|Merci !|Dépasse {}|Ce type de fichier ne peut pas être envoyé|Une personne vous répondra ici|Vous|Commentaire|Terminé',
-  es: 'Abrir el chat|Cerrar el chat|Enviar|Hablar con una persona|Mensaje|Conversación|¡Hola! ¿En qué podemos ayudarle?|Adjuntar un archivo|Quitar|Reintentar|Enviando…|Enviado|No se pudo enviar|Sin conexión. Lo que escriba se guarda y se envía después.|Mensajes nuevos|Fuentes|Menú|Sonido|Valorar esta conversación|¡Gracias!|Supera {}|Este tipo de archivo no se puede enviar|Una persona le responderá aquí|Usted|Comentario|Listo',
-  it: 'Apri la chat|Chiudi la chat|Invia|Parla con una persona|Messaggio|Conversazione|Ciao! Come possiamo aiutarti?|Allega un file|Rimuovi|Riprova|Invio…|Inviato|Invio non riuscito|Nessuna connessione. Ciò che scrivi viene conservato e inviato più tardi.|Nuovi messaggi|Fonti|Menu|Suono|Valuta questa conversazione|Grazie!|Supera {}|Questo tipo di file non può essere inviato|Una persona ti risponderà qui|Tu|Commento|Fatto',
-  nl: 'Chat openen|Chat sluiten|Versturen|Met een mens praten|Bericht|Gesprek|Hallo! Hoe kunnen we helpen?|Bestand toevoegen|Verwijderen|Opnieuw proberen|Wordt verstuurd…|Verstuurd|Kon niet worden verstuurd|Geen verbinding. Wat je schrijft wordt bewaard en later verstuurd.|Nieuwe berichten|Bronnen|Menu|Geluid|Beoordeel dit gesprek|Bedankt!|Groter dan {}|Dit soort bestand kan niet worden verstuurd|Een mens antwoordt je hier|Jij|Opmerking|Klaar',
-  pt: 'Abrir o chat|Fechar o chat|Enviar|Falar com uma pessoa|Mensagem|Conversa|Olá! Como podemos ajudar?|Anexar um ficheiro|Remover|Tentar de novo|A enviar…|Enviada|Não foi possível enviar|Sem ligação. O que escrever fica guardado e segue mais tarde.|Novas mensagens|Fontes|Menu|Som|Avaliar esta conversa|Obrigado!|Maior do que {}|Este tipo de ficheiro não pode ser enviado|Uma pessoa vai responder aqui|Você|Comentário|Concluir',
-  pl: 'Otwórz czat|Zamknij czat|Wyślij|Porozmawiaj z człowiekiem|Wiadomość|Rozmowa|Cześć! W czym możemy pomóc?|Dołącz plik|Usuń|Spróbuj ponownie|Wysyłanie…|Wysłano|Nie udało się wysłać|Brak połączenia. To, co napiszesz, zostanie zachowane i wysłane później.|Nowe wiadomości|Źródła|Menu|Dźwięk|Oceń tę rozmowę|Dziękujemy!|Większy niż {}|Plików tego rodzaju nie można wysłać|Człowiek odpowie tutaj|Ty|Komentarz|Gotowe',
-  sv: 'Öppna chatten|Stäng chatten|Skicka|Prata med en människa|Meddelande|Konversation|Hej! Hur kan vi hjälpa till?|Bifoga en fil|Ta bort|Försök igen|Skickas…|Skickat|Kunde inte skickas|Ingen anslutning. Det du skriver sparas och skickas senare.|Nya meddelanden|Källor|Meny|Ljud|Betygsätt konversationen|Tack!|Större än {}|Den här sortens fil kan inte skickas|En människa svarar dig här|Du|Kommentar|Klar',
-  da: 'Åbn chatten|Luk chatten|Send|Tal med et menneske|Besked|Samtale|Hej! Hvordan kan vi hjælpe?|Vedhæft en fil|Fjern|Prøv igen|Sender…|Sendt|Kunne ikke sendes|Ingen forbindelse. Det, du skriver, gemmes og sendes senere.|Nye beskeder|Kilder|Menu|Lyd|Bedøm samtalen|Tak!|Større end {}|Den slags filer kan ikke sendes|Et menneske svarer dig her|Dig|Kommentar|Færdig',
-  tr: 'Sohbeti aç|Sohbeti kapat|Gönder|Bir insanla görüş|Mesaj|Görüşme|Merhaba! Nasıl yardımcı olabiliriz?|Dosya ekle|Kaldır|Yeniden dene|Gönderiliyor…|Gönderildi|Gönderilemedi|Bağlantı yok. Yazdıklarınız saklanır ve sonra gönderilir.|Yeni mesajlar|Kaynaklar|Menü|Ses|Bu görüşmeyi değerlendir|Teşekkürler!|{} sınırını aşıyor|Bu tür dosyalar gönderilemez|Bir insan size burada yanıt verecek|Siz|Yorum|Bitti',
-  ar: 'فتح المحادثة|إغلاق المحادثة|إرسال|التحدث إلى شخص|رسالة|محادثة|مرحبًا! كيف يمكننا مساعدتك؟|إرفاق ملف|إزالة|إعادة المحاولة|جارٍ الإرسال…|أُرسلت|تعذّر الإرسال|لا يوجد اتصال. سنحفظ ما تكتبه ونرسله لاحقًا.|رسائل جديدة|المصادر|القائمة|الصوت|تقييم المحادثة|شكرًا لك!|أكبر من {}|لا يمكن إرسال هذا النوع من الملفات|سيجيبك شخص هنا|أنت|تعليق|تم',
+  en: 'Open chat|Close chat|Send|Talk to a person|Message|Conversation|Hi! How can we help?|Attach a file|Remove|Try again|Sending…|Sent|Could not be sent|No connection. What you write is kept and sent later.|New messages|Sources|Menu|Sound|Rate this conversation|Thank you!|Larger than {}|This kind of file can’t be sent|A person will answer you here|You|Comment|Done|{} of 5 stars',
+  de: 'Chat öffnen|Chat schließen|Senden|Mit einem Menschen sprechen|Nachricht|Unterhaltung|Hallo! Wie können wir helfen?|Datei anhängen|Entfernen|Erneut versuchen|Wird gesendet…|Gesendet|Konnte nicht gesendet werden|Keine Verbindung. Was Sie schreiben, wird aufbewahrt und später gesendet.|Neue Nachrichten|Quellen|Menü|Ton|Unterhaltung bewerten|Danke!|Größer als {}|Solche Dateien können nicht gesendet werden|Ein Mensch antwortet Ihnen hier|Sie|Kommentar|Fertig|{} von 5 Sternen',
+  fr: 'Ouvrir le chat|Fermer le chat|Envoyer|Parler à une personne|Message|Conversation|Bonjour ! Comment pouvons-nous vous aider ?|Joindre un fichier|Retirer|Réessayer|Envoi…|Envoyé|Envoi impossible|Pas de connexion. Vos messages sont conservés et envoyés plus tard.|Nouveaux messages|Sources|Menu|Son|Évaluer cette conversation|Merci !|Dépasse {}|Ce type de fichier ne peut pas être envoyé|Une personne vous répondra ici|Vous|Commentaire|Terminé|{} sur 5 étoiles',
+  es: 'Abrir el chat|Cerrar el chat|Enviar|Hablar con una persona|Mensaje|Conversación|¡Hola! ¿En qué podemos ayudarle?|Adjuntar un archivo|Quitar|Reintentar|Enviando…|Enviado|No se pudo enviar|Sin conexión. Lo que escriba se guarda y se envía después.|Mensajes nuevos|Fuentes|Menú|Sonido|Valorar esta conversación|¡Gracias!|Supera {}|Este tipo de archivo no se puede enviar|Una persona le responderá aquí|Usted|Comentario|Listo|{} de 5 estrellas',
+  it: 'Apri la chat|Chiudi la chat|Invia|Parla con una persona|Messaggio|Conversazione|Ciao! Come possiamo aiutarti?|Allega un file|Rimuovi|Riprova|Invio…|Inviato|Invio non riuscito|Nessuna connessione. Ciò che scrivi viene conservato e inviato più tardi.|Nuovi messaggi|Fonti|Menu|Suono|Valuta questa conversazione|Grazie!|Supera {}|Questo tipo di file non può essere inviato|Una persona ti risponderà qui|Tu|Commento|Fatto|{} stelle su 5',
+  nl: 'Chat openen|Chat sluiten|Versturen|Met een mens praten|Bericht|Gesprek|Hallo! Hoe kunnen we helpen?|Bestand toevoegen|Verwijderen|Opnieuw proberen|Wordt verstuurd…|Verstuurd|Kon niet worden verstuurd|Geen verbinding. Wat je schrijft wordt bewaard en later verstuurd.|Nieuwe berichten|Bronnen|Menu|Geluid|Beoordeel dit gesprek|Bedankt!|Groter dan {}|Dit soort bestand kan niet worden verstuurd|Een mens antwoordt je hier|Jij|Opmerking|Klaar|{} van 5 sterren',
+  pt: 'Abrir o chat|Fechar o chat|Enviar|Falar com uma pessoa|Mensagem|Conversa|Olá! Como podemos ajudar?|Anexar um ficheiro|Remover|Tentar de novo|A enviar…|Enviada|Não foi possível enviar|Sem ligação. O que escrever fica guardado e segue mais tarde.|Novas mensagens|Fontes|Menu|Som|Avaliar esta conversa|Obrigado!|Maior do que {}|Este tipo de ficheiro não pode ser enviado|Uma pessoa vai responder aqui|Você|Comentário|Concluir|{} de 5 estrelas',
+  pl: 'Otwórz czat|Zamknij czat|Wyślij|Porozmawiaj z człowiekiem|Wiadomość|Rozmowa|Cześć! W czym możemy pomóc?|Dołącz plik|Usuń|Spróbuj ponownie|Wysyłanie…|Wysłano|Nie udało się wysłać|Brak połączenia. To, co napiszesz, zostanie zachowane i wysłane później.|Nowe wiadomości|Źródła|Menu|Dźwięk|Oceń tę rozmowę|Dziękujemy!|Większy niż {}|Plików tego rodzaju nie można wysłać|Człowiek odpowie tutaj|Ty|Komentarz|Gotowe|{} z 5 gwiazdek',
+  sv: 'Öppna chatten|Stäng chatten|Skicka|Prata med en människa|Meddelande|Konversation|Hej! Hur kan vi hjälpa till?|Bifoga en fil|Ta bort|Försök igen|Skickas…|Skickat|Kunde inte skickas|Ingen anslutning. Det du skriver sparas och skickas senare.|Nya meddelanden|Källor|Meny|Ljud|Betygsätt konversationen|Tack!|Större än {}|Den här sortens fil kan inte skickas|En människa svarar dig här|Du|Kommentar|Klar|{} av 5 stjärnor',
+  da: 'Åbn chatten|Luk chatten|Send|Tal med et menneske|Besked|Samtale|Hej! Hvordan kan vi hjælpe?|Vedhæft en fil|Fjern|Prøv igen|Sender…|Sendt|Kunne ikke sendes|Ingen forbindelse. Det, du skriver, gemmes og sendes senere.|Nye beskeder|Kilder|Menu|Lyd|Bedøm samtalen|Tak!|Større end {}|Den slags filer kan ikke sendes|Et menneske svarer dig her|Dig|Kommentar|Færdig|{} af 5 stjerner',
+  tr: 'Sohbeti aç|Sohbeti kapat|Gönder|Bir insanla görüş|Mesaj|Görüşme|Merhaba! Nasıl yardımcı olabiliriz?|Dosya ekle|Kaldır|Yeniden dene|Gönderiliyor…|Gönderildi|Gönderilemedi|Bağlantı yok. Yazdıklarınız saklanır ve sonra gönderilir.|Yeni mesajlar|Kaynaklar|Menü|Ses|Bu görüşmeyi değerlendir|Teşekkürler!|{} sınırını aşıyor|Bu tür dosyalar gönderilemez|Bir insan size burada yanıt verecek|Siz|Yorum|Bitti|5 üzerinden {} yıldız',
+  ar: 'فتح المحادثة|إغلاق المحادثة|إرسال|التحدث إلى شخص|رسالة|محادثة|مرحبًا! كيف يمكننا مساعدتك؟|إرفاق ملف|إزالة|إعادة المحاولة|جارٍ الإرسال…|أُرسلت|تعذّر الإرسال|لا يوجد اتصال. سنحفظ ما تكتبه ونرسله لاحقًا.|رسائل جديدة|المصادر|القائمة|الصوت|تقييم المحادثة|شكرًا لك!|أكبر من {}|لا يمكن إرسال هذا النوع من الملفات|سيجيبك شخص هنا|أنت|تعليق|تم|{} من 5 نجوم',
 };
 
 let locale = 'en';
@@ -1281,12 +1281,19 @@ class Chat extends HTMLElement {
     this.submit();
   };
 
-  /** Escape leaves, Tab goes round. @param {KeyboardEvent} event */
+  /** Escape leaves, Tab goes round, arrows move in the menu. @param {KeyboardEvent} event */
   keyInPanel = (event) => {
     if (event.key === 'Escape' && !event.isComposing) {
       event.stopPropagation();
       if (this.ui.menu.hidden) this.close();
-      else this.toggleMenu(true, true);
+      else this.toggleMenu(true);
+    }
+    const items = [...this.ui.menu.children];
+    const at = items.indexOf(/** @type {Element} */ (this.shadow.activeElement));
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (at >= 0 && step) {
+      event.preventDefault();
+      /** @type {HTMLElement} */ (items.at((at + step) % items.length)).focus();
     }
     if (event.key !== 'Tab') return;
     const stops = [...this.ui.dialog.querySelectorAll('button, textarea, a[href], [tabindex="0"]')]
@@ -1301,12 +1308,13 @@ class Chat extends HTMLElement {
     if (!event.composedPath().includes(this.ui.more)) this.toggleMenu(true);
   };
 
-  toggleMenu(hide = !this.ui.menu.hidden, back = false) {
+  /** Whoever was in the menu is at its button when it goes. */
+  toggleMenu(hide = !this.ui.menu.hidden) {
+    if (this.ui.menu.contains(this.shadow.activeElement)) this.ui.more.focus();
     this.ui.menu.hidden = hide;
     this.ui.more.ariaExpanded = String(!hide);
     this.ui.sound.ariaPressed = String(this.vault.get('sound') === 'on');
     if (!hide) this.ui.sound.focus();
-    else if (back) this.ui.more.focus();
   }
 
   toggleSound() {
@@ -1627,7 +1635,7 @@ class Chat extends HTMLElement {
       this.ui.box.focus();
     };
     const more = h('p', { hidden: true }, note, h('button', { class: 'chip', onclick: done }, t('done')));
-    const stars = [1, 2, 3, 4, 5].map((each) => button('', 'star', `${each}/5`, async () => {
+    const stars = [1, 2, 3, 4, 5].map((each) => button('', 'star', t('stars', String(each)), async () => {
       score = each;
       stars.forEach((star, index) => star.ariaPressed = String(index === each - 1));
       if (!(await rate())) return;

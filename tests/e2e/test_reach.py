@@ -117,6 +117,26 @@ def test_escape_puts_the_menu_away_before_the_chat(chat: Chat) -> None:
     assert in_focus(chat.page) == "Menu"
 
 
+def test_the_menu_is_left_and_walked_by_keyboard(chat: Chat) -> None:
+    keyboard = chat.page.keyboard
+    menu = chat.page.get_by_role("button", name="Menu")
+    menu.focus()
+    keyboard.press("Enter")
+    for key, name in (
+        ("ArrowDown", "Rate this conversation"),
+        ("ArrowDown", "Sound"),
+        ("ArrowUp", "Rate this conversation"),
+        ("ArrowUp", "Sound"),
+    ):
+        keyboard.press(key)
+        assert in_focus(chat.page) == name
+    keyboard.press("Enter")
+    expect(menu).to_be_focused()
+    expect(menu).to_have_attribute("aria-expanded", "false")
+    keyboard.press("Enter")
+    expect(chat.page.get_by_role("button", name="Sound")).to_have_attribute("aria-pressed", "true")
+
+
 def test_a_screen_reader_hears_whole_answers_and_no_pieces(chat: Chat) -> None:
     chat.shadow(
         """shadow => {
@@ -141,24 +161,24 @@ def test_the_conversation_can_be_rated_by_keyboard_and_the_rating_explained(
     chat.expect_answers(1)
     page.get_by_role("button", name="Menu").click()
     page.get_by_role("button", name="Rate this conversation").click()
-    assert in_focus(page) == "1/5"
+    assert in_focus(page) == "1 of 5 stars"
     comment = page.get_by_role("textbox", name="Comment")
     expect(comment).to_be_hidden()
-    page.get_by_role("button", name="4/5").focus()
+    page.get_by_role("button", name="4 of 5 stars").focus()
     with page.expect_response("**/api/web/rating") as answer:
         page.keyboard.press("Enter")
     assert answer.value.status == 204
     expect(chat.thread.get_by_text("Thank you!")).to_be_visible()
-    expect(page.get_by_role("button", name="4/5")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_role("button", name="4 of 5 stars")).to_have_attribute("aria-pressed", "true")
     expect(comment).to_be_focused()
     text = f"Quick.\nBut the link was hard to find. {time.time_ns()}"
     page.keyboard.insert_text(text)
     with page.expect_response("**/api/web/rating") as answer:
-        page.get_by_role("button", name="2/5").click()  # on second thoughts
+        page.get_by_role("button", name="2 of 5 stars").click()  # on second thoughts
     assert answer.value.status == 204
     expect(comment).to_be_focused()
     expect(comment).to_have_value(text)
-    expect(page.get_by_role("button", name="4/5")).to_have_attribute("aria-pressed", "false")
+    expect(page.get_by_role("button", name="4 of 5 stars")).to_have_attribute("aria-pressed", "false")
     page.keyboard.press("Tab")
     assert in_focus(page) == "Done"
     page.keyboard.press("Enter")
@@ -173,10 +193,10 @@ def test_a_rating_that_could_not_be_sent_says_so_and_can_be_given_again(chat: Ch
     page.get_by_role("button", name="Menu").click()
     page.get_by_role("button", name="Rate this conversation").click()
     page.route("**/api/web/rating", lambda route: route.abort())
-    page.get_by_role("button", name="5/5").click()
+    page.get_by_role("button", name="5 of 5 stars").click()
     expect(chat.thread.get_by_text("Could not be sent")).to_be_visible()
     page.unroute("**/api/web/rating")
-    page.get_by_role("button", name="5/5").click()
+    page.get_by_role("button", name="5 of 5 stars").click()
     expect(page.get_by_role("textbox", name="Comment")).to_be_focused()
     page.get_by_role("button", name="Done").click()  # a comment is nobody's duty
     expect(chat.thread.get_by_text("Thank you!")).to_be_visible()
