@@ -19,18 +19,18 @@ const KEYS = ('open close send person message log hello attach remove retry send
 
 /** @type {Record<string, string>} In the order of KEYS. */
 const LOCALES = {
-  en: 'Open chat|Close chat|Send|Talk to a person|Message|Conversation|Hi! How can we help?|Attach a file|Remove|Try again|Sending…|Sent|Could not be sent|No connection. What you write is kept and sent later.|New messages|Sources|Menu|Sound|Rate this conversation|Thank you!|Larger than {}|This kind of file can’t be sent|A person will answer you here|You|Comment|Done|{} of 5 stars',
-  de: 'Chat öffnen|Chat schließen|Senden|Mit einem Menschen sprechen|Nachricht|Unterhaltung|Hallo! Wie können wir helfen?|Datei anhängen|Entfernen|Erneut versuchen|Wird gesendet…|Gesendet|Konnte nicht gesendet werden|Keine Verbindung. Was Sie schreiben, wird aufbewahrt und später gesendet.|Neue Nachrichten|Quellen|Menü|Ton|Unterhaltung bewerten|Danke!|Größer als {}|Solche Dateien können nicht gesendet werden|Ein Mensch antwortet Ihnen hier|Sie|Kommentar|Fertig|{} von 5 Sternen',
-  fr: 'Ouvrir le chat|Fermer le chat|Envoyer|Parler à une personne|Message|Conversation|Bonjour ! Comment pouvons-nous vous aider ?|Joindre un fichier|Retirer|Réessayer|Envoi…|Envoyé|Envoi impossible|Pas de connexion. Vos messages sont conservés et envoyés plus tard.|Nouveaux messages|Sources|Menu|Son|Évaluer cette conversation|Merci !|Dépasse {}|Ce type de fichier ne peut pas être envoyé|Une personne vous répondra ici|Vous|Commentaire|Terminé|{} sur 5 étoiles',
-  es: 'Abrir el chat|Cerrar el chat|Enviar|Hablar con una persona|Mensaje|Conversación|¡Hola! ¿En qué podemos ayudarle?|Adjuntar un archivo|Quitar|Reintentar|Enviando…|Enviado|No se pudo enviar|Sin conexión. Lo que escriba se guarda y se envía después.|Mensajes nuevos|Fuentes|Menú|Sonido|Valorar esta conversación|¡Gracias!|Supera {}|Este tipo de archivo no se puede enviar|Una persona le responderá aquí|Usted|Comentario|Listo|{} de 5 estrellas',
-  it: 'Apri la chat|Chiudi la chat|Invia|Parla con una persona|Messaggio|Conversazione|Ciao! Come possiamo aiutarti?|Allega un file|Rimuovi|Riprova|Invio…|Inviato|Invio non riuscito|Nessuna connessione. Ciò che scrivi viene conservato e inviato più tardi.|Nuovi messaggi|Fonti|Menu|Suono|Valuta questa conversazione|Grazie!|Supera {}|Questo tipo di file non può essere inviato|Una persona ti risponderà qui|Tu|Commento|Fatto|{} stelle su 5',
-  nl: 'Chat openen|Chat sluiten|Versturen|Met een mens praten|Bericht|Gesprek|Hallo! Hoe kunnen we helpen?|Bestand toevoegen|Verwijderen|Opnieuw proberen|Wordt verstuurd…|Verstuurd|Kon niet worden verstuurd|Geen verbinding. Wat je schrijft wordt bewaard en later verstuurd.|Nieuwe berichten|Bronnen|Menu|Geluid|Beoordeel dit gesprek|Bedankt!|Groter dan {}|Dit soort bestand kan niet worden verstuurd|Een mens antwoordt je hier|Jij|Opmerking|Klaar|{} van 5 sterren',
-  pt: 'Abrir o chat|Fechar o chat|Enviar|Falar com uma pessoa|Mensagem|Conversa|Olá! Como podemos ajudar?|Anexar um ficheiro|Remover|Tentar de novo|A enviar…|Enviada|Não foi possível enviar|Sem ligação. O que escrever fica guardado e segue mais tarde.|Novas mensagens|Fontes|Menu|Som|Avaliar esta conversa|Obrigado!|Maior do que {}|Este tipo de ficheiro não pode ser enviado|Uma pessoa vai responder aqui|Você|Comentário|Concluir|{} de 5 estrelas',
-  pl: 'Otwórz czat|Zamknij czat|Wyślij|Porozmawiaj z człowiekiem|Wiadomość|Rozmowa|Cześć! W czym możemy pomóc?|Dołącz plik|Usuń|Spróbuj ponownie|Wysyłanie…|Wysłano|Nie udało się wysłać|Brak połączenia. To, co napiszesz, zostanie zachowane i wysłane później.|Nowe wiadomości|Źródła|Menu|Dźwięk|Oceń tę rozmowę|Dziękujemy!|Większy niż {}|Plików tego rodzaju nie można wysłać|Człowiek odpowie tutaj|Ty|Komentarz|Gotowe|{} z 5 gwiazdek',
-  sv: 'Öppna chatten|Stäng chatten|Skicka|Prata med en människa|Meddelande|Konversation|Hej! Hur kan vi hjälpa till?|Bifoga en fil|Ta bort|Försök igen|Skickas…|Skickat|Kunde inte skickas|Ingen anslutning. Det du skriver sparas och skickas senare.|Nya meddelanden|Källor|Meny|Ljud|Betygsätt konversationen|Tack!|Större än {}|Den här sortens fil kan inte skickas|En människa svarar dig här|Du|Kommentar|Klar|{} av 5 stjärnor',
-  da: 'Åbn chatten|Luk chatten|Send|Tal med et menneske|Besked|Samtale|Hej! Hvordan kan vi hjælpe?|Vedhæft en fil|Fjern|Prøv igen|Sender…|Sendt|Kunne ikke sendes|Ingen forbindelse. Det, du skriver, gemmes og sendes senere.|Nye beskeder|Kilder|Menu|Lyd|Bedøm samtalen|Tak!|Større end {}|Den slags filer kan ikke sendes|Et menneske svarer dig her|Dig|Kommentar|Færdig|{} af 5 stjerner',
-  tr: 'Sohbeti aç|Sohbeti kapat|Gönder|Bir insanla görüş|Mesaj|Görüşme|Merhaba! Nasıl yardımcı olabiliriz?|Dosya ekle|Kaldır|Yeniden dene|Gönderiliyor…|Gönderildi|Gönderilemedi|Bağlantı yok. Yazdıklarınız saklanır ve sonra gönderilir.|Yeni mesajlar|Kaynaklar|Menü|Ses|Bu görüşmeyi değerlendir|Teşekkürler!|{} sınırını aşıyor|Bu tür dosyalar gönderilemez|Bir insan size burada yanıt verecek|Siz|Yorum|Bitti|5 üzerinden {} yıldız',
-  ar: 'فتح المحادثة|إغلاق المحادثة|إرسال|التحدث إلى شخص|رسالة|محادثة|مرحبًا! كيف يمكننا مساعدتك؟|إرفاق ملف|إزالة|إعادة المحاولة|جارٍ الإرسال…|أُرسلت|تعذّر الإرسال|لا يوجد اتصال. سنحفظ ما تكتبه ونرسله لاحقًا.|رسائل جديدة|المصادر|القائمة|الصوت|تقييم المحادثة|شكرًا لك!|أكبر من {}|لا يمكن إرسال هذا النوع من الملفات|سيجيبك شخص هنا|أنت|تعليق|تم|{} من 5 نجوم',
+  en: 'Open chat|Close chat|Send|Talk to a person|Message|Conversation|Hi! How can we help?|Attach a file|Remove|Try again|Sending…|Sent|Could not be sent|No connection. Messages are sent later.|New messages|Sources|Menu|Sound|Rate this conversation|Thank you!|Larger than {}|This kind of file can’t be sent|A person will answer you here|You|Comment|Done|{} of 5 stars',
+  de: 'Chat öffnen|Chat schließen|Senden|Mit einem Menschen sprechen|Nachricht|Unterhaltung|Hallo! Wie können wir helfen?|Datei anhängen|Entfernen|Erneut versuchen|Wird gesendet…|Gesendet|Konnte nicht gesendet werden|Keine Verbindung. Nachrichten werden später gesendet.|Neue Nachrichten|Quellen|Menü|Ton|Unterhaltung bewerten|Danke!|Größer als {}|Solche Dateien können nicht gesendet werden|Ein Mensch antwortet Ihnen hier|Sie|Kommentar|Fertig|{} von 5 Sternen',
+  fr: 'Ouvrir le chat|Fermer le chat|Envoyer|Parler à une personne|Message|Conversation|Bonjour ! Comment pouvons-nous vous aider ?|Joindre un fichier|Retirer|Réessayer|Envoi…|Envoyé|Envoi impossible|Pas de connexion. Vos messages partiront plus tard.|Nouveaux messages|Sources|Menu|Son|Évaluer cette conversation|Merci !|Dépasse {}|Ce type de fichier ne peut pas être envoyé|Une personne vous répondra ici|Vous|Commentaire|Terminé|{} sur 5 étoiles',
+  es: 'Abrir el chat|Cerrar el chat|Enviar|Hablar con una persona|Mensaje|Conversación|¡Hola! ¿En qué podemos ayudarle?|Adjuntar un archivo|Quitar|Reintentar|Enviando…|Enviado|No se pudo enviar|Sin conexión. Los mensajes se envían después.|Mensajes nuevos|Fuentes|Menú|Sonido|Valorar esta conversación|¡Gracias!|Supera {}|Este tipo de archivo no se puede enviar|Una persona le responderá aquí|Usted|Comentario|Listo|{} de 5 estrellas',
+  it: 'Apri la chat|Chiudi la chat|Invia|Parla con una persona|Messaggio|Conversazione|Ciao! Come possiamo aiutarti?|Allega un file|Rimuovi|Riprova|Invio…|Inviato|Invio non riuscito|Nessuna connessione. I messaggi partono più tardi.|Nuovi messaggi|Fonti|Menu|Suono|Valuta questa conversazione|Grazie!|Supera {}|Questo tipo di file non può essere inviato|Una persona ti risponderà qui|Tu|Commento|Fatto|{} stelle su 5',
+  nl: 'Chat openen|Chat sluiten|Versturen|Met een mens praten|Bericht|Gesprek|Hallo! Hoe kunnen we helpen?|Bestand toevoegen|Verwijderen|Opnieuw proberen|Wordt verstuurd…|Verstuurd|Kon niet worden verstuurd|Geen verbinding. Berichten worden later verstuurd.|Nieuwe berichten|Bronnen|Menu|Geluid|Beoordeel dit gesprek|Bedankt!|Groter dan {}|Dit soort bestand kan niet worden verstuurd|Een mens antwoordt je hier|Jij|Opmerking|Klaar|{} van 5 sterren',
+  pt: 'Abrir o chat|Fechar o chat|Enviar|Falar com uma pessoa|Mensagem|Conversa|Olá! Como podemos ajudar?|Anexar um ficheiro|Remover|Tentar de novo|A enviar…|Enviada|Não foi possível enviar|Sem ligação. As mensagens seguem mais tarde.|Novas mensagens|Fontes|Menu|Som|Avaliar esta conversa|Obrigado!|Maior do que {}|Este tipo de ficheiro não pode ser enviado|Uma pessoa vai responder aqui|Você|Comentário|Concluir|{} de 5 estrelas',
+  pl: 'Otwórz czat|Zamknij czat|Wyślij|Porozmawiaj z człowiekiem|Wiadomość|Rozmowa|Cześć! W czym możemy pomóc?|Dołącz plik|Usuń|Spróbuj ponownie|Wysyłanie…|Wysłano|Nie udało się wysłać|Brak połączenia. Wiadomości zostaną wysłane później.|Nowe wiadomości|Źródła|Menu|Dźwięk|Oceń tę rozmowę|Dziękujemy!|Większy niż {}|Plików tego rodzaju nie można wysłać|Człowiek odpowie tutaj|Ty|Komentarz|Gotowe|{} z 5 gwiazdek',
+  sv: 'Öppna chatten|Stäng chatten|Skicka|Prata med en människa|Meddelande|Konversation|Hej! Hur kan vi hjälpa till?|Bifoga en fil|Ta bort|Försök igen|Skickas…|Skickat|Kunde inte skickas|Ingen anslutning. Meddelanden skickas senare.|Nya meddelanden|Källor|Meny|Ljud|Betygsätt konversationen|Tack!|Större än {}|Den här sortens fil kan inte skickas|En människa svarar dig här|Du|Kommentar|Klar|{} av 5 stjärnor',
+  da: 'Åbn chatten|Luk chatten|Send|Tal med et menneske|Besked|Samtale|Hej! Hvordan kan vi hjælpe?|Vedhæft en fil|Fjern|Prøv igen|Sender…|Sendt|Kunne ikke sendes|Ingen forbindelse. Beskeder sendes senere.|Nye beskeder|Kilder|Menu|Lyd|Bedøm samtalen|Tak!|Større end {}|Den slags filer kan ikke sendes|Et menneske svarer dig her|Dig|Kommentar|Færdig|{} af 5 stjerner',
+  tr: 'Sohbeti aç|Sohbeti kapat|Gönder|Bir insanla görüş|Mesaj|Görüşme|Merhaba! Nasıl yardımcı olabiliriz?|Dosya ekle|Kaldır|Yeniden dene|Gönderiliyor…|Gönderildi|Gönderilemedi|Bağlantı yok. Mesajlar sonra gönderilir.|Yeni mesajlar|Kaynaklar|Menü|Ses|Bu görüşmeyi değerlendir|Teşekkürler!|{} sınırını aşıyor|Bu tür dosyalar gönderilemez|Bir insan size burada yanıt verecek|Siz|Yorum|Bitti|5 üzerinden {} yıldız',
+  ar: 'فتح المحادثة|إغلاق المحادثة|إرسال|التحدث إلى شخص|رسالة|محادثة|مرحبًا! كيف يمكننا مساعدتك؟|إرفاق ملف|إزالة|إعادة المحاولة|جارٍ الإرسال…|أُرسلت|تعذّر الإرسال|لا يوجد اتصال. ستُرسل الرسائل لاحقًا.|رسائل جديدة|المصادر|القائمة|الصوت|تقييم المحادثة|شكرًا لك!|أكبر من {}|لا يمكن إرسال هذا النوع من الملفات|سيجيبك شخص هنا|أنت|تعليق|تم|{} من 5 نجوم',
 };
 
 let locale = 'en';
@@ -193,19 +193,11 @@ function copyAllowed(from, to, depth) {
   }
 }
 
-/**
- * A second wall behind the server's: elements are copied from an inert document, by an allow-list.
- * @param {string} html
- * @param {string} text shown instead when the markup cannot be read
- */
-function fromHtml(html, text) {
+/** A second wall behind the server's: elements are copied from an inert document, by an allow-list.
+ * @param {string} html */
+function fromHtml(html) {
   const out = document.createDocumentFragment();
-  try {
-    const parsed = new DOMParser().parseFromString(html, 'text/html');
-    copyAllowed(parsed.body, out, 0);
-  } catch {
-    out.replaceChildren(fromPlain(text));
-  }
+  copyAllowed(new DOMParser().parseFromString(html, 'text/html').body, out, 0);
   return out;
 }
 
@@ -265,7 +257,7 @@ function inline(text) {
 
 // What is kept in the browser --------------------------------------------------------------------------
 
-/** localStorage by server, or memory where the browser forbids it; and locks shared by this site's tabs. */
+/** What the browser stores by server, or memory where it may not; and locks shared by this site's tabs. */
 class Vault {
   #prefix = `switchboard:${SERVER.href}:`;
   /** @type {Storage|null} */
@@ -273,10 +265,11 @@ class Vault {
   /** @type {Map<string, string>} */
   #memory = new Map();
 
-  constructor() {
+  /** @param {'localStorage'|'sessionStorage'} kind for all tabs, or for this one */
+  constructor(kind) {
     // A page in a sandbox may not: nothing outlives it.
     try {
-      this.#disk = window.localStorage;
+      this.#disk = window[kind];
     } catch {}
   }
 
@@ -893,7 +886,8 @@ class Panel {
 
 /** The element. It draws what Talk, Outbox and its own few flags say; `paint` may be called at any time. */
 class Chat extends HTMLElement {
-  vault = new Vault();
+  vault = new Vault('localStorage');
+  tab = new Vault('sessionStorage');
   outbox = new Outbox(this.vault);
   api = new Api(this.vault);
   talk = new Talk();
@@ -956,7 +950,8 @@ class Chat extends HTMLElement {
     }, 2e4);
     // Who never opened the chat costs the server nothing; who did is told of answers that came meanwhile.
     if (this.vault.get('token') || this.outbox.all().length) this.line.start();
-    if ('open' in this.data && this.data.open !== 'false') this.open(false);
+    // A page loaded again is as it was left.
+    if (this.tab.get('open') ?? ('open' in this.data && this.data.open !== 'false')) this.open(false);
     queueMicrotask(() => this.emit('ready'));
   }
 
@@ -979,9 +974,11 @@ class Chat extends HTMLElement {
     this.paint();
   }
 
-  #show() {
-    this.ui.dialog.hidden = !this.isOpen;
-    this.ui.launcher.hidden = this.isOpen;
+  #show(open = this.isOpen) {
+    if (open !== this.isOpen) this.tab.set('open', open ? 'yes' : '');
+    this.isOpen = open;
+    this.ui.dialog.hidden = !open;
+    this.ui.launcher.hidden = open;
   }
 
   /** Above the keyboard of a phone, not behind it. */
@@ -999,8 +996,7 @@ class Chat extends HTMLElement {
   /** @param {boolean} [focus] */
   open(focus = true) {
     if (this.isOpen) return;
-    this.isOpen = true;
-    this.#show();
+    this.#show(true);
     this.#grow();
     this.line.start();
     this.follow();
@@ -1012,8 +1008,7 @@ class Chat extends HTMLElement {
   close() {
     if (!this.isOpen) return;
     const inside = this.shadow.activeElement;
-    this.isOpen = false;
-    this.#show();
+    this.#show(false);
     if (inside) this.ui.launcher.focus();
     this.emit('closed');
   }
@@ -1476,16 +1471,10 @@ class Chat extends HTMLElement {
     this.ui.person.ariaDisabled = String(status === 'waiting' || status === 'human');
     this.ui.picker.accept = (this.settings.attachments?.types || []).join();
     const rows = this.#wanted();
-    let at = this.ui.log.firstChild;
-    for (const row of rows) {
-      if (row === at) at = at.nextSibling;
-      else this.ui.log.insertBefore(row, at);
-    }
-    while (at) {
-      const next = at.nextSibling;
-      at.remove();
-      at = next;
-    }
+    const { children } = this.ui.log;
+    const wanted = new Set(/** @type {Element[]} */ (rows));
+    for (const row of [...children]) if (!wanted.has(row)) row.remove();
+    rows.forEach((row, at) => row !== children[at] && this.ui.log.insertBefore(row, children[at]));
     if (this.#stuck) this.ui.log.scrollTop = this.ui.log.scrollHeight;
     this.#count();
   }
@@ -1565,7 +1554,7 @@ class Chat extends HTMLElement {
     const own = direction === 'in';
     const time = new Date(created_at).toLocaleTimeString(locale, { hour: 'numeric', minute: '2-digit' });
     return this.#compose(node, own ? 'in' : author.kind === 'system' ? 'system' : 'out', author,
-      this.#bubble(own || !html ? text && fromPlain(text) : fromHtml(html, text), this.#files(attachments)),
+      this.#bubble(own || !html ? text && fromPlain(text) : fromHtml(html), this.#files(attachments)),
       citations.length > 0 && this.#sources(citations),
       h('div', { class: 'meta' }, time, own && (delivery?.status === 'failed' ? h('b', {}, t('unsent')) : h('span', {}, t('sent')))));
   }

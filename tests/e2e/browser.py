@@ -50,7 +50,9 @@ class Chat:
         self.offline = page.get_by_text("No connection.")
 
     def open(self) -> Chat:
-        self.launcher.click()
+        """A page loaded again may have opened it by itself."""
+        if self.launcher.is_visible():
+            self.launcher.click()
         expect(self.panel).to_be_visible()
         return self
 

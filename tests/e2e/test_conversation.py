@@ -47,6 +47,27 @@ def test_a_reload_in_the_middle_of_an_answer_loses_nothing(chat: Chat) -> None:
     assert [kind for kind, _ in chat.said()] == ["in", "out"]
 
 
+def test_a_page_loaded_again_is_as_it_was_left(
+    chat: Chat, context: BrowserContext, house: Switchboard
+) -> None:
+    chat.page.reload()
+    expect(chat.panel).to_be_visible()
+    other = visit(context, house.url)  # another tab decides for itself
+    expect(other.panel).to_be_hidden()
+    chat.page.get_by_role("button", name="Close chat").click()
+    chat.page.reload()
+    expect(chat.launcher).to_be_visible()
+    expect(chat.panel).to_be_hidden()
+
+
+def test_an_answer_that_came_while_the_page_was_loaded_again_is_new(chat: Chat) -> None:
+    chat.ask(RETURNS)
+    chat.page.keyboard.press("Escape")
+    chat.page.reload()
+    expect(chat.launcher.locator(".badge")).to_have_text("1")
+    expect(chat.launcher).to_have_accessible_description("New messages: 1")
+
+
 def test_two_tabs_show_the_same_conversation(chat: Chat, context: BrowserContext, house: Switchboard) -> None:
     other = visit(context, house.url).open()
     chat.ask(RETURNS)
