@@ -8,7 +8,7 @@ from bot import markup
 from bot.bell import Bell
 from bot.live import PEOPLE, Live
 from bot.store import NoSuchConversation, Store
-from bot.store.records import Changed, ConversationStatus, InboxEntry, Operator
+from bot.store.records import Changed, ConversationStatus, DeliveryRecord, InboxEntry, Operator
 from channels.base import Channel, DeliveryStatus
 
 
@@ -59,6 +59,20 @@ class OperatorDesk:
     async def note(self, conversation_id: str, operator: Operator, *, client_id: str, text: str) -> Changed:
         """Words for operators alone."""
         return await self._write(conversation_id, operator, client_id=client_id, text=text, private=True)
+
+    async def send_again(self, delivery_id: str) -> DeliveryRecord | None:
+        """Queue a message that failed, or of which nobody knows, once more; None: no such delivery.
+
+        Nothing changes while it is still on its way, or has arrived.
+        """
+        found = await self._store.undelivered.again(delivery_id)
+        if found is None:
+            return None
+        delivery, queued = found
+        if queued:
+            await self._live.stir(delivery.contact_id, delivery.conversation_id)
+            await self._bell.ring("deliver", delivery.conversation_id)
+        return delivery
 
     async def read(self, conversation_id: str, seq: int) -> None:
         """An operator has seen everything up to `seq`."""

@@ -259,6 +259,7 @@ def attachment_json(file: Attachment) -> dict[str, JsonValue]:
         "name": file.name,
         "media_type": file.media_type,
         "size": file.size,
+        "state": file.state,
         "url": f"/api/web/attachments/{file.key}",
     }
 

@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute, Mount
 from bot.api import docs, session, turns
 from bot.api.access import Gate
 from bot.api.conversations import Conversations
+from bot.api.deliveries import Deliveries
 from bot.api.events import Events
 from bot.live import Live
 from bot.operators import OperatorDesk
@@ -25,6 +26,7 @@ def routes(*, store: Store, desk: OperatorDesk, live: Live, gate: Gate, files: P
                 *session.routes(gate),
                 *Conversations(store=store, desk=desk, gate=gate, files=files).routes(),
                 *turns.routes(store, gate),
+                *Deliveries(store=store, desk=desk, gate=gate).routes(),
                 *Events(store=store, live=live, gate=gate).routes(),
                 *docs.routes(),
             ],

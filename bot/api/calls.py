@@ -295,6 +295,25 @@ OPERATORS: Sequence[Call] = (
     ),
     Call(
         method="get",
+        path="/api/deliveries",
+        about="Messages by how far they have come, the latest first: those that failed, unless another "
+        "`status` is asked for. `error` says in words why.",
+        who="operator",
+        group="Conversations",
+        query={"status": TEXT, "before": TEXT, "limit": WHOLE},
+        answers={200: ("A page of them", obj({"deliveries": list_of(of("Delivery")), "next": maybe(TEXT)}))},
+    ),
+    Call(
+        method="post",
+        path="/api/deliveries/{id}/retry",
+        about="Send a message that failed, or of which nobody knows whether it arrived, once more. Nothing "
+        "changes while it is on its way, or once it has arrived.",
+        who="operator",
+        group="Conversations",
+        answers={200: ("The delivery as it is now", obj({"delivery": of("Delivery")}))},
+    ),
+    Call(
+        method="get",
         path="/api/turns/{id}",
         about="Why the bot answered as it did, step by step.",
         who="operator",

@@ -18,7 +18,14 @@ from bot.operators import OperatorDesk
 from bot.store import NoSuchConversation, Store
 from bot.store.inbox import BadPage
 from bot.store.people import NobodyToAnswer
-from bot.store.records import Changed, ConversationStatus, InboxEntry, StoredMessage, TurnSummary
+from bot.store.records import (
+    Changed,
+    ConversationStatus,
+    InboxEntry,
+    StoredMessage,
+    TurnSummary,
+    delivery_of,
+)
 from bot.visitors import message_json as visitors_message_json
 
 TEXT_LIMIT = 10_000  # characters in one reply or note
@@ -190,19 +197,26 @@ def conversation_json(entry: InboxEntry) -> dict[str, JsonValue]:
         "waiting_since": entry.waiting_since.isoformat() if entry.waiting_since else None,
         "last_activity_at": entry.last_activity_at.isoformat(),
         "cost_usd": entry.cost / 1e6,
+        "window_until": entry.window_until.isoformat() if entry.window_until else None,
     }
 
 
 def message_json(message: StoredMessage) -> dict[str, JsonValue]:
     """A message as the contract shows it, with what only operators see."""
+    delivery: JsonValue = None
+    if message.delivery:
+        sent = message.delivery
+        delivery = {"id": delivery_of(message.id), "status": sent.status, "error": sent.error}
     return visitors_message_json(message) | {
         "private": message.private,
+        "delivery": delivery,
         "attachments": [
             {
                 "key": file.key,
                 "name": file.name,
                 "media_type": file.media_type,
                 "size": file.size,
+                "state": file.state,
                 "url": f"/api/conversations/{message.conversation_id}/attachments/{file.key}",
             }
             for file in message.attachments

@@ -50,7 +50,20 @@ FILE: Schema = {"type": "string", "format": "binary"}
 
 SCHEMAS: Mapping[str, Schema] = {
     "Error": obj({"error": obj({"code": TEXT, "message": TEXT}, {"field": TEXT})}),
-    "Attachment": obj({"key": TEXT, "name": TEXT, "media_type": TEXT, "size": WHOLE, "url": TEXT}),
+    "Attachment": obj(
+        {
+            "key": TEXT,
+            "name": TEXT,
+            "media_type": TEXT,
+            "size": WHOLE,
+            "state": {
+                "type": "string",
+                "enum": ["here", "waiting", "failed"],
+                "description": "Whether its bytes are here, still with the provider, or could not be had.",
+            },
+            "url": TEXT,
+        }
+    ),
     "Citation": obj({"title": TEXT, "url": TEXT, "quote": TEXT}),
     "Message": obj(
         {
@@ -79,7 +92,8 @@ SCHEMAS: Mapping[str, Schema] = {
                             ],
                         },
                         "error": maybe(TEXT),
-                    }
+                    },
+                    {"id": {**TEXT, "description": "To send it again by; operators see it."}},
                 )
             ),
         },
@@ -99,6 +113,24 @@ SCHEMAS: Mapping[str, Schema] = {
             "waiting_since": maybe(TIME),
             "last_activity_at": TIME,
             "cost_usd": NUMBER,
+            "window_until": {
+                **maybe(TIME),
+                "description": "Until when free text may be sent, where the channel has such a window.",
+            },
+        }
+    ),
+    "Delivery": obj(
+        {
+            "id": TEXT,
+            "message_id": TEXT,
+            "conversation_id": TEXT,
+            "contact": obj({"id": TEXT, "name": TEXT}),
+            "channel": TEXT,
+            "recipient": TEXT,
+            "status": TEXT,
+            "error": maybe(TEXT),
+            "text": TEXT,
+            "updated_at": TIME,
         }
     ),
     "Turn": obj(

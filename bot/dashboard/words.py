@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 
 from bot.api.conversations import display_name
-from bot.store.records import InboxEntry, StoredMessage, TurnRecord
+from bot.store.records import InboxEntry, StoredMessage, TurnRecord, delivery_of
 
 STATUS: Mapping[str, str] = {
     "bot": "With the bot",
@@ -77,6 +77,16 @@ def hue(key: str) -> int:
 def clock(moment: datetime) -> str:
     """A time for readers without scripts; with them the page shows it in the reader's zone."""
     return moment.strftime("%d %b %H:%M UTC")
+
+
+def again(message: StoredMessage) -> str:
+    """By which a message is sent again."""
+    return delivery_of(message.id)
+
+
+def over(moment: datetime) -> bool:
+    """Whether a time has passed."""
+    return moment <= datetime.now(UTC)
 
 
 def outcome(turn: TurnRecord) -> str:

@@ -28,6 +28,8 @@ _ENTRY = f"""
     SELECT c.id, c.status, c.contact_id, c.subject, c.assignee_id, c.waiting_since, c.last_activity_at,
         c.cost, p.name AS contact_name, COALESCE(o.name, k.name) AS assignee_name, m.channel,
         m.author_kind, SUBSTR(m.text, 1, {_PREVIEW}) AS preview,
+        (SELECT MAX(i.window_until) FROM identities i
+            WHERE i.contact_id = c.contact_id AND i.channel = m.channel) AS window_until,
         (SELECT COUNT(*) FROM (
             SELECT 1 FROM messages u WHERE u.conversation_id = c.id AND u.seq > c.operators_read_seq
                 AND u.direction = 'in' LIMIT {_UNREAD}) AS unseen) AS unread
@@ -185,4 +187,5 @@ def _entry(row: Row) -> InboxEntry:
         waiting_since=moment(row["waiting_since"]) if row["waiting_since"] is not None else None,
         last_activity_at=moment(row["last_activity_at"]),
         cost=row["cost"],
+        window_until=moment(row["window_until"]) if row["window_until"] is not None else None,
     )

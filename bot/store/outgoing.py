@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.store import events, messages
-from bot.store.database import Row, Transaction, microseconds, new_id
-from bot.store.records import DeliveryState, StoredMessage
+from bot.store.database import Row, Transaction, microseconds
+from bot.store.records import DeliveryState, StoredMessage, delivery_of
 from channels.base import DeliveryStatus
 
 _EXISTS = "SELECT id FROM conversations WHERE id = :id"
@@ -60,7 +60,7 @@ def say(
     )
     if message.delivery is None:
         return None
-    delivery_id = new_id("dlv")
+    delivery_id = delivery_of(message.id)
     tx.later(
         _SHOWN,
         id=delivery_id,

@@ -227,6 +227,28 @@ class Noted:
     again: bool
 
 
+def delivery_of(message_id: str) -> str:
+    """The id of a message's delivery: a message leaves once."""
+    return f"dlv_{message_id.removeprefix('msg_')}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeliveryRecord:
+    """An outgoing message as operators see it on its way: `error` says in words why it has not arrived."""
+
+    id: str
+    message_id: str
+    conversation_id: str
+    contact_id: str
+    contact_name: str
+    channel: str
+    recipient: str
+    status: DeliveryStatus
+    error: str | None
+    text: str
+    updated_at: datetime
+
+
 @dataclass(frozen=True, kw_only=True)
 class ClaimedFile:
     """A file that is ours to fetch from its provider; `attempt` counts from 1."""
@@ -260,7 +282,9 @@ class Assignee:
 @dataclass(frozen=True, kw_only=True)
 class InboxEntry:
     """A conversation as operators see it in a list. `preview` are the beginning of the newest words said in
-    it and `preview_by` whose they are; `unread` counts what the contact wrote since an operator looked."""
+    it and `preview_by` whose they are; `unread` counts what the contact wrote since an operator looked.
+
+    `window_until` is when free text by their channel ends; None where it never does."""
 
     id: str
     status: ConversationStatus
@@ -275,6 +299,7 @@ class InboxEntry:
     waiting_since: datetime | None
     last_activity_at: datetime
     cost: int
+    window_until: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

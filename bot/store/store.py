@@ -16,6 +16,7 @@ from bot.store.people import People
 from bot.store.records import Counts
 from bot.store.sessions import Sessions
 from bot.store.turns import Turns
+from bot.store.undelivered import Undelivered
 from bot.store.uploads import Uploads
 
 _STATUSES = "SELECT status, COUNT(*) AS count FROM conversations GROUP BY status"
@@ -55,6 +56,7 @@ class Store:
         self.conversations = Conversations(database)
         self.turns = Turns(database)
         self.deliveries = Deliveries(database)
+        self.undelivered = Undelivered(database)
         self.people = People(database)
         self.operators = Operators(database)
         self.sessions = Sessions(database)

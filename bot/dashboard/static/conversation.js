@@ -153,6 +153,20 @@ async function perform(act, button) {
   }
 }
 
+/** @param {HTMLButtonElement} button */
+async function sendAgain(button) {
+  button.disabled = true;
+  problem.hidden = true;
+  try {
+    await post(`/api/deliveries/${button.dataset.again}/retry`);
+    await refresh();
+  } catch (error) {
+    complain(error);
+  } finally {
+    button.disabled = false;
+  }
+}
+
 /** @param {string} turnId */
 async function explain(turnId) {
   const page = await fetchPage(`/dashboard/turns/${turnId}`);
@@ -165,6 +179,7 @@ document.addEventListener('click', (event) => {
   const button = event.target.closest('button');
   if (button?.dataset.act) void perform(button.dataset.act, button);
   if (button?.dataset.why) void explain(button.dataset.why);
+  if (button?.dataset.again) void sendAgain(button);
   if (button && 'close' in button.dataset) why.close();
   if (event.target === why) why.close();
   const link = event.target.closest('.message .body a');
