@@ -40,7 +40,7 @@ _STREAMS = 20  # a visitor's at a time: hidden tabs let theirs go, so no honest 
 # Indentation, comments that fill whole lines, types within them, line ends that mean nothing: a third of the
 # widget, of use to its readers alone. So are most of its style's spaces.
 _FOR_READERS = re.compile(
-    rb"^(?:\s*(?:/\*\*(?:(?!\*/).)*\*/|//[^\n]*)\n)*\s*|/\*\* @type [^*\n]*\*/ |(?<=[;{,])\n",
+    rb"^(?:\s*(?:/\*\*(?:(?!\*/).)*\*/|//[^\n]*)\n)*\s*|/\*\* @type [^*\n]*\*/ | (?={\n)|(?<=[;{},])\n",
     re.DOTALL | re.MULTILINE,
 )
 _STYLE = re.compile(rb"(?<=^const STYLE = `).*?(?=^`;)", re.DOTALL | re.MULTILINE)

@@ -15,22 +15,22 @@ const SCRIPT = [...document.scripts].find((each) => each.src === import.meta.url
 // Words ------------------------------------------------------------------------------------------------
 
 const KEYS = ('open close send person message log hello attach remove retry sending sent unsent offline ' +
-  'fresh sources menu sound rate thanks big kind waiting you comment done stars').split(' ');
+  'fresh sources menu sound rate thanks big kind waiting you comment done stars long quote').split(' ');
 
 /** @type {Record<string, string>} In the order of KEYS. */
 const LOCALES = {
-  en: 'Open chat|Close chat|Send|Talk to a person|Message|Conversation|Hi! How can we help?|Attach a file|Remove|Try again|Sending…|Sent|Could not be sent|No connection. Messages are sent later.|New messages|Sources|Menu|Sound|Rate this conversation|Thank you!|Larger than {}|This kind of file can’t be sent|A person will answer you here|You|Comment|Done|{} of 5 stars',
-  de: 'Chat öffnen|Chat schließen|Senden|Mit einem Menschen sprechen|Nachricht|Unterhaltung|Hallo! Wie können wir helfen?|Datei anhängen|Entfernen|Erneut versuchen|Wird gesendet…|Gesendet|Konnte nicht gesendet werden|Keine Verbindung. Nachrichten werden später gesendet.|Neue Nachrichten|Quellen|Menü|Ton|Unterhaltung bewerten|Danke!|Größer als {}|Solche Dateien können nicht gesendet werden|Ein Mensch antwortet Ihnen hier|Sie|Kommentar|Fertig|{} von 5 Sternen',
-  fr: 'Ouvrir le chat|Fermer le chat|Envoyer|Parler à une personne|Message|Conversation|Bonjour ! Comment pouvons-nous vous aider ?|Joindre un fichier|Retirer|Réessayer|Envoi…|Envoyé|Envoi impossible|Pas de connexion. Vos messages partiront plus tard.|Nouveaux messages|Sources|Menu|Son|Évaluer cette conversation|Merci !|Dépasse {}|Ce type de fichier ne peut pas être envoyé|Une personne vous répondra ici|Vous|Commentaire|Terminé|{} sur 5 étoiles',
-  es: 'Abrir el chat|Cerrar el chat|Enviar|Hablar con una persona|Mensaje|Conversación|¡Hola! ¿En qué podemos ayudarle?|Adjuntar un archivo|Quitar|Reintentar|Enviando…|Enviado|No se pudo enviar|Sin conexión. Los mensajes se envían después.|Mensajes nuevos|Fuentes|Menú|Sonido|Valorar esta conversación|¡Gracias!|Supera {}|Este tipo de archivo no se puede enviar|Una persona le responderá aquí|Usted|Comentario|Listo|{} de 5 estrellas',
-  it: 'Apri la chat|Chiudi la chat|Invia|Parla con una persona|Messaggio|Conversazione|Ciao! Come possiamo aiutarti?|Allega un file|Rimuovi|Riprova|Invio…|Inviato|Invio non riuscito|Nessuna connessione. I messaggi partono più tardi.|Nuovi messaggi|Fonti|Menu|Suono|Valuta questa conversazione|Grazie!|Supera {}|Questo tipo di file non può essere inviato|Una persona ti risponderà qui|Tu|Commento|Fatto|{} stelle su 5',
-  nl: 'Chat openen|Chat sluiten|Versturen|Met een mens praten|Bericht|Gesprek|Hallo! Hoe kunnen we helpen?|Bestand toevoegen|Verwijderen|Opnieuw proberen|Wordt verstuurd…|Verstuurd|Kon niet worden verstuurd|Geen verbinding. Berichten worden later verstuurd.|Nieuwe berichten|Bronnen|Menu|Geluid|Beoordeel dit gesprek|Bedankt!|Groter dan {}|Dit soort bestand kan niet worden verstuurd|Een mens antwoordt je hier|Jij|Opmerking|Klaar|{} van 5 sterren',
-  pt: 'Abrir o chat|Fechar o chat|Enviar|Falar com uma pessoa|Mensagem|Conversa|Olá! Como podemos ajudar?|Anexar um ficheiro|Remover|Tentar de novo|A enviar…|Enviada|Não foi possível enviar|Sem ligação. As mensagens seguem mais tarde.|Novas mensagens|Fontes|Menu|Som|Avaliar esta conversa|Obrigado!|Maior do que {}|Este tipo de ficheiro não pode ser enviado|Uma pessoa vai responder aqui|Você|Comentário|Concluir|{} de 5 estrelas',
-  pl: 'Otwórz czat|Zamknij czat|Wyślij|Porozmawiaj z człowiekiem|Wiadomość|Rozmowa|Cześć! W czym możemy pomóc?|Dołącz plik|Usuń|Spróbuj ponownie|Wysyłanie…|Wysłano|Nie udało się wysłać|Brak połączenia. Wiadomości zostaną wysłane później.|Nowe wiadomości|Źródła|Menu|Dźwięk|Oceń tę rozmowę|Dziękujemy!|Większy niż {}|Plików tego rodzaju nie można wysłać|Człowiek odpowie tutaj|Ty|Komentarz|Gotowe|{} z 5 gwiazdek',
-  sv: 'Öppna chatten|Stäng chatten|Skicka|Prata med en människa|Meddelande|Konversation|Hej! Hur kan vi hjälpa till?|Bifoga en fil|Ta bort|Försök igen|Skickas…|Skickat|Kunde inte skickas|Ingen anslutning. Meddelanden skickas senare.|Nya meddelanden|Källor|Meny|Ljud|Betygsätt konversationen|Tack!|Större än {}|Den här sortens fil kan inte skickas|En människa svarar dig här|Du|Kommentar|Klar|{} av 5 stjärnor',
-  da: 'Åbn chatten|Luk chatten|Send|Tal med et menneske|Besked|Samtale|Hej! Hvordan kan vi hjælpe?|Vedhæft en fil|Fjern|Prøv igen|Sender…|Sendt|Kunne ikke sendes|Ingen forbindelse. Beskeder sendes senere.|Nye beskeder|Kilder|Menu|Lyd|Bedøm samtalen|Tak!|Større end {}|Den slags filer kan ikke sendes|Et menneske svarer dig her|Dig|Kommentar|Færdig|{} af 5 stjerner',
-  tr: 'Sohbeti aç|Sohbeti kapat|Gönder|Bir insanla görüş|Mesaj|Görüşme|Merhaba! Nasıl yardımcı olabiliriz?|Dosya ekle|Kaldır|Yeniden dene|Gönderiliyor…|Gönderildi|Gönderilemedi|Bağlantı yok. Mesajlar sonra gönderilir.|Yeni mesajlar|Kaynaklar|Menü|Ses|Bu görüşmeyi değerlendir|Teşekkürler!|{} sınırını aşıyor|Bu tür dosyalar gönderilemez|Bir insan size burada yanıt verecek|Siz|Yorum|Bitti|5 üzerinden {} yıldız',
-  ar: 'فتح المحادثة|إغلاق المحادثة|إرسال|التحدث إلى شخص|رسالة|محادثة|مرحبًا! كيف يمكننا مساعدتك؟|إرفاق ملف|إزالة|إعادة المحاولة|جارٍ الإرسال…|أُرسلت|تعذّر الإرسال|لا يوجد اتصال. ستُرسل الرسائل لاحقًا.|رسائل جديدة|المصادر|القائمة|الصوت|تقييم المحادثة|شكرًا لك!|أكبر من {}|لا يمكن إرسال هذا النوع من الملفات|سيجيبك شخص هنا|أنت|تعليق|تم|{} من 5 نجوم',
+  en: 'Open chat|Close chat|Send|Talk to a person|Message|Conversation|Hi! How can we help?|Attach a file|Remove|Try again|Sending…|Sent|Could not be sent|No connection. Messages are sent later.|New messages|Sources|Menu|Sound|Rate this conversation|Thank you!|Larger than {}|This kind of file can’t be sent|A person will answer you here|You|Comment|Done|{} of 5 stars|Too long: {}|Quote from {}',
+  de: 'Chat öffnen|Chat schließen|Senden|Mit einem Menschen sprechen|Nachricht|Unterhaltung|Hallo! Wie können wir helfen?|Datei anhängen|Entfernen|Erneut versuchen|Wird gesendet…|Gesendet|Konnte nicht gesendet werden|Keine Verbindung. Nachrichten werden später gesendet.|Neue Nachrichten|Quellen|Menü|Ton|Unterhaltung bewerten|Danke!|Größer als {}|Solche Dateien können nicht gesendet werden|Ein Mensch antwortet Ihnen hier|Sie|Kommentar|Fertig|{} von 5 Sternen|Zu lang: {}|Zitat aus {}',
+  fr: 'Ouvrir le chat|Fermer le chat|Envoyer|Parler à une personne|Message|Conversation|Bonjour ! Comment pouvons-nous vous aider ?|Joindre un fichier|Retirer|Réessayer|Envoi…|Envoyé|Envoi impossible|Pas de connexion. Vos messages partiront plus tard.|Nouveaux messages|Sources|Menu|Son|Évaluer cette conversation|Merci !|Dépasse {}|Ce type de fichier ne peut pas être envoyé|Une personne vous répondra ici|Vous|Commentaire|Terminé|{} sur 5 étoiles|Trop long : {}|Extrait de {}',
+  es: 'Abrir el chat|Cerrar el chat|Enviar|Hablar con una persona|Mensaje|Conversación|¡Hola! ¿En qué podemos ayudarle?|Adjuntar un archivo|Quitar|Reintentar|Enviando…|Enviado|No se pudo enviar|Sin conexión. Los mensajes se envían después.|Mensajes nuevos|Fuentes|Menú|Sonido|Valorar esta conversación|¡Gracias!|Supera {}|Este tipo de archivo no se puede enviar|Una persona le responderá aquí|Usted|Comentario|Listo|{} de 5 estrellas|Demasiado largo: {}|Cita de {}',
+  it: 'Apri la chat|Chiudi la chat|Invia|Parla con una persona|Messaggio|Conversazione|Ciao! Come possiamo aiutarti?|Allega un file|Rimuovi|Riprova|Invio…|Inviato|Invio non riuscito|Nessuna connessione. I messaggi partono più tardi.|Nuovi messaggi|Fonti|Menu|Suono|Valuta questa conversazione|Grazie!|Supera {}|Questo tipo di file non può essere inviato|Una persona ti risponderà qui|Tu|Commento|Fatto|{} stelle su 5|Troppo lungo: {}|Citazione da {}',
+  nl: 'Chat openen|Chat sluiten|Versturen|Met een mens praten|Bericht|Gesprek|Hallo! Hoe kunnen we helpen?|Bestand toevoegen|Verwijderen|Opnieuw proberen|Wordt verstuurd…|Verstuurd|Kon niet worden verstuurd|Geen verbinding. Berichten worden later verstuurd.|Nieuwe berichten|Bronnen|Menu|Geluid|Beoordeel dit gesprek|Bedankt!|Groter dan {}|Dit soort bestand kan niet worden verstuurd|Een mens antwoordt je hier|Jij|Opmerking|Klaar|{} van 5 sterren|Te lang: {}|Citaat uit {}',
+  pt: 'Abrir o chat|Fechar o chat|Enviar|Falar com uma pessoa|Mensagem|Conversa|Olá! Como podemos ajudar?|Anexar um ficheiro|Remover|Tentar de novo|A enviar…|Enviada|Não foi possível enviar|Sem ligação. As mensagens seguem mais tarde.|Novas mensagens|Fontes|Menu|Som|Avaliar esta conversa|Obrigado!|Maior do que {}|Este tipo de ficheiro não pode ser enviado|Uma pessoa vai responder aqui|Você|Comentário|Concluir|{} de 5 estrelas|Demasiado longo: {}|Citação de {}',
+  pl: 'Otwórz czat|Zamknij czat|Wyślij|Porozmawiaj z człowiekiem|Wiadomość|Rozmowa|Cześć! W czym możemy pomóc?|Dołącz plik|Usuń|Spróbuj ponownie|Wysyłanie…|Wysłano|Nie udało się wysłać|Brak połączenia. Wiadomości zostaną wysłane później.|Nowe wiadomości|Źródła|Menu|Dźwięk|Oceń tę rozmowę|Dziękujemy!|Większy niż {}|Plików tego rodzaju nie można wysłać|Człowiek odpowie tutaj|Ty|Komentarz|Gotowe|{} z 5 gwiazdek|Za długie: {}|Cytat z: {}',
+  sv: 'Öppna chatten|Stäng chatten|Skicka|Prata med en människa|Meddelande|Konversation|Hej! Hur kan vi hjälpa till?|Bifoga en fil|Ta bort|Försök igen|Skickas…|Skickat|Kunde inte skickas|Ingen anslutning. Meddelanden skickas senare.|Nya meddelanden|Källor|Meny|Ljud|Betygsätt konversationen|Tack!|Större än {}|Den här sortens fil kan inte skickas|En människa svarar dig här|Du|Kommentar|Klar|{} av 5 stjärnor|För långt: {}|Citat från {}',
+  da: 'Åbn chatten|Luk chatten|Send|Tal med et menneske|Besked|Samtale|Hej! Hvordan kan vi hjælpe?|Vedhæft en fil|Fjern|Prøv igen|Sender…|Sendt|Kunne ikke sendes|Ingen forbindelse. Beskeder sendes senere.|Nye beskeder|Kilder|Menu|Lyd|Bedøm samtalen|Tak!|Større end {}|Den slags filer kan ikke sendes|Et menneske svarer dig her|Dig|Kommentar|Færdig|{} af 5 stjerner|For lang: {}|Citat fra {}',
+  tr: 'Sohbeti aç|Sohbeti kapat|Gönder|Bir insanla görüş|Mesaj|Görüşme|Merhaba! Nasıl yardımcı olabiliriz?|Dosya ekle|Kaldır|Yeniden dene|Gönderiliyor…|Gönderildi|Gönderilemedi|Bağlantı yok. Mesajlar sonra gönderilir.|Yeni mesajlar|Kaynaklar|Menü|Ses|Bu görüşmeyi değerlendir|Teşekkürler!|{} sınırını aşıyor|Bu tür dosyalar gönderilemez|Bir insan size burada yanıt verecek|Siz|Yorum|Bitti|5 üzerinden {} yıldız|Çok uzun: {}|Alıntı: {}',
+  ar: 'فتح المحادثة|إغلاق المحادثة|إرسال|التحدث إلى شخص|رسالة|محادثة|مرحبًا! كيف يمكننا مساعدتك؟|إرفاق ملف|إزالة|إعادة المحاولة|جارٍ الإرسال…|أُرسلت|تعذّر الإرسال|لا يوجد اتصال. ستُرسل الرسائل لاحقًا.|رسائل جديدة|المصادر|القائمة|الصوت|تقييم المحادثة|شكرًا لك!|أكبر من {}|لا يمكن إرسال هذا النوع من الملفات|سيجيبك شخص هنا|أنت|تعليق|تم|{} من 5 نجوم|طويل جدًا: {}|اقتباس من {}',
 };
 
 let locale = 'en';
@@ -50,14 +50,23 @@ function speak(wanted) {
 const rightToLeft = () => /^(ar|he|fa|ur)\b/.test(locale);
 
 /** @param {string} key @param {string} [value] */
-const t = (key, value = '') => words[KEYS.indexOf(key)].replace('{}', value);
+const t = (key, value = '') => words[KEYS.indexOf(key)].replace('{}', () => value);
 
-/** @param {number} bytes */
+/** @param {number} bytes counted by 1,024, as most file managers do */
 function size(bytes) {
-  const mega = bytes >= 1e6;
+  const mega = bytes >= 2 ** 20;
   const style = { style: 'unit', unit: mega ? 'megabyte' : 'kilobyte', maximumFractionDigits: mega ? 1 : 0 };
   return new Intl.NumberFormat(locale, /** @type {Intl.NumberFormatOptions} */ (style))
-    .format(Math.max(bytes / (mega ? 1e6 : 1e3), mega ? 0 : 1));
+    .format(Math.max(bytes / (mega ? 2 ** 20 : 1024), mega ? 0 : 1));
+}
+
+// characters of a message: the server takes no more
+const LONGEST = 8000;
+
+/** @param {string} text @returns {string} how far it is beyond what may be sent, or "" */
+function excess(text) {
+  const length = [...text.trim()].length;
+  return length > LONGEST ? t('long', [length, LONGEST].map((each) => each.toLocaleString(locale)).join(' / ')) : '';
 }
 
 /** @param {Date} date */
@@ -157,22 +166,16 @@ const ALLOWED = new Set(('p br hr strong b em i u s del code pre blockquote ul o
 const DROPPED = new Set(('script style template title textarea select iframe object embed noscript noembed ' +
   'noframes svg math xmp plaintext').split(' '));
 
-/** @param {string} address @returns {string} the address if a link may lead there, else "" */
-function safeAddress(address) {
-  try {
-    const url = new URL(address, SERVER);
-    return /^(https?|mailto|tel):$/.test(url.protocol) ? url.href : '';
-  } catch {
-    return '';
-  }
-}
-
-/** @param {string} address @param {...(Node|string)} children */
+/** A link where the address may be led to, else just its words.
+ * @param {string} address @param {...(Node|string)} children @returns {HTMLElement} */
 function link(address, ...children) {
-  const href = safeAddress(address);
-  return href
-    ? h('a', { href, target: '_blank', rel: 'noopener noreferrer nofollow' }, ...children)
-    : h('span', {}, ...children);
+  try {
+    const href = new URL(address, SERVER);
+    if (/^(https?|mailto|tel):$/.test(href.protocol)) {
+      return h('a', { href, target: '_blank', rel: 'noopener noreferrer nofollow' }, ...children);
+    }
+  } catch {}
+  return h('span', {}, ...children);
 }
 
 /** @param {Node} from @param {Node} to @param {number} depth */
@@ -341,15 +344,10 @@ class Outbox {
   /** @param {string} text @param {Attachment[]} attachments */
   add(text, attachments) {
     this.#last = Math.max(Date.now(), this.#last + 1);
-    this.keep({ id: uuid(), at: this.#last, text, attachments });
+    // Not crypto.randomUUID: pages without https have none.
+    const id = crypto.getRandomValues(new Uint32Array(4)).join('-');
+    this.keep({ id, at: this.#last, text, attachments });
   }
-}
-
-/** A UUID; crypto.randomUUID is missing on pages without https, the names of blobs are not. */
-function uuid() {
-  const address = URL.createObjectURL(new Blob());
-  URL.revokeObjectURL(address);
-  return address.slice(-36);
 }
 
 // The wire ---------------------------------------------------------------------------------------------
@@ -871,6 +869,7 @@ class Panel {
     this.drop = h('div', { class: 'drop', hidden: true }, t('attach'));
 
     this.tray = h('div', { class: 'tray' });
+    this.excess = h('p', { class: 'offline', role: 'status' });
     this.picker = h('input', { type: 'file', multiple: true, hidden: true, onchange: () => chat.picked() });
     this.box = h('textarea', { rows: 1, 'aria-label': t('message'), placeholder: t('message'), dir: 'auto', enterkeyhint: 'send', oninput: () => chat.typed(), onkeydown: chat.key, onpaste: chat.pasted });
     this.send = button('round send', 'send', t('send'), () => chat.submit());
@@ -878,7 +877,7 @@ class Panel {
     this.person = h('button', { onclick: () => chat.askForPerson() }, icon('person'), t('person'));
 
     this.dialog = h('div', { class: 'panel', role: 'dialog', 'aria-modal': 'true', 'aria-labelledby': 'title', onkeydown: chat.keyInPanel, onclick: chat.clicked, ondragover: chat.dragged, ondragleave: chat.dragged, ondrop: chat.dropped },
-      header, this.menu, this.offline, h('div', { class: 'body' }, this.log, this.pill, this.drop), this.tray, form,
+      header, this.menu, this.offline, h('div', { class: 'body' }, this.log, this.pill, this.drop), this.tray, this.excess, form,
       h('div', { class: 'foot' }, this.person));
     this.frame = h('div', { class: 'root', dir: rightToLeft() ? 'rtl' : 'ltr', lang: locale }, this.launcher, this.dialog, this.voice);
   }
@@ -911,6 +910,7 @@ class Chat extends HTMLElement {
   #draining = false;
   // the thread follows what is new
   #stuck = true;
+  #top = 0;
   #offline = false;
   #unread = 0;
   // the seq last said to be read
@@ -957,13 +957,14 @@ class Chat extends HTMLElement {
 
   /** Puts a new Panel in place, in colours that can be read, whatever the site chose. */
   #dress() {
-    const { frame, box } = this.ui;
+    const { frame, box, log } = this.ui;
     const accent = rgb(this.data.color || '');
     const on = contrast(accent, [255, 255, 255]) >= contrast(accent, [0, 0, 0]) ? '#fff' : '#000';
     frame.style.setProperty('--accent', `rgb(${accent})`);
     frame.style.setProperty('--on', on);
     frame.style.setProperty('--ink-light', readable(accent, [240, 242, 245], 0));
     frame.style.setProperty('--ink-dark', readable(accent, [36, 42, 49], 255));
+    new ResizeObserver(() => this.#stuck && this.follow()).observe(log);
     frame.classList.toggle('left', (this.data.position || (rightToLeft() ? 'left' : '')) === 'left');
     this.#rows.clear();
     this.ui.offline.hidden = !this.#offline;
@@ -988,7 +989,6 @@ class Chat extends HTMLElement {
     if (scale !== 1) return;
     this.ui.dialog.style.setProperty('--high', `${height}px`);
     this.ui.dialog.style.setProperty('--top', `${offsetTop}px`);
-    if (this.#stuck) this.follow();
   }
 
   // what the page may ask for
@@ -1264,7 +1264,9 @@ class Chat extends HTMLElement {
     this.ui.frame.classList.toggle('writing', !!this.ui.box.value);
     const ready = this.ui.box.value.trim() || this.#uploads.some((each) => each.sent);
     const busy = this.#uploads.some((each) => !each.sent && !each.error);
-    this.ui.send.ariaDisabled = String(!ready || busy);
+    const beyond = this.ui.excess.textContent = excess(this.ui.box.value);
+    this.ui.excess.hidden = !beyond;
+    this.ui.send.ariaDisabled = String(!ready || busy || !!beyond);
     this.ui.box.style.height = 'auto';
     this.ui.box.style.height = this.ui.box.scrollHeight + 'px';
   }
@@ -1283,12 +1285,10 @@ class Chat extends HTMLElement {
       if (this.ui.menu.hidden) this.close();
       else this.toggleMenu(true);
     }
-    const items = [...this.ui.menu.children];
-    const at = items.indexOf(/** @type {Element} */ (this.shadow.activeElement));
-    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (at >= 0 && step) {
+    if (/^Arrow(Up|Down)$/.test(event.key) && !this.ui.menu.hidden) {
       event.preventDefault();
-      /** @type {HTMLElement} */ (items.at((at + step) % items.length)).focus();
+      // of two, the other one
+      /** @type {HTMLElement} */ (this.ui.menu.querySelector(':not(:focus)')).focus();
     }
     if (event.key !== 'Tab') return;
     const stops = [...this.ui.dialog.querySelectorAll('button, textarea, a[href], [tabindex="0"]')]
@@ -1541,7 +1541,7 @@ class Chat extends HTMLElement {
 
   /** @param {...Part} parts */
   #bubble(...parts) {
-    return h('div', { class: 'bubble', dir: 'auto' }, .../** @type {Node[]} */ (parts));
+    return h('div', { class: 'bubble', dir: 'auto' }, ...parts);
   }
 
   /** @param {Attachment[]} [files] */
@@ -1571,10 +1571,11 @@ class Chat extends HTMLElement {
       this.paint();
       this.ui.box.focus();
     };
+    const beyond = excess(item.text);
     return this.#compose(node, 'in', { kind: 'contact', name: '' },
       this.#bubble(item.text && fromPlain(item.text), this.#files(item.attachments)),
       h('div', { class: 'meta' }, ...(item.failed
-        ? [h('b', {}, t('unsent')), h('button', { onclick: again }, t('retry')), h('button', { onclick: discard }, t('remove'))]
+        ? [h('b', {}, beyond || t('unsent')), !beyond && h('button', { onclick: again }, t('retry')), h('button', { onclick: discard }, t('remove'))]
         : [t('sending')])));
   }
 
@@ -1587,7 +1588,7 @@ class Chat extends HTMLElement {
   #sources(citations) {
     return h('div', { class: 'sources' }, h('p', {}, t('sources')), h('ol', {}, ...citations.map(({ title, url, quote }, index) => {
       const passage = h('blockquote', { class: 'quote', dir: 'auto', hidden: true }, quote);
-      const more = button('', 'more', (quote || '').slice(0, 60) + '…', () => {
+      const more = button('', 'more', t('quote', title || url), () => {
         passage.hidden = !passage.hidden;
         more.ariaExpanded = String(!passage.hidden);
       });
@@ -1642,7 +1643,9 @@ class Chat extends HTMLElement {
 
   scrolled() {
     const { scrollTop, scrollHeight, clientHeight } = this.ui.log;
-    this.#stuck = scrollHeight - scrollTop - clientHeight < 48;
+    // Only who scrolls up leaves the end: the thread may also have become smaller above a tray of files.
+    this.#stuck = scrollHeight - scrollTop - clientHeight < 48 || (this.#stuck && scrollTop >= this.#top);
+    this.#top = scrollTop;
     if (this.#stuck) this.ui.pill.hidden = true;
   }
 

@@ -8,6 +8,7 @@ import signal
 import pytest
 from playwright.sync_api import BrowserContext, Route, expect
 
+from channels.website import TEXT_LIMIT
 from tests.e2e.browser import Chat, fast_forward_while_hidden, set_hidden, visit
 from tests.processes import Switchboard
 
@@ -32,6 +33,7 @@ def test_a_source_shows_the_passage_it_stands_for(chat: Chat) -> None:
     chat.expect_answers(1)
     toggle = chat.thread.locator(".source button").first
     expect(toggle).to_have_attribute("aria-expanded", "false")
+    expect(toggle).to_have_accessible_name(f"Quote from {chat.sources.first.inner_text()}")
     toggle.click()
     expect(chat.thread.locator(".quote").first).to_be_visible()
     expect(chat.thread.locator(".quote").first).to_contain_text(ANSWER)
@@ -145,6 +147,29 @@ def test_a_message_the_server_refuses_is_kept_until_the_visitor_decides(chat: Ch
     state.get_by_role("button", name="Try again").click()
     expect(state).to_contain_text("Sent")
     expect(chat.questions).to_have_count(1)
+
+
+def test_what_is_too_long_is_said_before_it_is_sent_and_nothing_is_lost(chat: Chat) -> None:
+    send = chat.page.get_by_role("button", name="Send")
+    told = chat.panel.get_by_text("Too long: 8,001 / 8,000")
+    text = "🏔" * (TEXT_LIMIT + 1)
+    chat.box.fill(text)
+    expect(told).to_be_visible()
+    expect(send).to_have_attribute("aria-disabled", "true")
+    chat.box.press("Enter")
+    expect(chat.box).to_have_value(text)
+    chat.box.fill(text[1:])
+    expect(told).to_be_hidden()
+    send.click()
+    expect(chat.state(text[1:])).to_contain_text("Sent")
+
+
+def test_what_the_page_sends_and_is_too_long_says_so(chat: Chat) -> None:
+    chat.page.evaluate(f"switchboard.send('a'.repeat({TEXT_LIMIT + 1}))")
+    expect(chat.state("aaa")).to_contain_text("Too long: 8,001 / 8,000")
+    expect(chat.page.get_by_role("button", name="Try again")).to_have_count(0)
+    chat.page.get_by_role("button", name="Remove").click()
+    expect(chat.questions).to_have_count(0)
 
 
 def test_a_refused_message_can_be_removed(chat: Chat) -> None:

@@ -90,10 +90,26 @@ def test_what_is_too_large_or_of_the_wrong_kind_is_said_at_once(chat: Chat) -> N
     hand_over(chat, "drop", "DragEvent", padding=11 * 1024 * 1024)
     give(chat, FilePayload(name="setup.exe", mimeType="application/x-msdownload", buffer=b"MZ"))
     alerts = chat.panel.get_by_role("alert")
-    expect(alerts.first).to_contain_text("Larger than 10.5 MB")
+    expect(alerts.first).to_contain_text("Larger than 10 MB")
     expect(alerts.last).to_contain_text("This kind of file can’t be sent")
     assert not [url for url in posted if "attachments" in url]
     expect(chat.page.get_by_role("button", name="Send")).to_have_attribute("aria-disabled", "true")
+
+
+def test_files_waiting_to_be_sent_leave_the_newest_message_in_view(chat: Chat) -> None:
+    for number in range(6):
+        chat.page.evaluate("switchboard.send(`Line ${" + str(number) + "}\\nof\\nsome\\nlength`)")
+    expect(chat.questions).to_have_count(6)
+    expect(chat.questions.last).to_be_in_viewport(ratio=1)
+    for _ in range(4):
+        give(chat, TENT)
+    expect(chat.panel.locator(".tray .file")).to_have_count(4)
+    chat.page.wait_for_function(
+        """() => {
+            const log = document.querySelector('switchboard-chat').shadowRoot.querySelector('[role=log]');
+            return log.scrollTop + log.clientHeight >= log.scrollHeight - 1;
+        }"""
+    )
 
 
 def test_a_file_that_is_not_what_it_says_is_refused_kindly(chat: Chat) -> None:
