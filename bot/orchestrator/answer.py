@@ -29,6 +29,7 @@ from bot.orchestrator.outcome import Citation, Reply
 from bot.orchestrator.resilience import pause_before_retry
 from bot.trace import Step
 from knowledge.base import Passage
+from knowledge.quote import readable
 
 FIRST_TOKEN = 30.0  # seconds
 _RESERVE = 3.0  # seconds of the turn kept for what follows the model
@@ -172,7 +173,10 @@ async def _finished(asked: Asked, passages: Sequence[Passage], guard: Guard) -> 
         if source is None:
             raise _Unsound("it cites nothing and resembles no passage")
         await draft.say(f" {guard.cite(source)}")
-    citations = [Citation(title=each.title, url=each.url, quote=each.quote) for each in guard.cited]
+    citations = [
+        Citation(title=each.title, url=each.url, quote=readable(each.quote, each.text))
+        for each in guard.cited
+    ]
     return Reply(text=draft.text.strip(), citations=citations)
 
 

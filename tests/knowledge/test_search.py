@@ -161,3 +161,27 @@ def test_the_chosen_embedder_understands_other_languages() -> None:
 )
 def test_only_what_goes_on_leans_on_what_was_said_before(said: str, leans: bool) -> None:
     assert (question.leaning(said) > 0.5) == leans
+
+
+TABLE = (
+    "Read **this** first:\n\n| From | Fee |\n| --- | --- |\n| *Malta* | EUR 9 |\n"
+    "| Chad | [ask](/help/ask) |\n\nThat is all. See `PATH`.\n\nBring:\n\n- a tent\n- two pegs\n\nThen go."
+)
+
+
+@pytest.mark.parametrize(
+    ("quoted", "read"),
+    [
+        ("| Chad | [ask](/help/ask) |", "From: Chad · Fee: ask"),
+        ("| From | Fee |", "From: Malta · Fee: EUR 9\nFrom: Chad · Fee: ask"),
+        ("| From | Fee |\n| --- | --- |\n| *Malta* | EUR 9 |", "From: Malta · Fee: EUR 9"),
+        ("Read **this** first:", "Read this first:\nFrom: Malta · Fee: EUR 9\nFrom: Chad · Fee: ask"),
+        ("See `PATH`.", "See PATH."),
+        ("Bring:", "Bring:\n- a tent\n- two pegs"),
+        ("That is all. See `PATH`.\n\nBring:", "That is all. See PATH.\nBring:\n- a tent\n- two pegs"),
+        ("from *another* text: 2*3*4", "from another text: 2*3*4"),
+        ("", ""),
+    ],
+)
+def test_a_quote_is_read_without_marks(quoted: str, read: str) -> None:
+    assert quote.readable(quoted, TABLE) == read
