@@ -11,6 +11,7 @@ from bot.orchestrator.outcome import Citation, Reply
 from bot.orchestrator.phrases import phrase_in
 from knowledge.base import Passage
 from knowledge.chunk import sentences
+from knowledge.quote import readable
 
 CONFIDENT = 0.3  # of Passage.score: below it a passage is not worth quoting
 _LONGEST = 480  # characters of one excerpt, when it has a choice
@@ -58,7 +59,9 @@ def compose(
         parts.append(_marked(_shown(_cleaned(other.quote), other), 2))
     return Reply(
         text="\n\n".join(parts),
-        citations=[Citation(title=each.title, url=each.url, quote=each.quote) for each in chosen],
+        citations=[
+            Citation(title=each.title, url=each.url, quote=readable(each.quote, each.text)) for each in chosen
+        ],
     )
 
 
@@ -224,10 +227,15 @@ def _row(head: Sequence[str], cells: Sequence[str]) -> str:
 
 
 def _shown(quote: str, passage: Passage) -> str:
-    """A quote on its own: a table's row with its heads."""
+    """A quote on its own: a table's row with its heads, a colon with what it announces."""
+    raw = [line for line in _cleaned(passage.text).split("\n") if line.strip()]
+    if quote.endswith(":") and raw:
+        lines = _without_tables(raw)
+        following = _line_of(quote, lines) + 1
+        if following < len(lines) and _ITEM.match(lines[following]):
+            return _laid_out([quote, *_list_around(following, lines)[1:]])
     if not _is_row(quote):
         return quote
-    raw = [line for line in _cleaned(passage.text).split("\n") if line.strip()]
     return _laid_out(_rows_for(content(quote), _line_of(quote, raw), raw))
 
 
@@ -277,7 +285,12 @@ def _laid_out(lines: Sequence[str]) -> str:
 
 
 def _marked(excerpt: str, number: int) -> str:
-    """With its source's number at the end of the words, outside code that ends them."""
+    """With its source's number at the end of the words, outside code that ends them.
+
+    A colon that announces nothing here shows that the page goes on.
+    """
+    if excerpt.endswith(":"):
+        excerpt = excerpt[:-1] + " …"
     apart = "\n\n" if excerpt.endswith("```") else " "
     return f"{excerpt}{apart}[{number}]"
 

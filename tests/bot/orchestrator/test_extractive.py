@@ -148,6 +148,37 @@ def test_within_a_document_the_passage_that_fits_best_is_chosen() -> None:
     assert answer("How long is the warranty on boots?", other, WARRANTY).citations[0].title == WARRANTY.title
 
 
+ERASE = Passage(
+    document="privacy.md",
+    title="Privacy › Erase your data",
+    url="https://shop.example/help/privacy",
+    text="Ask us. What the law makes us keep is used for nothing else:\n\n"
+    "| Data | Kept for |\n| --- | --- |\n| Invoices | 10 years |\n| Chats | 24 months |\n\nThat is all.",
+    score=0.85,
+    quote="What the law makes us keep is used for nothing else:",
+)
+
+
+def test_a_colon_takes_along_what_it_announces() -> None:
+    text = answer("How long do you keep my return?", RETURNS, ERASE).text
+    assert text.endswith("used for nothing else:\n\n- **Invoices**: 10 years\n- **Chats**: 24 months [2]")
+
+
+def test_a_colon_that_announces_nothing_is_not_left_dangling() -> None:
+    cut = Passage(**{**vars(ERASE), "text": ERASE.quote})
+    text = answer("How long do you keep my return?", RETURNS, cut).text
+    assert text.endswith("used for nothing else … [2]")
+
+
+def test_a_source_is_quoted_in_words() -> None:
+    (source,) = answer("What is the warranty?", WARRANTY).citations
+    assert source.quote == (
+        "Product: Tents and backpacks · Warranty: 5 years · Proof: invoice\n"
+        "Product: Boots and shoes · Warranty: 2 years · Proof: invoice\n"
+        "Product: Stoves · Warranty: 3 years · Proof: serial number"
+    )
+
+
 def test_below_the_threshold_nothing_is_quoted() -> None:
     assert compose("How?", [], language="en") is None
     assert compose("How?", [Passage(**{**vars(RETURNS), "score": 0.29})], language="en") is None
