@@ -7,7 +7,6 @@ import contextlib
 import gc
 import itertools
 import shutil
-import signal
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -42,16 +41,14 @@ async def measure(
     seconds: float,
     postgres: bool,
 ) -> None:
-    """On each database, with the worker held and with the worker answering everybody meanwhile."""
+    """On each database, with no worker and with one that answers everybody meanwhile."""
     found = Rounds()
     for name in (OURS, OURS_POSTGRES) if postgres else (OURS,):
-        with _house(folder, name, model_url, knowledge) as house:
-            await _steadily(house, 1.0)
-            for _ in range(rounds):
-                house.workers[0].send(signal.SIGSTOP)
-                found.add(name, _figures("its worker held", await _steadily(house, seconds)))
-                house.workers[0].send(signal.SIGCONT)
-                found.add(name, _figures("its worker at work", await _steadily(house, seconds)))
+        for workers, what in ((0, "without a worker"), (1, "its worker at work")):
+            with _house(folder, name, model_url, knowledge, workers=workers) as house:
+                await _steadily(house, 1.0)
+                for _ in range(rounds):
+                    found.add(name, _figures(what, await _steadily(house, seconds)))
     medians = found.medians()
     report.section(f"A webhook's answer at {_A_SECOND} a second", medians, "ms")
     for figure, row in medians.items():
@@ -65,9 +62,11 @@ def _figures(what: str, timings: Sequence[float]) -> Mapping[str, float]:
 
 
 @contextlib.contextmanager
-def _house(folder: Path, name: str, model_url: str, knowledge: Path) -> Iterator[Switchboard]:
-    """One web and one worker process on WhatsApp."""
-    at = folder / f"webhooks-{'postgres' if name == OURS_POSTGRES else 'sqlite'}"
+def _house(
+    folder: Path, name: str, model_url: str, knowledge: Path, *, workers: int
+) -> Iterator[Switchboard]:
+    """One web process on WhatsApp, and so many workers."""
+    at = folder / f"webhooks-{'postgres' if name == OURS_POSTGRES else 'sqlite'}-{workers}"
     shutil.copytree(knowledge, at / "data" / "knowledge")
     with contextlib.ExitStack() as stack:
         redis = stack.enter_context(valkey(at))
@@ -80,6 +79,7 @@ def _house(folder: Path, name: str, model_url: str, knowledge: Path) -> Iterator
         yield stack.enter_context(
             switchboard(
                 at,
+                workers=workers,
                 redis_url=redis.url,
                 model_url=model_url,
                 database_url=database_url,
