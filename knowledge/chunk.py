@@ -7,7 +7,7 @@ joined, hold its every word in order.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from knowledge.page import Page
@@ -18,6 +18,7 @@ SMALLEST_WORDS = 25  # a section shorter than this joins its neighbour under the
 # After a full stop, a question or an exclamation mark (and closing quotes or brackets), before a capital,
 # a digit, a quote or any letter without case; CJK full stops need no space.
 _SENTENCE = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+(?=[\"'“‘(\[]*[^\Wa-z_])|(?<=[。！？])")
+_BLOCK = re.compile(r"\s*(?:[-*+•|]|\d{1,2}[.)]\s)")  # a list's item or a table's row
 _ABBREVIATION = re.compile(
     r"(?:\b(?:e\.g|i\.e|etc|vs|approx|no|nr|z\.B|bzw|ca|Mr|Mrs|Ms|Dr|St|Inc|Ltd|Co)\.|\b[A-Z]\.)\s*$"
 )
@@ -39,11 +40,19 @@ def cut(page: Page) -> list[Chunk]:
             last = chunks[-1] if chunks else None
             if last is not None and _belongs(last, section.headings, text):
                 heading = section.headings[len(last.headings) :]
-                joined = "\n\n".join((last.text, *heading, text))
+                joined = f"{last.text}\n\n{_led_in(heading, text)}"
                 chunks[-1] = Chunk(headings=last.headings, text=joined)
             else:
                 chunks.append(Chunk(headings=section.headings, text=text))
     return chunks
+
+
+def _led_in(headings: Sequence[str], text: str) -> str:
+    """The text after its headings: on their line, since a heading alone is no sentence to be quoted."""
+    lead = " ".join(h if h.endswith(("?", "!", ".", ":", "？", "。")) else f"{h}:" for h in headings)
+    if not lead:
+        return text
+    return f"{lead}\n{text}" if _BLOCK.match(text) else f"{lead} {text}"
 
 
 def _belongs(last: Chunk, headings: tuple[str, ...], text: str) -> bool:

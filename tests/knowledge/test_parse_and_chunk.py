@@ -84,6 +84,33 @@ def test_html_pages_are_read() -> None:
     assert page.sections == (Section(headings=("Cards",), text="We take all cards.\n\n- Visa\n- Maestro"),)
 
 
+FURNISHED = """<title>Returns</title><body><header><a href=/>Northwind</a> Basket (0)</header>
+<div class="cookie-banner"><div>We use cookies.</div> <button>Accept</button></div>
+<nav>Home</nav>{opened}<h1>Returns</h1><p>Send it back within 30 days.</p>
+<aside class="note">Boots too.</aside><footer>Was this helpful?</footer>{closed}
+<aside>Our newsletter</aside><div id="newsletter">Ten percent off</div>
+<footer>© 2026 Northwind. <a href=/imprint>Imprint</a></footer>"""
+
+
+@pytest.mark.parametrize(("opened", "closed"), [("<main>", "</main>"), ("<article>", "</article>")])
+def test_what_stands_around_a_page_is_not_its_content(opened: str, closed: str) -> None:
+    page = read_page("a.html", FURNISHED.format(opened=opened, closed=closed).encode())
+    (section,) = page.sections
+    assert section.text.split("\n") == ["Send it back within 30 days.", "", "Boots too."]
+
+
+def test_a_page_of_furniture_alone_is_read_whole() -> None:
+    assert text_of("a.html", "<main></main><footer>Call us: 0800 123</footer>") == "Call us: 0800 123"
+
+
+def test_a_heading_that_was_joined_is_no_sentence_of_its_own() -> None:
+    source = "# T\n\nShort.\n\n## Sale\n\nThey go back too.\n\n## Sizes\n\n- S\n- M\n\n## Open?\n\nYes.\n"
+    (chunk,) = cut(read_page("a.md", source.encode()))
+    assert chunk.text.split("\n") == [
+        *("Short.", "", "Sale: They go back too.", "", "Sizes:", "- S", "- M", "", "Open? Yes.")
+    ]
+
+
 def test_a_binary_file_is_no_page() -> None:
     with pytest.raises(Unreadable, match="binary"):
         read_page("a.md", b"PK\x03\x04\0\0")
@@ -132,7 +159,7 @@ def test_cutting_loses_no_word_and_keeps_their_order(told: list[tuple[list[str],
 def test_small_sections_join_and_keep_their_heading() -> None:
     page = read_page("a.md", b"---\ntitle: T\n---\n## Q\n\nShort.\n\n### R\n\nShort too.\n\n## S\n\nOther.\n")
     assert [(c.headings, c.text) for c in cut(page)] == [
-        (("Q",), "Short.\n\nR\n\nShort too."),
+        (("Q",), "Short.\n\nR: Short too."),
         (("S",), "Other."),
     ]
 
