@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 from urllib.parse import quote as quote_url
+from urllib.parse import urlsplit
 
 from knowledge.chunk import cut
 from knowledge.local import SNAPSHOT, LocalIndex
@@ -17,7 +18,7 @@ from knowledge.shelf import Counts, Shelf, Stored
 
 LARGEST_BYTES = 5_000_000
 BATCH = 64
-_SHAPED_BY = b"1"  # raise it when parsing or cutting changes: every document is then learned again
+_SHAPED_BY = b"2"  # raise it when parsing or cutting changes: every document is then learned again
 _SKIPPED_FOLDERS = frozenset({"node_modules", "__pycache__", "venv"})
 
 
@@ -49,15 +50,18 @@ async def learn(
     sources: Sequence[Path | str],
     *,
     on_progress: OnProgress | None = None,
-    base_url: str = "",
+    base_url: str | None = None,
 ) -> Learned:
     """Makes the index hold what stands in `sources` now.
 
     A folder remembers its files: those that vanished since it was last learned leave the index. Other
     sources stay. A file that cannot be read keeps what was known of it. `on_progress` is called on a
     thread. Words are searchable at return; meaning after `embed_pending`.
+
+    Customers read the pages below `base_url`: a page's file without its ending, unless the page itself
+    says where it is. Without it, the one last given for a source holds.
     """
-    return await asyncio.to_thread(_learn, index, [Path(source) for source in sources], on_progress, base_url)
+    return await asyncio.to_thread(_learn, index, sources, on_progress, base_url)
 
 
 async def forget(index: LocalIndex, source: Path | str) -> int:
@@ -72,13 +76,17 @@ def _forget(index: LocalIndex, source: Path) -> int:
         known = shelf.known(root)
         if known:
             shelf.replace(root, [], gone=known)
+        shelf.remember_base_url(root, "")
     finally:
         shelf.close()
     return len(known)
 
 
 def _learn(
-    index: LocalIndex, sources: Sequence[Path], on_progress: OnProgress | None, base_url: str
+    index: LocalIndex,
+    sources: Sequence[Path | str],
+    on_progress: OnProgress | None,
+    given_base_url: str | None,
 ) -> Learned:
     added: list[str] = []
     changed: list[str] = []
@@ -88,10 +96,16 @@ def _learn(
     shelf = Shelf.for_learning(index.path)
     try:
         for source in sources:
-            root = source.expanduser().resolve()
+            if str(source).startswith(("https://", "http://")):
+                failed[str(source)] = "addresses cannot be learned yet; give a folder or a file of its pages"
+                continue
+            root = Path(source).expanduser().resolve()
             if not root.exists():
                 failed[str(source)] = "there is no such file or folder"
                 continue
+            if given_base_url is not None:
+                shelf.remember_base_url(str(root), given_base_url)
+            base_url = shelf.base_url(str(root))
             base = root if root.is_dir() else root.parent
             files = list(_files(root, failed))
             known = shelf.known(str(root))
@@ -171,8 +185,12 @@ def _address(told: str, file: str, base_url: str) -> str:
         return told
     if not base_url:
         return ""
+    base_url = base_url.rstrip("/")
+    below = urlsplit(base_url).path
+    if below and told.startswith(f"{below}/"):  # the page counts from its site's root
+        return base_url.removesuffix(below) + told
     path = told.strip("/") or quote_url(file.rsplit(".", 1)[0].removesuffix("index").rstrip("/"))
-    return f"{base_url.rstrip('/')}/{path}"
+    return f"{base_url}/{path}"
 
 
 async def embed_pending(index: LocalIndex, on_progress: OnProgress | None = None) -> int:

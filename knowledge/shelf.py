@@ -38,6 +38,8 @@ CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5(
     title, headings, body, detail=column, tokenize="unicode61 remove_diacritics 0");
 CREATE VIRTUAL TABLE IF NOT EXISTS vocabulary USING fts5vocab(words, row);
 """
+# Where a source's pages are read. Beside the schema, so that it outlives a change of it.
+_ADDRESSES = "CREATE TABLE IF NOT EXISTS addresses(source TEXT PRIMARY KEY, base_url TEXT NOT NULL)"
 _VERSION = 1
 
 
@@ -119,6 +121,7 @@ class Shelf:
     def _prepare(self) -> None:
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = NORMAL")
+        self._db.execute(_ADDRESSES)
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
         if version == _VERSION:
             return
@@ -130,7 +133,8 @@ class Shelf:
                 ).fetchall():
                     self._db.execute(f'DROP {kind} "{name}"')
                 for (name,) in self._db.execute(
-                    "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+                    "SELECT name FROM sqlite_master WHERE type = 'table' AND name <> 'addresses'"
+                    " AND name NOT LIKE 'sqlite_%'"
                 ).fetchall():
                     self._db.execute(f'DROP TABLE IF EXISTS "{name}"')
             for statement in _SCHEMA.split(";"):
@@ -160,6 +164,19 @@ class Shelf:
                 "SELECT file, digest FROM documents WHERE source = (SELECT id FROM sources WHERE path = ?)",
                 (source,),
             ).fetchall()
+        )
+
+    def base_url(self, source: str) -> str:
+        """Where the pages of `source` are read, as it was last told; "" when it never was."""
+        found = self._db.execute("SELECT base_url FROM addresses WHERE source = ?", (source,)).fetchone()
+        return str(found[0]) if found else ""
+
+    def remember_base_url(self, source: str, base_url: str) -> None:
+        """The pages of `source` are read below this address until another one is told."""
+        self._db.execute(
+            "INSERT INTO addresses(source, base_url) VALUES (?, ?)"
+            " ON CONFLICT(source) DO UPDATE SET base_url = excluded.base_url",
+            (source, base_url),
         )
 
     def replace(self, source: str, stored: Iterable[Stored], *, gone: Iterable[str]) -> None:

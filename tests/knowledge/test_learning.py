@@ -84,6 +84,27 @@ async def test_a_single_file_can_be_learned(index: LocalIndex, pages: Path) -> N
     assert (await learn(index, [pages / "payment.md"])).added == ("payment.md",)
 
 
+async def test_where_pages_are_read_is_remembered_for_their_source(index: LocalIndex, pages: Path) -> None:
+    async def address() -> str:
+        (found,) = [p for p in await index.search("voucher", limit=5) if p.document == "sub/vouchers.md"][:1]
+        return found.url
+
+    await learn(index, [pages], base_url="https://www.shop.example/help/")
+    assert await address() == "https://www.shop.example/help/sub/vouchers"
+    assert "sub/vouchers.md" in (await learn(index, [pages])).unchanged
+    (pages / "sub" / "vouchers.md").write_text("# Vouchers\n\nA voucher is good for two years.\n")
+    assert (await learn(index, [pages])).changed == ("sub/vouchers.md",)
+    assert await address() == "https://www.shop.example/help/sub/vouchers"
+    await learn(index, [pages], base_url="")
+    assert await address() == ""
+
+
+async def test_an_address_is_said_to_be_none_of_what_can_be_learned_yet(index: LocalIndex) -> None:
+    (failed,) = (await learn(index, ["https://shop.example/help"])).failed.items()
+    assert failed[0] == "https://shop.example/help"
+    assert failed[1].startswith("addresses cannot be learned yet")
+
+
 async def test_a_missing_source_is_reported_and_the_others_are_learned(
     index: LocalIndex, pages: Path
 ) -> None:
@@ -202,6 +223,7 @@ async def test_a_process_killed_in_the_middle_of_learning_leaves_the_old_index_w
     ("front", "base_url", "url"),
     [
         ("url: https://shop.example/help/x", "https://docs.example", "https://shop.example/help/x"),
+        ("url: /help/x", "https://shop.example/help", "https://shop.example/help/x"),
         ("slug: /send-back", "https://docs.example/help/", "https://docs.example/help/send-back"),
         ("permalink: send/back/", "https://docs.example", "https://docs.example/send/back"),
         ("title: T", "https://docs.example", "https://docs.example/a%20b/page"),
