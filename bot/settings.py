@@ -23,6 +23,8 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+_SHORTEST_KEY = 32  # characters: what signs visitors' and operators' tokens must not be guessed
+
 
 class WrongSetting(Exception):  # noqa: N818
     """A setting is missing, unknown or not what it must be; the message is one line that names it."""
@@ -165,6 +167,16 @@ class Settings(BaseSettings):
     webhook_url: str = ""
     webhook_secret: str = Field(default="", repr=False)
     log_format: Literal["text", "json"] = "text"
+
+    @field_validator("secret_key")
+    @classmethod
+    def _cannot_be_guessed(cls, key: str) -> str:
+        if key and len(key) < _SHORTEST_KEY:
+            raise ValueError(
+                f"it has fewer than {_SHORTEST_KEY} characters; `openssl rand -base64 48` makes a good one, "
+                "and when it is unset one is made and kept in DATA_DIR"
+            )
+        return key
 
     @field_validator("web_origins", "alert_urls", mode="before")
     @classmethod

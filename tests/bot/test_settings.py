@@ -182,7 +182,7 @@ def test_secrets_are_shown_nowhere(given: Given) -> None:
     secrets = {
         "DATABASE_URL": "postgres://u:hush@h/d",
         "REDIS_URL": "redis://:hush@h",
-        "SECRET_KEY": "hush-key",
+        "SECRET_KEY": "hush-key" * 8,
         "OPENAI_API_KEY": "hush-openai",
         "WEB_IDENTITY_SECRET": "hush-identity",
         "ALERT_URLS": "slack://hush",
@@ -260,7 +260,17 @@ def test_the_secret_key_is_made_once_and_kept_to_its_owner(tmp_path: Path) -> No
     assert secret_key(settings) == key
     (path,) = (tmp_path / "data").iterdir()
     assert path.stat().st_mode & 0o077 == 0
-    assert secret_key(Settings(data_dir=tmp_path, secret_key="given")) == "given"
+    assert secret_key(Settings(data_dir=tmp_path, secret_key="given" * 8)) == "given" * 8
+
+
+def test_a_key_that_could_be_guessed_is_refused(given: Given) -> None:
+    for key in ("a", "a" * 31):
+        given(SECRET_KEY=key)
+        with pytest.raises(WrongSetting, match=r"^SECRET_KEY: it has fewer than 32 characters") as refused:
+            read_settings()
+        assert "\n" not in str(refused.value)
+    given(SECRET_KEY="a" * 32)
+    assert read_settings().secret_key
 
 
 def test_an_empty_key_signs_nothing(tmp_path: Path) -> None:
