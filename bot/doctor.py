@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -40,6 +41,7 @@ async def examine(settings: Settings, out: Console) -> bool:
             checks: tuple[Callable[[House], Awaitable[Finding]], ...] = (_redis, _knowledge, _model, _turns)
             findings += [await check(house) for check in checks]
             findings += await _twilio(house)
+            findings += _without_effect(house)
     except StoreUnavailable as error:
         findings.append(
             Finding(
@@ -74,6 +76,12 @@ def _data_dir(settings: Settings) -> Finding:
     free = os.statvfs(where)
     if free.f_bavail * free.f_frsize < 200 * 2**20:
         return Finding(state="wrong", what=f"DATA_DIR: less than 200 MB are free in {where}", do="make room")
+    if where.stat().st_mode & (stat.S_IROTH | stat.S_IXOTH):
+        return Finding(
+            state="note",
+            what=f"data folder: {where} is open to everybody on this machine",
+            do=f"chmod 700 {where}",
+        )
     return Finding(state="ok", what=f"data folder: {where}")
 
 
@@ -191,6 +199,16 @@ def _origins(settings: Settings) -> Finding:
         what="widget: WEB_ORIGINS is not set; `switchboard web` lets only its own pages use it, `run` any",
         do="set WEB_ORIGINS=https://www.your-shop.example",
     )
+
+
+def _without_effect(house: House) -> Sequence[Finding]:
+    """What is written in bot.toml and does nothing."""
+    sections = [f"[{name}]" for name in house.config.without_effect]
+    if not sections:
+        return ()
+    do = "does" if len(sections) == 1 else "do"
+    what = f"{house.settings.bot_config}: {', '.join(sections)} {do} nothing yet in this version"
+    return (Finding(state="note", what=what),)
 
 
 def _not_there_yet(settings: Settings) -> list[Finding]:

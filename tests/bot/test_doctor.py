@@ -60,6 +60,27 @@ async def test_it_warns_of_an_address_that_twilio_cannot_use(
     assert "https" in told
 
 
+async def test_it_says_which_parts_of_the_configuration_do_nothing_yet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "bot.toml").write_text('[budget]\nday = 1.0\n[hours]\ntimezone = "Europe/Berlin"\n')
+    well, told = await examined(tmp_path, monkeypatch, {})
+    assert well
+    assert "• bot.toml: [budget], [hours] do nothing yet in this version" in told
+
+
+async def test_it_says_that_others_can_look_into_the_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "data").mkdir(mode=0o700)
+    assert "is open to everybody" not in (await examined(tmp_path, monkeypatch, {}))[1]
+    (tmp_path / "data").chmod(0o755)
+    well, told = await examined(tmp_path, monkeypatch, {})
+    assert well
+    assert f"• data folder: {tmp_path / 'data'} is open to everybody on this machine" in told
+    assert f"chmod 700 {tmp_path / 'data'}" in told
+
+
 async def test_it_says_nothing_of_what_is_not_set_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _, told = await examined(tmp_path, monkeypatch, {})
     assert "WhatsApp" not in told
