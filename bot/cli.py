@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import logging
+import os
+import re
 import secrets
 import sqlite3
 import sys
@@ -30,6 +33,8 @@ from bot.valkey import NotStarted
 from knowledge.base import LookupFailed
 
 _T = TypeVar("_T")
+
+_NOBODYS_NAME = frozenset({"admin", "administrator", "contact", "hello", "help", "info", "mail", "root"})
 
 app = typer.Typer(
     name="switchboard",
@@ -112,13 +117,22 @@ def mail() -> None:
 @app.command()
 def learn(
     sources: Annotated[list[str], typer.Argument(help="Folders or files: Markdown, HTML, text.")],
+    base_url: Annotated[
+        str | None,
+        typer.Option(
+            help="Where customers read these pages, https://www.shop.example/help: a file's path below its "
+            "folder follows, without its ending. A page's own `url` or `permalink` goes before. Remembered.",
+        ),
+    ] = None,
 ) -> None:
     """Add or refresh knowledge; only what changed is done again."""
     settings = _settings()
+    if base_url and not re.match(r"https?://[^/]", base_url):
+        _fail(f"--base-url: {base_url!r} is no address; it begins with https:// or http://")
 
     async def main() -> bool:
         async with open_house(settings, redis_url="") as house:
-            return await learning.learn_sources(house, sources, out)
+            return await learning.learn_sources(house, sources, out, base_url=base_url)
 
     if not _do(main(), migrated=settings):
         raise typer.Exit(1)
@@ -130,7 +144,10 @@ def ask(
     trace: Annotated[bool, typer.Option("--trace", help="Show each step that led to the answer.")] = False,
 ) -> None:
     """Ask from the terminal, by the same path a visitor's message takes."""
+    if question is not None and not question.strip():
+        _fail("QUESTION: it is empty; write one in quotes, or nothing at all for a chat")
     settings = _settings()
+    logging.getLogger("switchboard").setLevel(logging.WARNING)  # the terminal is for the two who talk
 
     async def main() -> None:
         async with open_house(settings, redis_url="") as house:
@@ -178,10 +195,51 @@ def operator_add(
             try:
                 await _add_operator(house, email, name, password, cast("Role", role))
             except AlreadyThere:
-                _fail(f"there is an operator {email} already")
+                _fail(
+                    f"there is an operator {email} already; "
+                    f"`switchboard operator password {email}` gives them a new password"
+                )
             out.print(f"operator {email} added; password, shown this once: {password}", highlight=False)
 
     _do(main(), migrated=settings)
+
+
+@operator.command("rename")
+def operator_rename(
+    email: str, name: Annotated[str, typer.Argument(help="As customers see it from now on.")]
+) -> None:
+    """Give an operator another name."""
+    settings = _settings()
+    name = name.strip()
+    if not name:
+        _fail("NAME: it is empty, and customers see it")
+
+    async def main() -> None:
+        async with open_house(settings, redis_url="") as house:
+            if not await house.store.operators.rename(email, name):
+                _fail(_nobody(email))
+            out.print(f"operator {email} is called {name} from now on", highlight=False, markup=False)
+
+    _do(main(), migrated=settings)
+
+
+@operator.command("password")
+def operator_password(email: str) -> None:
+    """Give an operator a new password, shown once; wherever they were signed in they sign in anew."""
+    settings = _settings()
+
+    async def main() -> None:
+        async with open_house(settings, redis_url="") as house:
+            password = secrets.token_urlsafe(12)
+            if not await house.store.operators.set_password(email, await _hashed(password)):
+                _fail(_nobody(email))
+            out.print(f"operator {email}; new password, shown this once: {password}", highlight=False)
+
+    _do(main(), migrated=settings)
+
+
+def _nobody(email: str) -> str:
+    return f"there is no operator {email}; `switchboard operator add {email}` adds one"
 
 
 @token.command("create")
@@ -199,7 +257,8 @@ def token_create(name: Annotated[str, typer.Argument(help="What it is for.")]) -
 
 
 def main() -> None:
-    """The console script."""
+    """The console script. What it leaves on the disk (conversations, files, keys) is its user's alone."""
+    os.umask(0o077)
     app()
 
 
@@ -260,8 +319,19 @@ async def _first_operator(house: House) -> tuple[str, str] | None:
 
 
 async def _add_operator(house: House, email: str, name: str, password: str, role: Role) -> None:
-    hashed = await asyncio.to_thread(PasswordHash.recommended().hash, password)
-    await house.store.operators.add(email, name or email.partition("@")[0], hashed, role)
+    await house.store.operators.add(email, name or _name_in(email), await _hashed(password), role)
+
+
+async def _hashed(password: str) -> str:
+    return await asyncio.to_thread(PasswordHash.recommended().hash, password)
+
+
+def _name_in(email: str) -> str:
+    """A name that customers may see, from an address: Grace Hopper, or Support for what is no person."""
+    parts = [part for part in re.split(r"[._+\d-]+", email.partition("@")[0]) if part]
+    if not parts or parts[0].lower() in _NOBODYS_NAME:
+        return "Support"
+    return " ".join(part[0].upper() + part[1:] for part in parts)
 
 
 def _welcome(settings: Settings, first: tuple[str, str] | None) -> Panel:

@@ -19,19 +19,41 @@ from knowledge.learn import Learned, embed_pending, forget, learn
 log = logging.getLogger("switchboard.learning")
 
 
-async def learn_sources(house: House, sources: Sequence[str], out: Console) -> bool:
-    """Learn `sources` by words and by meaning. False when anything could not be learned."""
-    learned = await _learn(house, sources, out)
+async def learn_sources(
+    house: House, sources: Sequence[str], out: Console, *, base_url: str | None = None
+) -> bool:
+    """Learn `sources` by words and by meaning. False when anything could not be learned.
+
+    Customers read their pages below `base_url`, or below the one given for a source before.
+    """
+    learned = await _learn(house, sources, out, base_url=base_url)
     _report(learned, out)
-    if str(SAMPLE) not in [address for address, _ in map(_place, sources)]:
+    there = [(source, each) for source, each in zip(sources, learned, strict=True) if _is_there(source)]
+    brought = any(each.added or each.changed or each.unchanged for _, each in there)
+    if brought and str(SAMPLE) not in [address for address, _ in map(_place, sources)]:
         await _leave_sample(house, out)
-    for source, each in zip(sources, learned, strict=True):
+    for source, each in there:
         await _remember(house, source, each)
+    if brought:
+        _say_what_is_next(house, out)
     return not any(each.failed for each in learned)
 
 
+def _say_what_is_next(house: House, out: Console) -> None:
+    """Pages alone do not make it theirs: without a bot.toml a running server speaks for the demo shop."""
+    config = house.settings.bot_config
+    if config.exists():
+        return
+    out.print(
+        f"next: copy bot.example.toml to {config} and write who answers (name, company, instructions);\n"
+        "then restart `switchboard run` if it is running: until then it speaks for the demo shop",
+        highlight=False,
+        markup=False,
+    )
+
+
 async def _learn(
-    house: House, sources: Sequence[str], out: Console, *, base_url: str = ""
+    house: House, sources: Sequence[str], out: Console, *, base_url: str | None
 ) -> Sequence[Learned]:
     """By words, then by meaning, with a bar for each; what became of each source, in order."""
     with _progress(out) as progress:
@@ -96,8 +118,12 @@ async def embed_rest(house: House) -> None:
         log.info("knowledge can be searched by meaning", extra={"chunks": done})
 
 
+def _is_there(source: str) -> bool:
+    return Path(source).expanduser().exists()
+
+
 def _place(source: str) -> tuple[str, str]:
-    path = Path(source).absolute()
+    path = Path(source).expanduser().absolute()
     return str(path), "folder" if path.is_dir() else "file"
 
 

@@ -107,6 +107,8 @@ async def serve(
         beside.append(asyncio.create_task(_see_to(errands), name="errands"))
     stopped = asyncio.create_task(stop.wait())
     await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)
+    if stopped.done():
+        log.info("stopping …")
     stopped.cancel()
     await end(*beside)
     await house.live.stop()

@@ -12,6 +12,9 @@ _ADD = """
 """
 _BY_EMAIL = "SELECT id, email, name, password_hash, role, created_at FROM operators WHERE email = :email"
 _BY_ID = "SELECT id, email, name, password_hash, role, created_at FROM operators WHERE id = :id"
+_RENAME = "UPDATE operators SET name = :name WHERE email = :email RETURNING id"
+_REHASH = "UPDATE operators SET password_hash = :password_hash WHERE email = :email RETURNING id"
+_END_SESSIONS = "DELETE FROM operator_sessions WHERE operator_id = :id"
 _COUNT = "SELECT COUNT(*) AS count FROM operators"
 _ADD_KEY = """
     INSERT INTO api_tokens (id, name, token_hash, operator_id, created_at)
@@ -64,6 +67,19 @@ class Operators:
         async with self._database.read() as reader:
             row = await reader.one(_BY_ID, id=operator_id)
         return operator(row) if row else None
+
+    async def rename(self, email: str, name: str) -> bool:
+        """Customers see this name from now on. False when there is no such operator."""
+        async with self._database.transaction() as tx:
+            return await tx.one(_RENAME, email=_address(email), name=name) is not None
+
+    async def set_password(self, email: str, password_hash: str) -> bool:
+        """The operator signs in with another password, everywhere anew. False when there is none such."""
+        async with self._database.transaction() as tx:
+            row = await tx.one(_REHASH, email=_address(email), password_hash=password_hash)
+            if row is not None:
+                tx.later(_END_SESSIONS, id=row["id"])
+        return row is not None
 
     async def count(self) -> int:
         """How many operators there are."""

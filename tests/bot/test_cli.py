@@ -14,7 +14,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from pwdlib import PasswordHash
 
+from bot.cli import _name_in
 from bot.store import Store
 from tests.processes import _SWITCHBOARD, Switchboard, environment, switchboard, until
 
@@ -65,6 +67,7 @@ def test_every_command_explains_itself(command: Command) -> None:
     listed = command("--help")
     for name in ("run", "web", "worker", "mail", "learn", "ask", "doctor", "migrate", "operator", "token"):
         assert f" {name} " in listed.stdout
+    assert "--base-url" in command("learn", "--help").stdout
     for name in ("run", "learn", "ask", "doctor"):
         told = command(name, "--help")
         assert (told.returncode, told.stderr) == (0, "")
@@ -85,6 +88,8 @@ def test_what_a_person_can_mend_is_one_line(command: Command, folder: Path) -> N
     )
     assert refused(command("operator", "add", "nobody")).startswith("EMAIL: ")
     assert refused(command("operator", "add", "a@b.example", "--role", "king")).startswith("--role: ")
+    assert refused(command("ask", " ")).startswith("QUESTION: it is empty")
+    assert refused(command("learn", "help", "--base-url", "shop.example")).startswith("--base-url: ")
 
 
 def test_learning_says_what_changed_and_asking_answers_from_it(command: Command) -> None:
@@ -92,16 +97,47 @@ def test_learning_says_what_changed_and_asking_answers_from_it(command: Command)
     assert first.returncode == 0, first
     assert "1 added, 0 changed, 0 unchanged, 0 removed, 0 failed" in first.stdout
     assert "0 added, 0 changed, 1 unchanged" in command("learn", "help").stdout
-    missing = command("learn", "no such folder")
-    assert missing.returncode == 1
-    assert "Traceback" not in missing.stderr
+    for nothing in ("no such folder", "https://shop.example/help"):
+        missing = command("learn", nothing)
+        assert missing.returncode == 1
+        assert f"failed: {nothing}: " in missing.stdout
+        assert "next:" not in missing.stdout
+        assert "Traceback" not in missing.stderr
     asked = command("ask", "How many days do I have to send something back?", "--trace")
     assert asked.returncode == 0, asked
     assert "30 days" in asked.stdout
     assert "route" in asked.stdout
+    assert asked.stderr == ""
     chat = command("ask", typed="How many days do I have to send something back?\n\n")
     assert chat.returncode == 0, chat
     assert "30 days" in chat.stdout
+
+
+def test_pages_are_cited_where_customers_read_them(command: Command, tmp_path: Path) -> None:
+    data = str(tmp_path / "data")
+    question = ("ask", "How many days do I have to send something back?")
+    command("learn", "help", "--base-url", "https://www.shop.example/help", DATA_DIR=data)
+    assert "https://www.shop.example/help/returns\n" in command(*question, DATA_DIR=data).stdout
+    assert "1 unchanged" in command("learn", "help", DATA_DIR=data).stdout
+    assert "https://www.shop.example/help/returns\n" in command(*question, DATA_DIR=data).stdout
+
+
+def test_learning_says_how_the_bot_becomes_the_companys_own(command: Command, tmp_path: Path) -> None:
+    learned = command("learn", "help", DATA_DIR=str(tmp_path / "data")).stdout
+    assert "next: copy bot.example.toml to bot.toml" in learned
+    assert "restart `switchboard run`" in learned
+    (tmp_path / "bot.toml").write_text("[bot]\nname = 'Grace'\n")
+    config = str(tmp_path / "bot.toml")
+    assert "next:" not in command("learn", "help", DATA_DIR=str(tmp_path / "data"), BOT_CONFIG=config).stdout
+
+
+async def test_what_is_not_there_is_not_remembered(command: Command, tmp_path: Path) -> None:
+    command("learn", str(tmp_path / "nowhere"), DATA_DIR=str(tmp_path / "data"))
+    store = await Store.open(f"sqlite:///{tmp_path / 'data' / 'switchboard.db'}")
+    try:
+        assert not await store.knowledge.sources()
+    finally:
+        await store.close()
 
 
 async def test_of_each_source_its_own_documents_are_remembered(command: Command, tmp_path: Path) -> None:
@@ -128,13 +164,60 @@ async def test_of_each_source_its_own_documents_are_remembered(command: Command,
 def test_an_operator_is_added_once_and_a_token_shown_once(command: Command) -> None:
     added = command("operator", "add", "ada@shop.example")
     assert "password, shown this once: " in added.stdout
-    assert (
-        refused(command("operator", "add", "ada@shop.example"))
-        == "there is an operator ada@shop.example already"
-    )
+    again = refused(command("operator", "add", "ada@shop.example"))
+    assert again.startswith("there is an operator ada@shop.example already; ")
+    assert "`switchboard operator password ada@shop.example`" in again
     one, other = command("token", "create", "crm").stdout, command("token", "create", "crm").stdout
     assert one.startswith("swb_")
     assert one != other
+
+
+async def test_an_operator_gets_another_name_and_another_password(command: Command, tmp_path: Path) -> None:
+    data = str(tmp_path / "data")
+    first = command("operator", "add", "grace.hopper@shop.example", DATA_DIR=data).stdout.split()[-1]
+    store = await Store.open(f"sqlite:///{tmp_path / 'data' / 'switchboard.db'}")
+    try:
+        grace = await store.operators.by_email("grace.hopper@shop.example")
+        assert grace is not None
+        assert grace.name == "Grace Hopper"
+        await store.sessions.begin("a session", grace.id)
+        renamed = command("operator", "rename", "Grace.Hopper@shop.example", "Grace [he]", DATA_DIR=data)
+        assert "is called Grace [he] from now on" in renamed.stdout
+        assert (found := await store.sessions.find("a session"))
+        assert found.name == "Grace [he]"
+        told = command("operator", "password", "grace.hopper@shop.example", DATA_DIR=data).stdout
+        second = told.split()[-1]
+        assert await store.sessions.find("a session") is None
+        changed = await store.operators.by_email("grace.hopper@shop.example")
+    finally:
+        await store.close()
+    assert changed is not None
+    hasher = PasswordHash.recommended()
+    assert hasher.verify(second, changed.password_hash)
+    assert not hasher.verify(first, changed.password_hash)
+    for act in (("rename", "x@y.example", "X"), ("password", "x@y.example")):
+        assert "there is no operator x@y.example" in refused(command("operator", *act, DATA_DIR=data))
+
+
+@pytest.mark.parametrize(
+    ("email", "name"),
+    [
+        ("grace@shop.example", "Grace"),
+        ("ada.de-vries2@shop.example", "Ada De Vries"),
+        ("admin@switchboard.localhost", "Support"),
+        ("info@shop.example", "Support"),
+        ("1@shop.example", "Support"),
+    ],
+)
+def test_customers_see_a_name_and_no_account(email: str, name: str) -> None:
+    assert _name_in(email) == name
+
+
+def test_what_it_leaves_on_the_disk_is_its_users_alone(command: Command, tmp_path: Path) -> None:
+    command("migrate", DATA_DIR=str(tmp_path / "data"))
+    made = [tmp_path / "data", *(tmp_path / "data").rglob("*")]
+    assert len(made) > 1
+    assert [path for path in made if path.stat().st_mode & 0o077] == []
 
 
 def test_the_doctor_says_what_is_wrong_and_ends_accordingly(command: Command) -> None:
@@ -255,6 +338,7 @@ def test_nothing_of_it_outlives_a_run(house: Switchboard, number: signal.Signals
     assert children
     status = process.end(number)
     assert status == (0 if number is signal.SIGINT else -9)
+    assert ("stopping …" in process.log) == (number is signal.SIGINT)
     until(
         lambda: not any(child.is_running() and child.status() != "zombie" for child in children),
         10,
