@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import html
+import re
 import zlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from bot import markup
 from bot.api.conversations import display_name
 from bot.store.records import InboxEntry, StoredMessage, TurnRecord, delivery_of
 
@@ -25,7 +28,13 @@ DELIVERY: Mapping[str, str] = {
     "failed": "Not delivered",
     "uncertain": "Perhaps delivered",
 }
-CHANNEL: Mapping[str, str] = {"web": "Website", "terminal": "Terminal"}
+CHANNEL: Mapping[str, str] = {
+    "web": "Website",
+    "whatsapp": "WhatsApp",
+    "sms": "SMS",
+    "email": "Mail",
+    "terminal": "Terminal",
+}
 OUTCOME: Mapping[str, str] = {
     "reply": "answered",
     "hand_off": "handed over to a person",
@@ -72,6 +81,33 @@ def initials(name: str) -> str:
 def hue(key: str) -> int:
     """One of eight colours, the same for the same person."""
     return zlib.crc32(key.encode()) % 8
+
+
+_CUT_LINK = re.compile(r"\[([^\[\]]*)(?:\]\([^()]*)?$")  # a preview ends where it ends
+_MARKS = re.compile(r"\*\*|__|~~|`|\s*\[\d+\]")
+_TAG = re.compile(r"<[^<>]*>")
+
+
+def preview(entry: InboxEntry) -> str:
+    """The newest words without Markdown's marks; a customer's are shown as they typed them."""
+    if entry.preview_by == "contact":
+        return entry.preview
+    shown = _TAG.sub(" ", markup.from_markdown(_CUT_LINK.sub(r"\1", entry.preview)))
+    return " ".join(html.unescape(_MARKS.sub("", shown)).split())
+
+
+def files(message: StoredMessage) -> str:
+    """What a message without words has brought: one file by its name, several by their number."""
+    each = message.attachments
+    if len(each) == 1 and not each[0].media_type.startswith("image/"):
+        return each[0].name or "1 file"
+    noun = "picture" if all(file.media_type.startswith("image/") for file in each) else "file"
+    return f"{len(each)} {noun}{'s' if len(each) > 1 else ''}" if each else ""
+
+
+def is_picture(media_type: str) -> bool:
+    """Whether a browser may show it beside our own words: a plain raster, nothing that can hold script."""
+    return media_type in {"image/png", "image/jpeg", "image/gif", "image/webp"}
 
 
 def clock(moment: datetime) -> str:
