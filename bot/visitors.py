@@ -274,7 +274,7 @@ def message_json(message: StoredMessage) -> dict[str, JsonValue]:
         "direction": message.direction,
         "author": {"kind": message.author_kind, "name": message.author_name},
         "text": message.text,
-        "html": message.html,
+        "html": markup.with_sources(message.html, [each.url for each in message.citations]),
         "attachments": [attachment_json(file) for file in message.attachments],
         "citations": [{"title": c.title, "url": c.url, "quote": c.quote} for c in message.citations],
         "created_at": message.created_at.isoformat(),

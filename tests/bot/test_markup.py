@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.markup import from_markdown, from_plain
+from bot.markup import from_markdown, from_plain, with_sources
 from tests.processes import ROOT
 
 TAGS = {"p", "br", "hr", "strong", "em", "del", "s", "code", "pre", "blockquote", "ul", "ol", "li", "a"}
@@ -137,6 +137,27 @@ def test_plain_words_are_shown_exactly_as_typed(written: str) -> None:
 )
 def test_markdown_becomes_what_it_means(written: str, shown: str) -> None:
     assert from_markdown(written) == shown
+
+
+REL = 'rel="noopener noreferrer nofollow"'
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("Yes. [1] [2] [3]", f'<p>Yes. <a href="/a?b=1&amp;c" {REL}>[1]</a> [2] [3]</p>'),
+        ("`x[1]` and [see [1]](/there)", f'<p><code>x[1]</code> and <a href="/there" {REL}>see [1]</a></p>'),
+        ("[t](/x 'a [1] > b') [0] [x]", f'<p><a href="/x" title="a [1] &gt; b" {REL}>t</a> [0] [x]</p>'),
+        ("<b> [1]", f'<p>&lt;b&gt; <a href="/a?b=1&amp;c" {REL}>[1]</a></p>'),
+    ],
+)
+def test_a_number_leads_to_its_source(written: str, shown: str) -> None:
+    assert with_sources(from_markdown(written), ["/a?b=1&c", ""]) == shown
+
+
+def test_a_number_leads_nowhere_it_must_not() -> None:
+    shown = with_sources(from_markdown("[1] [2]"), ["javascript:alert(1)", '"><img src=x>'])
+    assert read(shown).wrong == []
 
 
 def test_a_picture_is_never_fetched() -> None:
