@@ -1,18 +1,23 @@
-"""The web app: the channels' routes, health, and one shape for every error."""
+"""The web app: the channels' routes, health, and one shape for every error: JSON, or a page for browsers."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import logging
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import orjson
+from jinja2 import Environment, FileSystemLoader, select_autoescape
+from markupsafe import Markup
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -36,6 +41,25 @@ _CODES = {
     403: "forbidden",
     404: "not_found",
     405: "method_not_allowed",
+}
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_STYLE = (_TEMPLATES / "error.css").read_text(encoding="utf-8")
+_PAGE = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=select_autoescape()).get_template(
+    "error.html"
+)
+# A page that tells of trouble asks for nothing more: its style stands in it, and is allowed by its hash.
+_PAGE_POLICY = (
+    "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; style-src 'sha256-"
+    + base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+    + "'"
+)
+_TITLES = {
+    403: "This is not yours to see",
+    404: "There is no such page",
+    429: "A little too fast",
+    500: "Something went wrong here",
+    503: "Back in a moment",
 }
 
 
@@ -71,18 +95,18 @@ class _Envelope:
         await self._app(scope, receive, send_with_headers)
 
 
-async def _refused(_: Request, error: Exception) -> Response:
+async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     told: object = error.detail
     if not isinstance(told, dict):
         told = {"code": _CODES.get(error.status_code, "error"), "message": str(told)}
-    return _error(error.status_code, told, error.headers)
+    return _error(request, error.status_code, told, error.headers)
 
 
 async def _unavailable(request: Request, error: Exception) -> Response:
     log.warning("the store does not answer: %s", error, extra={"request": request.scope.get("request_id")})
     told = {"code": "unavailable", "message": "this could not be kept just now; send it again in a moment"}
-    return _error(503, told, {"Retry-After": "2"})
+    return _error(request, 503, told, {"Retry-After": "2"})
 
 
 async def _broken(request: Request, error: Exception) -> Response:
@@ -90,13 +114,24 @@ async def _broken(request: Request, error: Exception) -> Response:
     log.error("request failed", exc_info=error, extra={"request": request_id, "path": request.url.path})
     # This answer is made outside of the envelope.
     headers = _HEADERS | {"x-request-id": str(request_id)}
-    return _error(500, {"code": "internal", "message": f"something went wrong here ({request_id})"}, headers)
+    told = {"code": "internal", "message": f"something went wrong here ({request_id})"}
+    return _error(request, 500, told, headers)
 
 
-def _error(status: int, told: object, headers: object) -> Response:
-    return Response(
-        orjson.dumps({"error": told}),
-        status_code=status,
-        media_type="application/json",
-        headers={"Cache-Control": "no-store"} | dict(headers or {}),  # type: ignore[call-overload]
+def _error(
+    request: Request, status: int, told: Mapping[str, object], headers: Mapping[str, str] | None
+) -> Response:
+    told_as = {"Cache-Control": "no-store", "Vary": "Accept"} | dict(headers or {})
+    if "text/html" not in request.headers.get("accept", ""):
+        return Response(
+            orjson.dumps({"error": told}), status_code=status, media_type="application/json", headers=told_as
+        )
+    message = str(told["message"])
+    page = _PAGE.render(
+        status=status,
+        title=_TITLES.get(status, "This cannot be done"),
+        message="The address may be mistyped, or what was here has moved." if status == 404 else message,
+        home="/dashboard" if request.url.path.startswith("/dashboard/") else "/",
+        style=Markup(_STYLE),  # noqa: S704  our own file
     )
+    return HTMLResponse(page, status, headers=told_as | {"content-security-policy": _PAGE_POLICY})
