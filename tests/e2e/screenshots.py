@@ -18,7 +18,7 @@ _LARGEST = 300_000  # bytes of one picture: a README is read on phones, too
 def picture(
     browser: Browser, url: str, path: Path, *, scheme: Scheme, phone: bool = False, asking: bool = False
 ) -> None:
-    """One view of the demo page, with the chat closed or after an answer."""
+    """One view of a page with the chat on it, closed or after an answer."""
     size = ViewportSize(width=390, height=844) if phone else ViewportSize(width=1280, height=800)
     context = browser.new_context(viewport=size, color_scheme=scheme, reduced_motion="reduce")
     chat = visit(context, url)
@@ -53,7 +53,8 @@ def main() -> None:
         picture(browser, house.url, folder / "chat-light.png", scheme="light", asking=True)
         picture(browser, house.url, folder / "chat-dark.png", scheme="dark", asking=True)
         picture(browser, house.url, folder / "chat-phone.png", scheme="light", phone=True, asking=True)
-    sys.stdout.write(f"five pictures in {folder}\n")
+        picture(browser, f"{house.url}/help/returns/return-an-item", folder / "help.png", scheme="light")
+    sys.stdout.write(f"six pictures in {folder}\n")
 
 
 if __name__ == "__main__":
