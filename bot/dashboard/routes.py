@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote
@@ -19,13 +20,15 @@ from bot.api.access import Gate, SignedIn, TooManyTries
 from bot.api.bodies import body_of
 from bot.api.session import EMAIL_LIMIT, PASSWORD_LIMIT
 from bot.dashboard import words
+from bot.dashboard.why import explain
 from bot.store import Store
 from bot.store.inbox import BadPage
-from bot.store.records import ConversationStatus
+from bot.store.records import ConversationStatus, InboxEntry
 
 _HERE = Path(__file__).parent
 _HOME = "/dashboard/conversations"
 _PAGE = 40  # conversations in a list, messages in a thread
+_REACH = 200  # messages among which a turn's answer is looked for
 
 TABS: Mapping[str, tuple[str, ConversationStatus | None]] = {
     "waiting": ("Waiting", "waiting"),
@@ -126,7 +129,11 @@ class Dashboard:
             return self._missing(who)
         drafts = [turn for turn in thread.attempts if turn.draft] if not before else []
         return self._page(
-            "conversation.html", who=who, thread=thread, drafts=drafts, **await self._listed(request)
+            "conversation.html",
+            who=who,
+            thread=thread,
+            drafts=drafts,
+            **await self._listed(request, thread.entry),
         )
 
     async def _turn(self, request: Request) -> Response:
@@ -138,10 +145,16 @@ class Dashboard:
             return self._missing(who)
         began = turn.started_at
         ends = [(step.started_at - began).total_seconds() + step.seconds for step in turn.steps]
-        return self._page("turn.html", turn=turn, length=max([0.001, *ends]))
+        thread = await self._store.inbox.thread(turn.conversation_id, limit=_REACH)
+        said = [each for each in thread.messages if each.turn_id == turn.id] if thread else []
+        why = explain(turn, [citation for each in said for citation in each.citations])
+        return self._page("turn.html", turn=turn, why=why, length=max([0.001, *ends]))
 
-    async def _listed(self, request: Request) -> Mapping[str, Any]:
-        """What the list beside every conversation needs."""
+    async def _listed(self, request: Request, opened: InboxEntry | None = None) -> Mapping[str, Any]:
+        """What the list beside every conversation needs.
+
+        The one that is open stays in it when what an operator does moves it elsewhere.
+        """
         tab = request.query_params.get("tab", "")
         waiting = await self._store.inbox.count("waiting")
         if tab not in TABS:
@@ -152,7 +165,19 @@ class Dashboard:
             )
         except BadPage:
             entries, more = await self._store.inbox.page(TABS[tab][1], limit=_PAGE)
-        return {"tab": tab, "entries": entries, "more": more, "waiting": waiting}
+        entries = [each if each.preview else await self._with_files(each) for each in entries]
+        moved = opened is not None and TABS[tab][1] not in (None, opened.status)
+        if moved and opened is not None:
+            entries = [opened, *(each for each in entries if each.id != opened.id)]
+        return {"tab": tab, "entries": entries, "more": more, "waiting": waiting, "moved": moved}
+
+    async def _with_files(self, entry: InboxEntry) -> InboxEntry:
+        """A conversation whose newest message has no words, previewed by what it brought."""
+        thread = await self._store.inbox.thread(entry.id, limit=5)
+        for message in reversed(thread.messages if thread else ()):
+            if message.attachments and not message.private:
+                return replace(entry, preview=words.files(message))
+        return entry
 
     # ----------------------------------------------------------------------------------------------------
 

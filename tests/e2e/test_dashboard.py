@@ -125,6 +125,19 @@ def test_hostile_words_are_only_words_at_the_desk(desk: Page, house: Switchboard
     expect(thread(desk).locator("img, script, [href^=javascript]")).to_have_count(0)
 
 
+def test_who_opens_a_conversation_by_keyboard_begins_at_its_heading(
+    desk: Page, house: Switchboard, chat: Chat
+) -> None:
+    chat.ask("Opened by keyboard?")
+    desk.get_by_role("link", name="All").click()
+    entry(desk, house, "Opened by keyboard?").press("Enter")
+    heading = desk.locator("h1#contact")
+    expect(heading).to_be_focused()
+    chat.ask("Hello?")  # the heading is drawn anew around the focus
+    expect(thread(desk).get_by_text("Hello?", exact=True)).to_be_visible()
+    expect(heading).to_be_focused()
+
+
 def test_no_keystroke_is_lost(desk: Page, house: Switchboard, chat: Chat) -> None:
     chat.ask("Is anybody there?")
     desk.get_by_role("link", name="All").click()

@@ -186,7 +186,12 @@ document.addEventListener('click', (event) => {
   if (link instanceof HTMLAnchorElement) link.target = '_blank'; // the desk stays open
 });
 log.addEventListener('click', (event) => void showEarlier(event));
-log.addEventListener('scroll', () => atEnd() && (newer.hidden = true));
+let following = true;
+log.addEventListener('scroll', () => {
+  following = atEnd();
+  if (following) newer.hidden = true;
+});
+messages.addEventListener('load', () => following && toEnd(), true); // a picture grows when it has come
 newer.addEventListener('click', toEnd);
 
 // The reply box: what is in it outlives reloads and lost connections ----------------------------------------
@@ -251,6 +256,8 @@ if (mayWrite) {
 
 remember(PARTS);
 tellTimes();
+// Who came by keyboard or screen reader begins here, not at the top of the list once more.
+if (document.activeElement === document.body) at('contact').focus({ preventScroll: true });
 toEnd();
 void markRead();
 if (!older) {

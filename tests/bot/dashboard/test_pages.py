@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from bot.dashboard import words
+from bot.dashboard.why import explain
 from bot.store import Store
+from bot.trace import Step, StepKind
+from tests.doubles.orchestra import RETURNS
 from tests.office import PASSWORD, office, sign_in
 
 HOSTILE = (
@@ -133,3 +139,121 @@ async def test_what_is_not_there_is_said_so(sqlite: Store, tmp_path: Path) -> No
         assert (await operator.get("/dashboard/static/../routes.py")).status_code == 404
         for query in ("?tab=nothing", "?page=nonsense", "?tab=all&page=1.x"):
             assert (await operator.get(f"/dashboard/conversations{query}")).status_code == 200
+
+
+def row(page: str, conversation_id: str) -> str:
+    """A conversation's row in the list, as it is read."""
+    found = re.search(rf'id="entry-{conversation_id}".*?</a>', page, re.DOTALL)
+    assert found, "it is not in the list"
+    return " ".join(re.sub(r"<[^>]+>", " ", found[0]).split())
+
+
+async def test_a_list_shows_words_without_their_marks(sqlite: Store, tmp_path: Path) -> None:
+    async with office(sqlite, tmp_path) as place:
+        visitor = await place.visitor("Is **this** mine?")
+        operator = await place.operator()
+        page = await operator.get("/dashboard/conversations?tab=all")
+        assert "Is **this** mine?" in row(page.text, visitor.conversation_id)  # as they typed it
+        long = "## Yes\n\n- *one* of `ours` [1]\n\n" + "x " * 40 + "[see here](https://x.example/" + "y" * 99
+        body = {"client_id": "1", "text": long}
+        await operator.post(f"/api/conversations/{visitor.conversation_id}/messages", json=body)
+        page = await operator.get("/dashboard/conversations?tab=all")
+        shown = row(page.text, visitor.conversation_id)
+        assert "Operator: Yes one of ours x x" in shown
+        assert "x see here" in shown
+        assert not re.search(r"[*`#\[\]]|https", shown)
+
+
+async def test_a_picture_is_seen_and_a_list_says_that_it_came(sqlite: Store, tmp_path: Path) -> None:
+    async with office(sqlite, tmp_path) as place:
+        operator = await place.operator()
+        png, pdf = b"\x89PNG\r\n\x1a\n", b"%PDF-1.7"
+
+        async def bring(*files: tuple[str, bytes, str]) -> tuple[str, str]:
+            """The page of a visitor who sends files without a word, and their row in the list."""
+            visitor = await place.visitor()
+            client = place.browser(authorization=f"Bearer {visitor.token}")
+            keys = []
+            for file in files:
+                answer = await client.post("/api/web/attachments", files={"file": file})
+                assert answer.status_code == 201, answer.text
+                keys.append(answer.json()["attachment"]["key"])
+            body = {"client_id": "1", "text": "", "attachments": keys}
+            assert (await client.post("/api/web/messages", json=body)).status_code == 202
+            page = await operator.get(f"/dashboard/conversations/{visitor.conversation_id}?tab=all")
+            return page.text, row(page.text, visitor.conversation_id)
+
+        page, listed = await bring(("tent <1>.png", png, "image/png"))
+        assert '<img src="/api/conversations/' in page
+        assert 'alt="tent &lt;1&gt;.png"' in page
+        assert "1 picture" in listed
+        assert "2 pictures" in (await bring(("a", png, "image/png"), ("b", png, "image/png")))[1]
+        assert "2 files" in (await bring(("a", png, "image/png"), ("b", pdf, "application/pdf")))[1]
+        page, listed = await bring(("bill.pdf", pdf, "application/pdf"))
+        assert '<img src="/api/' not in page
+        assert "bill.pdf" in listed
+
+
+@pytest.mark.parametrize("media_type", ["image/svg+xml", "text/html", "application/pdf", ""])
+def test_nothing_that_may_hold_script_is_shown_as_a_picture(media_type: str) -> None:
+    assert not words.is_picture(media_type)
+
+
+async def test_why_an_answer_is_what_it_is_stands_there_in_words(sqlite: Store, tmp_path: Path) -> None:
+    async with office(sqlite, tmp_path) as place:
+        visitor = await place.visitor("How long can I return something?")
+        await place.work()
+        operator = await place.operator()
+        thread = (await operator.get(f"/api/conversations/{visitor.conversation_id}")).json()
+        (turn,) = thread["turns"]
+        page = (await operator.get(f"/dashboard/turns/{turn['id']}")).text
+        essentials = " ".join(re.sub(r"<[^>]+>", " ", page.partition("Step by step")[0]).split())
+        assert "Taken as A question for the help pages, in English" in essentials
+        assert "Written by No model: quoted from the pages, word for word" in essentials
+        assert RETURNS.quote in essentials
+        assert RETURNS.title in essentials
+        assert "{" not in essentials
+
+
+async def test_a_conversation_that_is_open_stays_in_the_list(sqlite: Store, tmp_path: Path) -> None:
+    async with office(sqlite, tmp_path) as place:
+        visitor = await place.visitor("Hello?")
+        operator = await place.operator()
+        address = f"/dashboard/conversations/{visitor.conversation_id}?tab=bot"
+        assert "now with" not in row((await operator.get(address)).text, visitor.conversation_id)
+        await operator.post(f"/api/conversations/{visitor.conversation_id}/take", json={})
+        assert "now with Grace" in row((await operator.get(address)).text, visitor.conversation_id)
+        listed = await operator.get("/dashboard/conversations?tab=bot")
+        assert visitor.conversation_id not in listed.text
+
+
+def step(kind: StepKind, name: str, **given: Any) -> Step:
+    return Step(kind=kind, name=name, **{"status": "ok"} | given)
+
+
+async def test_what_was_not_as_it_should_be_is_said_in_words(sqlite: Store, tmp_path: Path) -> None:
+    async with office(sqlite, tmp_path) as place:
+        visitor = await place.visitor("How long can I return something?")
+        await place.work()
+        operator = await place.operator()
+        thread = (await operator.get(f"/api/conversations/{visitor.conversation_id}")).json()
+        turn = await sqlite.turns.get(thread["turns"][0]["id"])
+    assert turn is not None
+    steps = (
+        step("route", "message", output={"kind": "person", "language": "de"}),
+        step("knowledge", "lookup", output={"degraded": True, "nearest": [{"title": "Returns", "url": ""}]}),
+        step("model", "small", status="failed", error="it rests", tokens_in=1200),
+        step("fallback", "large", input={"reason": "the model before it failed"}),
+        step("model", "large", output={"removed": ["https://evil.example"]}, tokens_in=900, tokens_out=12),
+    )
+    why = explain(replace(turn, steps=steps), [])
+    assert why.taken_as == "A wish to speak to a person, in German"
+    assert why.read == [("Returns", "")]
+    assert why.written_by == "large, from the pages below"
+    assert why.tokens == "2,100 in, 12 out"
+    assert why.trouble == [
+        "The index did not answer; its copy of the last learning was searched",
+        "Model “small” failed: it rests",
+        "large was asked: the model before it failed",
+        "Taken out of the answer: https://evil.example",
+    ]
