@@ -64,6 +64,8 @@ def readable(quote: str, text: str) -> str:
     going_on = False
     for line in text.split("\n"):
         begin, at = at, at + len(line) + 1
+        if not line.strip():
+            continue
         inside = begin < end and start < begin + len(line)
         if line.lstrip().startswith("|"):
             if head is None or _RULE.fullmatch(line):
@@ -75,7 +77,7 @@ def readable(quote: str, text: str) -> str:
         else:
             head = None
             piece = line[max(start - begin, 0) : end - begin] if inside else line if going_on else ""
-            if going_on and not inside and line.strip() and not _ITEM.match(line):
+            if going_on and not inside and not _ITEM.match(line):
                 break
             going_on = piece.rstrip().endswith(":") or (going_on and not inside)
         if told and not inside and sum(map(len, told)) + len(piece) > LONGEST:

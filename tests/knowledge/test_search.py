@@ -11,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from knowledge import question, quote
+from knowledge.chunk import cut
 from knowledge.embed import E5Embedder, Embedder, WordLlamaEmbedder, local_embedder
 from knowledge.learn import embed_pending, learn
 from knowledge.local import LocalIndex
+from knowledge.parse import read_page
 from knowledge.spelling import Spelling
 from knowledge.weights import NoWeights
 
@@ -185,3 +187,12 @@ TABLE = (
 )
 def test_a_quote_is_read_without_marks(quoted: str, read: str) -> None:
     assert quote.readable(quoted, TABLE) == read
+
+
+def test_a_table_read_from_a_page_is_quoted_with_its_heads() -> None:
+    page = read_page(
+        "a.md", b"# Fees\n\n| From | Fee |\n| --- | --- |\n| Malta | EUR 9 |\n| Chad | EUR 8 |\n"
+    )
+    (chunk,) = cut(page)
+    best = quote.best(chunk.text, dict.fromkeys(question.content("What is the fee?"), 1.0))
+    assert quote.readable(best, chunk.text) == "From: Malta · Fee: EUR 9\nFrom: Chad · Fee: EUR 8"
