@@ -107,6 +107,7 @@ def _best_of(first: Passage, wanted: set[str], passages: Sequence[Passage]) -> P
         near,
         key=lambda each: (
             _best_line(wanted, each),
+            len(wanted & content(each.title.rpartition(" › ")[2])),
             " › " not in each.title,
             len(wanted & content(each.quote)),
         ),
