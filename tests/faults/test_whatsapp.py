@@ -140,7 +140,7 @@ async def test_two_hundred_customers_lose_nothing_while_twilio_fails(shop: Shop,
 async def test_a_worker_killed_before_it_knew_of_its_success_sends_nothing_twice(
     shop: Shop, twilio: Twilio
 ) -> None:
-    for round_, customer in enumerate(customers(twilio, 5), 1):
+    for round_, customer in enumerate(customers(twilio, 3), 1):
         twilio.script([_LOST_ANSWER])
         await customer.write(QUESTION)
         await twilio.until(lambda: len(twilio.sent) == round_, within=RECOVERY, what="it was taken")  # noqa: B023
