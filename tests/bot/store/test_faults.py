@@ -74,11 +74,13 @@ async def test_of_many_at_once_those_that_fail_take_nobody_with_them(store: Stor
             if number % 3 == 1:
                 raise ZeroDivisionError
             if number % 3 == 2:
-                tx.later("INSERT INTO contacts (id) VALUES ('con_0')")
+                tx.later("INSERT INTO contacts (id) VALUES ('con_taken')")
 
+    async with store.database.transaction() as tx:
+        tx.later("INSERT INTO contacts (id) VALUES ('con_taken')")
     ended = await asyncio.gather(*[write(number) for number in range(60)], return_exceptions=True)
     assert [type(each) for each in ended] == [type(None), ZeroDivisionError, Duplicate] * 20
-    assert await count(store, "contacts") == 20
+    assert await count(store, "contacts") == 21
 
 
 async def test_those_that_wait_and_give_up_keep_nobody_waiting(store: Store) -> None:
