@@ -1,0 +1,260 @@
+"""Mail: support mailboxes, read over IMAP and answered over SMTP."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+from channels.base import Channel, ChannelLimits, DeliveryStatus, Inbox, NotDelivered, OutboundMessage
+from channels.email import incoming
+from channels.email.address import on_the_wire
+from channels.email.apart import Apart
+from channels.email.bounces import Bounce
+from channels.email.ids import PlusAddresses, message_id, one_line, ours, reply_subject
+from channels.email.imap import connect
+from channels.email.imap_account import Account
+from channels.email.kinds import Ours
+from channels.email.mail import NotUnderstood
+from channels.email.mailbox import Fetched, MailboxReader
+from channels.email.mailboxes import Mailroom
+from channels.email.refusals import Server
+from channels.email.smtp import Sender
+from channels.email.understand import Understood
+from channels.email.vouched import authenticated
+from channels.email.write import File, Letter, write
+
+log = logging.getLogger("switchboard.mail")
+
+ANSWERS = 5  # that no person wrote, to one address within an hour: where a loop ends that nothing else ended
+_PROCESSES = 2  # that understand mails
+_TOLD_EVERY = 1.0  # seconds between looks at how reading goes
+_CHECKED_WITHIN = 15.0  # seconds
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mailbox:
+    """One mailbox: `name` is its key in the store, `address` where customers write and we write from.
+
+    `authserv_id` is by which name its own server signs its Authentication-Results; empty, nobody is vouched
+    for. `since` and `processed` are the reader's.
+    """
+
+    name: str
+    address: str
+    sender_name: str
+    account: Account
+    server: Server
+    authserv_id: str = ""
+    since: Literal["today", "all"] = "today"
+    processed: str = "seen"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Style:
+    """What stands around an answer. `{name}` is the recipient's in the greeting and the author's in the
+    signature; the greeting stands before what no person wrote."""
+
+    greeting: str = ""
+    signature: str = ""
+
+
+class Mail(Channel):
+    name = "email"
+    limits = ChannelLimits(per_hour=ANSWERS, patience=60.0)
+
+    def __init__(
+        self,
+        *,
+        mailboxes: Sequence[Mailbox],
+        room: Mailroom,
+        open_file: Callable[[str], Path | None],
+        style: Style = Style(),
+        plus_key: bytes | None = None,
+    ) -> None:
+        """With `plus_key` answers ask to be answered at an address that names them."""
+        self._mailboxes = {each.name: each for each in mailboxes}
+        self._room = room
+        self._open_file = open_file
+        self._style = style
+        self._addresses = {name: on_the_wire(each.address) for name, each in self._mailboxes.items()}
+        self._domains = {_domain(each) for each in self._addresses.values()}
+        self._plus: Mapping[str, PlusAddresses] = (
+            {name: PlusAddresses(each, key=plus_key) for name, each in self._addresses.items()}
+            if plus_key is not None
+            else {}
+        )
+        self._senders = {
+            name: Sender(each.server, hello=_domain(self._addresses[name]))
+            for name, each in self._mailboxes.items()
+        }
+
+    @property
+    def mailboxes(self) -> Sequence[Mailbox]:
+        return tuple(self._mailboxes.values())
+
+    async def close(self) -> None:
+        """End the connections to the mail servers."""
+        for each in self._senders.values():
+            await each.close()
+
+    async def check_reading(self, mailbox: Mailbox) -> None:
+        """Log in and open the mailbox, or raise MailboxTrouble saying what is wrong."""
+        async with connect(mailbox.account, patience=_CHECKED_WITHIN):
+            pass
+
+    async def check_sending(self, mailbox: Mailbox) -> None:
+        """Log in where mail is handed in, or raise NotDelivered saying what is wrong."""
+        await self._senders[mailbox.name].check()
+
+    # in -------------------------------------------------------------------------------------------------
+
+    async def listen(self, inbox: Inbox) -> None:
+        own = {each.lower() for each in self._addresses.values()}
+        async with Apart(own=own, processes=_PROCESSES) as apart, asyncio.TaskGroup() as group:
+            for each in self._mailboxes.values():
+                reader = MailboxReader(
+                    name=each.name,
+                    account=each.account,
+                    mailboxes=self._room,
+                    accept=partial(self._accept, inbox, apart, each),
+                    since=each.since,
+                    processed=each.processed,
+                )
+                group.create_task(reader.run())
+                group.create_task(self._tell_health(reader, each.name))
+
+    async def _accept(self, inbox: Inbox, apart: Apart, mailbox: Mailbox, fetched: Fetched) -> None:
+        """Return once a mail is durable: as a message, as a receipt, or set aside."""
+        keeping = asyncio.create_task(self._room.keep_original(fetched.raw))
+        try:
+            understood = await apart.understand(fetched.raw)
+            await self._take_in(inbox, mailbox, understood, await keeping)
+        except NotUnderstood as error:
+            log.warning("mailbox %s: mail %s is set aside: %s", mailbox.name, fetched.uid, error.detail)
+            await self._room.set_aside(
+                mailbox.name, fetched.uidvalidity, fetched.uid, fetched.raw, error.detail
+            )
+        finally:
+            keeping.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await keeping
+
+    async def _take_in(self, inbox: Inbox, mailbox: Mailbox, understood: Understood, original: str) -> None:
+        mail, kind = understood.mail, understood.kind
+        match kind:
+            case Bounce(permanent=True) if failed := self._provider_id(kind.original_message_id):
+                words = one_line(f"returned: {kind.status} {kind.words}")[:500]
+                await inbox.receipt(self.name, failed, DeliveryStatus.FAILED, words)
+                return
+            case Ours() if self._provider_id(mail.message_id):
+                return  # a mail of ours that came back is here already
+            case _:
+                pass
+        incoming.sender_of(mail)  # before files are kept for nobody
+        files = [
+            await self._room.keep_file(
+                each.data, original=original, number=number, name=each.name, media_type=each.media_type
+            )
+            for number, each in enumerate(mail.attachments)
+        ]
+        await inbox.accept(
+            incoming.message(
+                understood,
+                channel=self.name,
+                mailbox=mailbox.name,
+                domains=self._domains,
+                plus=self._plus.get(mailbox.name),
+                verified=bool(mailbox.authserv_id) and authenticated(mail, mailbox.authserv_id),
+                original=original,
+                files=files,
+            )
+        )
+
+    def _provider_id(self, reference: str) -> str:
+        """The id under which a mail of ours left, or nothing when it is none of ours."""
+        part = ours(reference, self._domains)
+        return message_id(part.message, part.part, reference.strip(" <>").rpartition("@")[2]) if part else ""
+
+    async def _tell_health(self, reader: MailboxReader, name: str) -> None:
+        """While it leads, keep the store told of how reading goes."""
+        told: tuple[str, str] | None = None
+        while True:
+            health = reader.health
+            now = (health.state, health.error)
+            if not health.leading:
+                told = None
+            elif now != told:
+                with contextlib.suppress(Exception):  # told again in a moment
+                    await self._room.note(name, state=health.state, error=health.error, since=health.since)
+                    told = now
+            await asyncio.sleep(_TOLD_EVERY)
+
+    # out ------------------------------------------------------------------------------------------------
+
+    async def send(self, message: OutboundMessage) -> str | None:
+        name = message.via if message.via in self._mailboxes else next(iter(self._mailboxes))
+        mailbox, address = self._mailboxes[name], self._addresses[name]
+        recipient = on_the_wire(message.recipient)
+        sent_as = message_id(message.id, message.part, _domain(address))
+        automatic = message.author_kind != "operator"
+        files = await asyncio.to_thread(self._files, message)
+        letter = Letter(
+            message_id=sent_as,
+            date=datetime.now(UTC),
+            sender=address,
+            sender_name=mailbox.sender_name or message.author_name,
+            recipient=recipient,
+            recipient_name=message.recipient_name,
+            reply_to=self._plus[name].sign(message.id) if name in self._plus else "",
+            subject=reply_subject(message.subject),
+            text=message.text,
+            html=message.html,
+            greeting=_filled(self._style.greeting, message.recipient_name) if automatic else "",
+            signature=_filled(self._style.signature, message.author_name),
+            citations=message.citations,
+            quoted=message.quoted,
+            in_reply_to=message.reference,
+            references=message.thread,
+            attachments=files,
+            automatic=automatic,
+        )
+        refused = await self._senders[name].send(write(letter), sender=address, recipients=[recipient])
+        for refusal in refused.values():
+            raise refusal
+        return sent_as
+
+    async def find(
+        self,
+        message: OutboundMessage,  # noqa: ARG002
+        *,
+        since: datetime,  # noqa: ARG002
+        known: Collection[str],  # noqa: ARG002
+    ) -> str | None:
+        """Sent once more under the same Message-ID it is the same mail: no need to know."""
+        return None
+
+    def _files(self, message: OutboundMessage) -> Sequence[File]:
+        found = []
+        for each in message.attachments if message.last else ():
+            path = self._open_file(each.key)
+            if path is None:
+                raise NotDelivered(f"the file {each.name} is not there", retry=True)
+            found.append(File(name=each.name, media_type=each.media_type, content=path.read_bytes()))
+        return found
+
+
+def _domain(address: str) -> str:
+    return address.rpartition("@")[2]
+
+
+def _filled(text: str, name: str) -> str:
+    """A greeting or a signature with its name, or without the place for it when there is none."""
+    named = one_line(name)
+    return text.replace("{name}", named) if named else text.replace(" {name}", "").replace("{name}", "")
