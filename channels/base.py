@@ -65,6 +65,15 @@ class FetchedFile:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Quoted:
+    """What the recipient of an answer wrote last."""
+
+    who: str
+    when: datetime
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Source:
     """A page that an answer cites; [1] in its text is the first."""
 
@@ -79,9 +88,14 @@ class InboundMessage:
     (`channel`, `external_id`) is the key for ever: a provider's repeat carries the same one.
     `sender` is the address of the identity within its channel (`visitor id`, `whatsapp:+…`, a mail address);
     `verified` says whether the provider or a signature vouches for it.
-    `follows` are external ids of earlier messages this one answers, nearest first.
-    `remote` are files to fetch later. `opted` is set when the sender asks to be written to no more, or
-    again; such a message wants no answer.
+    `follows` are external ids of earlier messages this one answers, nearest first. A message `joins` the
+    contact's "open" conversation, or that of the first it "follows", if the sender takes part in it; then
+    `follows` name messages by `reference` or, ours, by the id they were sent under.
+    `remote` are files to fetch later; `files` are here under their keys, and new with this message.
+    `opted` is set when the sender asks to be written to no more, or again; such a message, like a `silent`
+    one, wants no answer.
+    `reference` is what answers to it call it, `thread` what an answer names of the thread, oldest first.
+    `via` says which of the channel's own addresses it came to; `original` is the key of its raw bytes.
     """
 
     channel: str
@@ -93,9 +107,16 @@ class InboundMessage:
     follows: Sequence[str] = ()
     attachments: Sequence[Attachment] = ()
     remote: Sequence[RemoteFile] = ()
+    files: Sequence[Attachment] = ()
+    joins: Literal["open", "follows"] = "open"
     opted: Literal["in", "out"] | None = None
+    silent: bool = False
     verified: bool = False
     sender_name: str = ""
+    reference: str = ""
+    thread: Sequence[str] = ()
+    via: str = ""
+    original: str = ""
     sent_at: datetime | None = None
     received_at: datetime | None = None
 
@@ -106,6 +127,7 @@ class OutboundMessage:
 
     `id` is the message's and stable over attempts, `part` counts from 1, `last` marks the one that carries
     the attachments. `window_closed`: the recipient has been silent for longer than `ChannelLimits.window`.
+    `reference`, `thread`, `via` and `quoted` are those of the message it answers, if it answers one.
     """
 
     id: str
@@ -121,6 +143,13 @@ class OutboundMessage:
     last: bool = True
     recipient_name: str = ""
     window_closed: bool = False
+    author_kind: Literal["bot", "operator", "system"] = "bot"
+    author_name: str = ""
+    citations: Sequence[Source] = ()
+    reference: str = ""
+    thread: Sequence[str] = ()
+    via: str = ""
+    quoted: Quoted | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,6 +161,7 @@ class ChannelLimits:
     media: tuple[str, ...] = ()  # media types it carries
     window: int | None = None  # seconds after the contact's last message in which free text may be sent
     per_second: float | None = None  # messages its provider takes from us, all workers together
+    per_hour: int | None = None  # answers to one recipient that no person wrote
     patience: float = 15.0  # seconds one `send` may take
     reads_store: bool = False  # the recipient reads our store: a committed message is a sent one
 

@@ -9,7 +9,7 @@ import orjson
 
 from bot.orchestrator.outcome import HandOff, NeedsApproval, Outcome, Reply, Silence
 from bot.store import events, messages
-from bot.store.database import Transaction, microseconds, moment, new_id
+from bot.store.database import Reader, Transaction, microseconds, moment, new_id
 from bot.store.outgoing import number, outbox, say
 from bot.store.records import Claim, Concluded, StoredMessage, UsageEntry
 from bot.trace import Step
@@ -54,6 +54,25 @@ _DRAFT = """
 """
 
 
+_ANSWERS = """
+    SELECT COUNT(*) AS count FROM (
+        SELECT m.id FROM deliveries d JOIN messages m ON m.id = d.message_id
+        WHERE d.channel = :channel AND d.recipient = :recipient AND d.created_at > {now} - 3600000000
+            AND m.author_kind <> 'operator' LIMIT :limit) AS answers
+"""
+
+
+TOO_MANY = Silence(why="too many automatic answers within an hour")
+
+
+async def answered_enough(reader: Reader, claim: Claim, per_hour: int | None) -> bool:
+    """Whether the recipient has had that many answers within an hour that no person wrote."""
+    if per_hour is None:
+        return False
+    row = await reader.one(_ANSWERS, channel=claim.channel, recipient=claim.recipient, limit=per_hour)
+    return bool(row and row["count"] >= per_hour)
+
+
 async def conclude(
     tx: Transaction,
     claim: Claim,
@@ -65,9 +84,14 @@ async def conclude(
     parts: Sequence[str] | None,
     author_name: str,
     usage: Sequence[UsageEntry],
+    per_hour: int | None,
 ) -> Concluded | None:
     """What `Turns.conclude` promises, in the given transaction."""
     said = not isinstance(outcome, Silence)
+    if said and per_hour is not None:
+        await number(tx, claim.conversation_id, 0)  # or the contact's other turns would not be counted
+        if await answered_enough(tx, claim, per_hour):
+            outcome, status, said = TOO_MANY, "waiting", False
     moved = status != "bot"
     cost = sum(entry.cost for entry in usage)
     numbered = await number(tx, claim.conversation_id, int(said) + int(moved))

@@ -11,7 +11,15 @@ from bot.store.database import Database, Row, Transaction, moment
 from bot.store.outgoing import NoSuchConversation, number
 from bot.store.receipts import Word
 from bot.store.records import ClaimedDelivery, Noted, Pause
-from channels.base import Attachment, ChannelLimits, DeliveryStatus, OutboundMessage, Trouble
+from channels.base import (
+    Attachment,
+    ChannelLimits,
+    DeliveryStatus,
+    OutboundMessage,
+    Quoted,
+    Source,
+    Trouble,
+)
 
 _OVERRUN = 5.0  # seconds beyond a channel's patience after which whoever had a part must be gone
 _KNOWN = 1_000  # newest ids of other messages to a recipient that are told apart
@@ -26,8 +34,11 @@ _DUE = """
 # is held for a person is at rest, and in nobody's way.
 _NEXT = """
     SELECT s.delivery_id, s.part, s.channel, s.text, s.status, s.looks, s.slotted, s.due_at, s.lease_until,
-        s.tried_at, {now} AS now, d.message_id, d.recipient, m.html, m.subject, m.attachments,
-        a.external_id AS answers, p.name AS recipient_name, i.window_until, i.opted_out_at,
+        s.tried_at, {now} AS now, d.message_id, d.recipient, m.html, m.subject, m.attachments, m.citations,
+        m.author_kind, m.author_name, a.external_id AS answers, a.reference, a.thread, a.via,
+        a.direction AS quoted_direction, a.author_name AS quoted_name, a.address AS quoted_address,
+        a.text AS quoted_text, a.created_at AS quoted_at, p.name AS recipient_name, i.window_until,
+        i.opted_out_at,
         (SELECT COUNT(*) FROM sendings o WHERE o.delivery_id = s.delivery_id) AS parts
     FROM sendings s JOIN deliveries d ON d.id = s.delivery_id JOIN messages m ON m.id = d.message_id
     JOIN conversations c ON c.id = s.conversation_id JOIN contacts p ON p.id = c.contact_id
@@ -295,7 +306,26 @@ async def _take(
             last=last,
             recipient_name=head["recipient_name"],
             window_closed=bool(row["window_closed"]),
+            author_kind=head["author_kind"],
+            author_name=head["author_name"],
+            citations=tuple(
+                Source(title=each["title"], url=each["url"]) for each in orjson.loads(head["citations"])
+            ),
+            reference=head["reference"] or "",
+            thread=tuple(orjson.loads(head["thread"] or "[]")),
+            via=head["via"] or "",
+            quoted=_quoted(head),
         ),
+    )
+
+
+def _quoted(head: Row) -> Quoted | None:
+    if head["quoted_direction"] != "in" or not head["quoted_text"]:
+        return None
+    return Quoted(
+        who=head["quoted_name"] or head["quoted_address"],
+        when=moment(head["quoted_at"]),
+        text=head["quoted_text"],
     )
 
 

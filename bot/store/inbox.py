@@ -65,6 +65,7 @@ _COUNT = """
     SELECT COUNT(*) AS count FROM (
         SELECT 1 FROM conversations WHERE status = :status LIMIT :limit) AS counted
 """
+_ORIGINAL = "SELECT original FROM messages WHERE id = :id AND conversation_id = :conversation_id"
 _ALL: tuple[ConversationStatus, ...] = ("bot", "waiting", "human", "snoozed", "resolved")
 _END = 2**62  # later than every time
 
@@ -150,6 +151,12 @@ class Inbox:
         async with self._database.read() as reader:
             rows = await reader.all(_SINCE, conversation_id=conversation_id, after=seq, limit=limit)
         return [messages.stored(row) for row in rows]
+
+    async def original(self, conversation_id: str, message_id: str) -> str:
+        """The key of a message's raw bytes; nothing when they are not kept."""
+        async with self._database.read() as reader:
+            row = await reader.one(_ORIGINAL, id=message_id, conversation_id=conversation_id)
+        return row["original"] if row else ""
 
     async def mark_read(self, conversation_id: str, seq: int) -> bool:
         """An operator has seen everything up to `seq`. False when that was known."""

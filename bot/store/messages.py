@@ -9,12 +9,12 @@ import orjson
 from bot.orchestrator.outcome import Citation
 from bot.store.database import Row, moment
 from bot.store.records import DeliveryState, StoredMessage
-from channels.base import Attachment, DeliveryStatus
+from channels.base import Attachment, DeliveryStatus, InboundMessage
 
 COLUMNS = """
     m.id, m.seq, m.conversation_id, m.channel, m.direction, m.author_kind, m.author_name, m.text, m.html,
     m.created_at, m.subject, m.address, m.verified, m.private, m.citations, m.attachments, m.in_reply_to,
-    m.turn_id, d.status AS delivery_status, d.error AS delivery_error
+    m.turn_id, m.original, d.status AS delivery_status, d.error AS delivery_error
 """
 
 ONE = f"""
@@ -37,10 +37,10 @@ NEWEST = f"""
 INSERT = """
     INSERT INTO messages (id, conversation_id, seq, channel, external_id, address, verified, direction,
         author_kind, author_name, private, text, html, subject, citations, attachments, in_reply_to,
-        turn_id, created_at)
+        turn_id, reference, thread, via, original, created_at)
     VALUES (:id, :conversation_id, :seq, :channel, :external_id, :address, :verified, :direction,
         :author_kind, :author_name, :private, :text, :html, :subject, :citations, :attachments, :in_reply_to,
-        :turn_id, :created_at)
+        :turn_id, :reference, :thread, :via, :original, :created_at)
 """
 
 
@@ -69,6 +69,7 @@ def stored(row: Row) -> StoredMessage:
         else tuple(Attachment(**each) for each in orjson.loads(attachments)),
         in_reply_to=row["in_reply_to"],
         turn_id=row["turn_id"],
+        original=row["original"],
         delivery=DeliveryState(status=DeliveryStatus(status), error=row["delivery_error"])
         if status
         else None,
@@ -80,14 +81,16 @@ def as_json(items: Sequence[Citation] | Sequence[Attachment]) -> str:
     return orjson.dumps(list(items)).decode() if items else "[]"
 
 
-def columns(message: StoredMessage, *, created_at: int, external_id: str | None) -> dict[str, object]:
-    """The parameters of INSERT."""
+def columns(
+    message: StoredMessage, *, created_at: int, came: InboundMessage | None = None
+) -> dict[str, object]:
+    """The parameters of INSERT; `came` is what came in, unless it leaves."""
     return {
         "id": message.id,
         "conversation_id": message.conversation_id,
         "seq": message.seq,
         "channel": message.channel,
-        "external_id": external_id,
+        "external_id": came.external_id if came else None,
         "address": message.address,
         "verified": message.verified,
         "direction": message.direction,
@@ -101,5 +104,9 @@ def columns(message: StoredMessage, *, created_at: int, external_id: str | None)
         "attachments": as_json(message.attachments),
         "in_reply_to": message.in_reply_to,
         "turn_id": message.turn_id,
+        "reference": came.reference or None if came else None,
+        "thread": orjson.dumps(list(came.thread)).decode() if came and came.thread else "[]",
+        "via": came.via if came else "",
+        "original": message.original,
         "created_at": created_at,
     }

@@ -134,12 +134,15 @@ class Message(SQLModel, table=True):
     """`address` is the sender's or the recipient's within `channel`; `private` marks operators' notes.
 
     `verified` says whether the provider or a signature vouched for this very message.
+    `reference` is what answers to it call it, `thread` what an answer names of the thread, `via` the address
+    of ours that it came to, `original` the key of its raw bytes.
     """
 
     __tablename__: ClassVar[Any] = "messages"
     __table_args__ = (
         UniqueConstraint("conversation_id", "seq", name="messages_seq"),
         UniqueConstraint("channel", "external_id", name="messages_external"),
+        _partial("messages_reference", "channel", "reference", where="reference IS NOT NULL"),
     )
     id: str = _key()
     conversation_id: str = _of("conversations.id")
@@ -159,6 +162,10 @@ class Message(SQLModel, table=True):
     attachments: str = _text("[]")
     in_reply_to: str | None = _unset(Text)
     turn_id: str | None = _unset(Text)
+    reference: str | None = _unset(Text)
+    thread: str = _text("[]")
+    via: str = _text()
+    original: str = _text()
     created_at: int = _number()
 
 
@@ -237,6 +244,7 @@ class Delivery(SQLModel, table=True):
         UniqueConstraint("message_id", name="deliveries_message"),
         Index("deliveries_conversation", "conversation_id"),
         Index("deliveries_status", "status", "updated_at"),
+        Index("deliveries_recipient", "channel", "recipient", "created_at"),
     )
     id: str = _key()
     message_id: str = _of("messages.id")
@@ -387,6 +395,40 @@ class Attachment(SQLModel, table=True):
     due_at: int | None = _unset()
     error: str | None = _unset(Text)
     created_at: int = _number()
+
+
+class Mailbox(SQLModel, table=True):
+    """Who reads a mailbox until `lease_until`, and how far: everything up to `uid` is durable."""
+
+    __tablename__: ClassVar[Any] = "mailboxes"
+    name: str = _key()
+    holder: str = _text()
+    lease_until: int = _number()
+    uidvalidity: int | None = _unset()
+    uid: int = _number()
+    received_at: int | None = _unset()
+    state: str = _text("degraded")
+    error: str = _text()
+    since: int = _number()
+
+
+class SetAside(SQLModel, table=True):
+    """A mail that could not be understood; `original` is the key of its raw bytes."""
+
+    __tablename__: ClassVar[Any] = "set_aside"
+    __table_args__ = (
+        UniqueConstraint("mailbox", "uidvalidity", "uid", name="set_aside_mail"),
+        _partial("set_aside_new", "created_at", "id", where="seen_at IS NULL"),
+    )
+    id: str = _key()
+    mailbox: str = _text()
+    uidvalidity: int = _number()
+    uid: int = _number()
+    original: str = _text()
+    size: int = _number()
+    why: str = _text()
+    created_at: int = _number()
+    seen_at: int | None = _unset()
 
 
 class Rating(SQLModel, table=True):

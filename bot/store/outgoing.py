@@ -47,7 +47,7 @@ def say(
     """Write the message and its event, and queue the parts it leaves in; the delivery's id unless it is a
     note. `parts` are None when the recipient reads our store."""
     now = microseconds(message.created_at)
-    tx.later(messages.INSERT, **messages.columns(message, created_at=now, external_id=None))
+    tx.later(messages.INSERT, **messages.columns(message, created_at=now))
     events.append(
         tx,
         contact_id=contact_id,

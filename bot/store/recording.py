@@ -5,10 +5,11 @@ from __future__ import annotations
 import secrets
 from dataclasses import replace
 
-from bot.store import contacts, events, messages
+from bot.store import contacts, events, messages, threads
 from bot.store.contacts import Taken
 from bot.store.database import Database, Duplicate, Row, Transaction, moment, new_id
 from bot.store.records import Recorded, StoredMessage
+from bot.store.threads import Place
 from channels.base import Attachment, InboundMessage
 
 # Holds the contact's row until the commit: whatever of theirs comes in at the same time waits here.
@@ -20,40 +21,63 @@ _ENTER = """
         (SELECT verified FROM identities WHERE channel = :channel AND address = :address) AS verified
 """
 
+_THEIR_OPEN_ONE = """
+    status <> 'resolved' AND id = (
+        SELECT id FROM conversations WHERE contact_id = :contact_id AND status <> 'resolved'
+        ORDER BY last_activity_at DESC LIMIT 1)
+"""
+
 # While a turn runs, due_at stays the end of its lease: the turn takes the message up, or its end does.
-_JOIN = """
+_JOIN = f"""
     UPDATE conversations SET
-        last_seq = last_seq + 1, last_in_seq = last_seq + 1, last_event = :event, last_activity_at = {now},
+        last_seq = last_seq + 1, last_in_seq = last_seq + 1, last_event = :event, last_activity_at = {{now}},
         status = CASE WHEN status = 'snoozed' THEN COALESCE(resume_status, 'bot') ELSE status END,
         due_at = CASE
             WHEN status <> 'bot' AND NOT (status = 'snoozed' AND COALESCE(resume_status, 'bot') = 'bot')
                 THEN NULL
+            WHEN lease_until > {{now}} THEN due_at
+            WHEN due_at < {{now}} THEN due_at
+            ELSE {{now}} END
+    WHERE {_THEIR_OPEN_ONE}
+    RETURNING id, last_seq, status, resume_status, last_activity_at
+"""  # noqa: S608
+
+# A resolved conversation that is answered is the bot's again; `_wake` tells of it.
+_FOLLOW = """
+    UPDATE conversations SET
+        last_seq = last_seq + 1, last_in_seq = last_seq + 1, last_event = :event, last_activity_at = {now},
+        resume_status = CASE WHEN status = 'resolved' THEN 'bot' ELSE resume_status END,
+        assignee_id = CASE WHEN status = 'resolved' THEN NULL ELSE assignee_id END,
+        status = CASE
+            WHEN status = 'resolved' THEN 'bot'
+            WHEN status = 'snoozed' THEN COALESCE(resume_status, 'bot')
+            ELSE status END,
+        due_at = CASE
+            WHEN status IN ('waiting', 'human') THEN NULL
+            WHEN status = 'snoozed' AND COALESCE(resume_status, 'bot') <> 'bot' THEN NULL
             WHEN lease_until > {now} THEN due_at
             WHEN due_at < {now} THEN due_at
             ELSE {now} END
-    WHERE status <> 'resolved' AND id = (
-        SELECT id FROM conversations WHERE contact_id = :contact_id AND status <> 'resolved'
-        ORDER BY last_activity_at DESC LIMIT 1)
+    WHERE id = :id
     RETURNING id, last_seq, status, resume_status, last_activity_at
 """
 
-# Who asks to be written to no more, or again, wants no answer: nothing becomes due by it.
-_JOIN_QUIETLY = """
-    UPDATE conversations SET
-        last_seq = last_seq + 1, last_event = :event, last_activity_at = {now},
-        last_in_seq = CASE WHEN last_in_seq > answered_seq THEN last_in_seq ELSE last_seq + 1 END,
-        answered_seq = CASE WHEN last_in_seq > answered_seq THEN answered_seq ELSE last_seq + 1 END
-    WHERE status <> 'resolved' AND id = (
-        SELECT id FROM conversations WHERE contact_id = :contact_id AND status <> 'resolved'
-        ORDER BY last_activity_at DESC LIMIT 1)
-    RETURNING id, last_seq, status, NULL AS resume_status, last_activity_at
+# What wants no answer makes nothing due: a machine's mail, or who asks to be written to no more, or again.
+_QUIETLY = """
+    last_seq = last_seq + 1, last_event = :event, last_activity_at = {now},
+    last_in_seq = CASE WHEN last_in_seq > answered_seq THEN last_in_seq ELSE last_seq + 1 END,
+    answered_seq = CASE WHEN last_in_seq > answered_seq THEN answered_seq ELSE last_seq + 1 END
 """
-_HUSH = "UPDATE conversations SET answered_seq = last_in_seq, due_at = NULL WHERE id = :id"
+_AS_IT_IS = "RETURNING id, last_seq, status, NULL AS resume_status, last_activity_at"
+_JOIN_QUIETLY = f"UPDATE conversations SET {_QUIETLY} WHERE {_THEIR_OPEN_ONE} {_AS_IT_IS}"  # noqa: S608
+_FOLLOW_QUIETLY = f"UPDATE conversations SET {_QUIETLY} WHERE id = :id {_AS_IT_IS}"  # noqa: S608
+_HUSH = "UPDATE conversations SET answered_seq = last_in_seq WHERE id = :id"
 
 _OPEN = """
-    INSERT INTO conversations (id, contact_id, subject, last_seq, last_in_seq, last_event, due_at,
-        last_activity_at, created_at)
-    VALUES (:id, :contact_id, :subject, 1, 1, :event, {now}, {now}, {now})
+    INSERT INTO conversations (id, contact_id, subject, status, last_seq, last_in_seq, last_event, due_at,
+        waiting_since, last_activity_at, created_at)
+    VALUES (:id, :contact_id, :subject, :status, 1, 1, :event, CASE WHEN :due THEN {now} END,
+        CASE WHEN :status = 'waiting' THEN {now} END, {now}, {now})
     RETURNING id, last_seq, status, resume_status, last_activity_at
 """
 
@@ -68,6 +92,10 @@ _OURS = """
 _BIND = """
     UPDATE attachments SET message_id = :message_id
     WHERE key {in keys} AND contact_id = :contact_id AND message_id IS NULL
+"""
+_HERE = """
+    INSERT INTO attachments (key, contact_id, message_id, name, media_type, size, channel, created_at)
+    VALUES (:key, :contact_id, :message_id, :name, :media_type, :size, :channel, :now)
 """
 _FETCH = """
     INSERT INTO attachments (key, contact_id, message_id, name, media_type, channel, url, state, due_at,
@@ -109,15 +137,8 @@ class Recording:
         self, tx: Transaction, message: InboundMessage, html: str, window: int | None
     ) -> Recorded:
         contact_id, event = await self._enter(tx, message)
-        join = _JOIN_QUIETLY if message.opted else _JOIN
-        conversation = await tx.one(join, contact_id=contact_id, event=event)
-        if conversation is None:
-            conversation = await tx.one(
-                _OPEN, id=new_id("cnv"), contact_id=contact_id, subject=message.subject, event=event
-            )
-            assert conversation is not None
-            if message.opted:
-                tx.later(_HUSH, id=conversation["id"])
+        place = await threads.place(tx, contact_id, message)
+        conversation = await self._join(tx, contact_id, event, message, place)
         now: int = conversation["last_activity_at"]
         stored = StoredMessage(
             id=new_id("msg"),
@@ -133,15 +154,18 @@ class Recording:
             subject=message.subject,
             address=message.sender,
             verified=message.verified,
+            in_reply_to=place.answers,
+            original=message.original,
         )
-        if message.follows:
+        if message.follows and message.joins == "open":
             stored = replace(stored, in_reply_to=await self._answered(tx, contact_id, message))
         if message.attachments:
             stored = await self._bind(tx, contact_id, stored, message)
         if message.remote:
             stored = self._await_files(tx, contact_id, stored, message, now)
-        columns = messages.columns(stored, created_at=now, external_id=message.external_id)
-        tx.later(messages.INSERT, **columns)
+        if message.files:
+            stored = self._take_files(tx, contact_id, stored, message, now)
+        tx.later(messages.INSERT, **messages.columns(stored, created_at=now, came=message))
         events.append(
             tx,
             contact_id=contact_id,
@@ -153,8 +177,38 @@ class Recording:
         )
         if conversation["resume_status"] is not None:
             await self._wake(tx, contact_id, conversation)
+        if conversation["status"] == "waiting" and place.stranger_to:
+            await threads.warn(tx, contact_id, conversation, message, place.stranger_to)
         self._note_wishes(tx, message, window)
         return Recorded(message=stored, contact_id=contact_id, status=conversation["status"], new=True)
+
+    async def _join(
+        self, tx: Transaction, contact_id: str, event: int, message: InboundMessage, place: Place
+    ) -> Row:
+        """The conversation with the message counted in: one there is, else a new one."""
+        quiet = message.silent or message.opted is not None
+        row = None
+        if message.joins == "open":
+            join = _JOIN_QUIETLY if quiet else _JOIN
+            row = await tx.one(join, contact_id=contact_id, event=event)
+        elif place.conversation_id:
+            row = await tx.one(_FOLLOW_QUIETLY if quiet else _FOLLOW, id=place.conversation_id, event=event)
+        if row is not None:
+            return row
+        status = "resolved" if message.silent else "waiting" if place.stranger_to else "bot"
+        opened = await tx.one(
+            _OPEN,
+            id=new_id("cnv"),
+            contact_id=contact_id,
+            subject=message.subject,
+            status=status,
+            due=status == "bot" and not quiet,
+            event=event,
+        )
+        assert opened is not None
+        if quiet:
+            tx.later(_HUSH, id=opened["id"])
+        return opened
 
     async def _enter(self, tx: Transaction, message: InboundMessage) -> tuple[str, int]:
         """The sender's contact and the number of this event, met for the first time if need be."""
@@ -233,6 +287,28 @@ class Recording:
             ],
         )
         return replace(stored, attachments=(*stored.attachments, *waiting))
+
+    def _take_files(
+        self, tx: Transaction, contact_id: str, stored: StoredMessage, message: InboundMessage, now: int
+    ) -> StoredMessage:
+        """The message with the files that came in it."""
+        tx.many(
+            _HERE,
+            [
+                {
+                    "key": file.key,
+                    "contact_id": contact_id,
+                    "message_id": stored.id,
+                    "name": file.name,
+                    "media_type": file.media_type,
+                    "size": file.size,
+                    "channel": message.channel,
+                    "now": now,
+                }
+                for file in message.files
+            ],
+        )
+        return replace(stored, attachments=(*stored.attachments, *message.files))
 
     def _note_wishes(self, tx: Transaction, message: InboundMessage, window: int | None) -> None:
         address = {"channel": message.channel, "address": message.sender}

@@ -41,7 +41,8 @@ class DeliveryState:
 @dataclass(frozen=True, kw_only=True)
 class StoredMessage:
     """A message as it stands. `address` is the sender's or recipient's within the channel; `verified`
-    says whether somebody vouched for the sender of this very message; `private` marks a note."""
+    says whether somebody vouched for the sender of this very message; `private` marks a note. `original` is
+    the key of its raw bytes, where they are kept."""
 
     id: str
     seq: int
@@ -61,6 +62,7 @@ class StoredMessage:
     attachments: Sequence[Attachment] = ()
     in_reply_to: str | None = None
     turn_id: str | None = None
+    original: str = ""
     delivery: DeliveryState | None = None
 
 
@@ -342,6 +344,29 @@ class StoredAttachment:
     attachment: Attachment
     contact_id: str
     message_id: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MailboxState:
+    """How reading a mailbox goes; `read`: some process is at it now."""
+
+    name: str
+    state: Literal["up", "degraded", "down"]
+    error: str
+    since: datetime
+    read: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetAside:
+    """A mail that could not be understood; `original` is the key of its raw bytes."""
+
+    id: str
+    mailbox: str
+    original: str
+    size: int  # bytes
+    why: str
+    created_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True)

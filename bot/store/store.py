@@ -11,6 +11,7 @@ from bot.store.database import Database, is_postgres, sqlite_path
 from bot.store.deliveries import Deliveries
 from bot.store.inbox import Inbox
 from bot.store.knowledge import KnowledgeBook
+from bot.store.mailboxes import Mailboxes
 from bot.store.operators import Operators
 from bot.store.people import People
 from bot.store.records import Counts
@@ -64,6 +65,7 @@ class Store:
         self.attachments = Attachments(database)
         self.uploads = Uploads(database)
         self.knowledge = KnowledgeBook(database)
+        self.mailboxes = Mailboxes(database)
 
     @classmethod
     async def open(cls, url: str) -> Self:

@@ -111,6 +111,11 @@ class Turns:
         async with self._database.read() as reader:  # nobody who writes needs to wait for this
             return await _seen(reader, turn_id, conversation_id, row)
 
+    async def answered_enough(self, claim: Claim, per_hour: int | None) -> bool:
+        """Whether the recipient has had that many answers within an hour that no person wrote."""
+        async with self._database.read() as reader:
+            return await concluding.answered_enough(reader, claim, per_hour)
+
     async def renew(self, claim: Claim, lease_seconds: float) -> int | None:
         """Keep the turn for longer and learn the contact's newest seq; None once the turn is lost."""
         async with self._database.transaction() as tx:
@@ -161,12 +166,13 @@ class Turns:
         parts: Sequence[str] | None,
         author_name: str,
         usage: Sequence[UsageEntry] = (),
+        per_hour: int | None = None,
     ) -> Concluded | None:
         """Write the turn's reply, trace, cost and the conversation's state, all or nothing.
 
         None when the turn was lost meanwhile: nothing is said, and the text is kept as a draft.
         `parts` are the texts it leaves in; None: the recipient reads our store, so that it is sent with the
-        commit.
+        commit. Nothing is said to somebody who has had `per_hour` such answers: a person decides.
         """
         async with self._database.transaction() as tx:
             return await concluding.conclude(
@@ -179,6 +185,7 @@ class Turns:
                 parts=parts,
                 author_name=author_name,
                 usage=usage,
+                per_hour=per_hour,
             )
 
     async def get(self, turn_id: str) -> TurnRecord | None:
@@ -223,11 +230,12 @@ async def _seen(reader: Reader, turn_id: str, conversation_id: str, row: Row) ->
     """The claim with the bounded window a turn sees."""
     rows = await reader.all(messages.NEWEST, conversation_id=conversation_id, limit=_WINDOW)
     window = [messages.stored(each) for each in reversed(rows)]
-    asked = [each for each in window if each.direction == "in" and each.seq > row["answered_seq"]]
+    last = row["last_in_seq"]  # what came after it wants no answer
+    asked = [each for each in window if each.direction == "in" and row["answered_seq"] < each.seq <= last]
     if asked:
         newest = asked[-1]
     else:  # more than a window of others' words came after it
-        found = await reader.one(_NEWEST_IN, conversation_id=conversation_id, seq=row["last_in_seq"])
+        found = await reader.one(_NEWEST_IN, conversation_id=conversation_id, seq=last)
         assert found is not None
         newest = messages.stored(found)
     shown = {each.id for each in window}
@@ -250,7 +258,7 @@ async def _seen(reader: Reader, turn_id: str, conversation_id: str, row: Row) ->
         recipient=newest.address,
         verified=newest.verified,
         in_reply_to=newest.id,
-        up_to_seq=max(newest.seq, row["last_in_seq"]),
+        up_to_seq=max(newest.seq, last),
         answered_seq=row["answered_seq"],
         pending=max(len(asked), 1),
         messages=window,

@@ -40,6 +40,7 @@ asyncio.run(migrate(sys.argv[1]))
 # What is meant to read everything: small tables, and figures asked a few times a minute.
 WHOLE_TABLES = {
     "knowledge._SOURCES",
+    "mailboxes._STATES",
     "operators._COUNT",
     "store._STATUSES",
 }

@@ -1,0 +1,103 @@
+"""Where a message belongs that names what it follows: steps of the transaction that records it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+
+from bot.store import events, messages
+from bot.store.database import Row, Transaction, moment, new_id
+from bot.store.outgoing import number
+from bot.store.records import StoredMessage
+from channels.base import InboundMessage
+
+# Of what a message says it follows: by the id it left under, or by what its sender called it.
+_NAMED_OURS = """
+    SELECT m.id, m.conversation_id, c.contact_id
+    FROM messages m JOIN conversations c ON c.id = m.conversation_id
+    WHERE m.id = :named AND m.channel = :channel AND m.direction = 'out' AND NOT m.private
+"""
+_NAMED_THEIRS = """
+    SELECT m.id, m.conversation_id, c.contact_id
+    FROM messages m JOIN conversations c ON c.id = m.conversation_id
+    WHERE m.channel = :channel AND m.reference = :named
+    ORDER BY CASE WHEN c.contact_id = :contact_id THEN 0 ELSE 1 END, m.created_at DESC LIMIT 1
+"""
+_NOTE_SEQ = (
+    "UPDATE conversations SET last_seq = last_seq + 1, last_event = :event WHERE id = :id RETURNING last_seq"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a message belongs: in `conversation_id`, answering `answers`; nowhere yet when that is empty.
+    `stranger_to` is the conversation it names whose participants its sender is none of."""
+
+    conversation_id: str = ""
+    answers: str | None = None
+    stranger_to: str = ""
+
+
+async def place(tx: Transaction, contact_id: str, message: InboundMessage) -> Place:
+    """Where a message belongs that joins what it follows: to the nearest of its sender's own."""
+    if message.joins == "open":
+        return Place()
+    strangers = ""
+    named = {"channel": message.channel}
+    for each in message.follows:
+        row = await tx.one(_NAMED_OURS, **named, named=each) or await tx.one(
+            _NAMED_THEIRS, **named, named=each, contact_id=contact_id
+        )
+        if row is None:
+            continue
+        if row["contact_id"] == contact_id:
+            return Place(conversation_id=row["conversation_id"], answers=row["id"])
+        strangers = strangers or row["conversation_id"]
+    return Place(stranger_to=strangers)
+
+
+async def warn(
+    tx: Transaction, contact_id: str, conversation: Row, message: InboundMessage, other: str
+) -> None:
+    """Tell operators why this waits for them."""
+    text = (
+        f"{message.sender} answers a message of another conversation ({other}) without taking part in it:"
+        " a copied person, or somebody it was passed on to. It is not shown there, and the bot stays out."
+    )
+    numbered = await number(tx, conversation["id"], 2)
+    seq = await tx.one(_NOTE_SEQ, id=conversation["id"], event=numbered["last_event"])
+    assert seq is not None
+    now = conversation["last_activity_at"]
+    note = StoredMessage(
+        id=new_id("msg"),
+        seq=seq["last_seq"],
+        conversation_id=conversation["id"],
+        channel=message.channel,
+        direction="out",
+        author_kind="system",
+        author_name="",
+        text=text,
+        html=f"<p>{escape(text)}</p>",
+        created_at=moment(now),
+        private=True,
+    )
+    tx.later(messages.INSERT, **messages.columns(note, created_at=now))
+    events.append(
+        tx,
+        contact_id=contact_id,
+        seq=numbered["last_event"] - 1,
+        conversation_id=note.conversation_id,
+        kind="message",
+        message_id=note.id,
+        private=True,
+        created_at=now,
+    )
+    events.append_status(
+        tx,
+        contact_id=contact_id,
+        seq=numbered["last_event"],
+        conversation_id=note.conversation_id,
+        status="waiting",
+        created_at=now,
+        reason="stranger",
+    )
