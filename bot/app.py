@@ -38,6 +38,7 @@ from knowledge.local import LocalIndex
 from knowledge.lookup import Lookup
 
 if TYPE_CHECKING:
+    from channels.email.channel import Mail
     from channels.twilio_account import Account
 
 log = logging.getLogger("switchboard")
@@ -62,6 +63,7 @@ class House:
     background: Background
     web: Starlette
     twilio: Account | None
+    mail: Mail | None
 
 
 async def prepare(settings: Settings) -> None:
@@ -122,7 +124,17 @@ async def open_house(settings: Settings, *, redis_url: str) -> AsyncIterator[Hou
         account = _twilio_account(settings, stack)
         if account is not None:
             channels |= {each.name: each for each in _through_twilio(account, settings, config)}
-        health = Health(store=store, link=link, live=live, index=index, registry=registry)
+        mail = _mail(settings, config, store, stack)
+        if mail is not None:
+            channels[mail.name] = mail
+        health = Health(
+            store=store,
+            link=link,
+            live=live,
+            index=index,
+            registry=registry,
+            mailboxes=[each.name for each in mail.mailboxes] if mail else (),
+        )
         yield House(
             settings=settings,
             config=config,
@@ -143,6 +155,7 @@ async def open_house(settings: Settings, *, redis_url: str) -> AsyncIterator[Hou
                 ]
             ),
             twilio=account,
+            mail=mail,
         )
 
 
@@ -201,6 +214,30 @@ def _through_twilio(account: Account, settings: Settings, config: BotConfig) -> 
     if not sms_from:
         return (whatsapp,)
     return whatsapp, Sms(account=account, sender=sms_from, fetch=outside, per_second=config.sms.per_second)
+
+
+def _mail(settings: Settings, config: BotConfig, store: Store, stack: AsyncExitStack) -> Mail | None:
+    """The support mailboxes; None when none is set up."""
+    if not settings.email_address and not config.email.mailboxes:
+        return None
+    from bot.mailroom import Mailroom, mailboxes  # what reads and writes mail is for mail alone
+    from channels.base import NotDelivered
+    from channels.email.channel import Mail, Style
+
+    files = settings.data_dir / "files"
+    told = config.email
+    try:
+        mail = Mail(
+            mailboxes=mailboxes(settings, config),
+            room=Mailroom(store=store, folder=files),
+            open_file=lambda key: path if (path := files / key).is_file() else None,
+            style=Style(greeting=told.greeting, signature=told.signature),
+            plus_key=f"mail {secret_key(settings)}".encode() if told.plus_addressing else None,
+        )
+    except (ValueError, NotDelivered) as error:
+        raise WrongSetting(f"EMAIL_ADDRESS: {error}") from None
+    stack.push_async_callback(mail.close)
+    return mail
 
 
 async def _models(

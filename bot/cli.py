@@ -68,7 +68,7 @@ def run() -> None:
                 await learning.learn_sample(house, out)
                 await learning.warm(house)
                 out.print(_welcome(at, first), highlight=False)
-                await serve.serve(house, web=web, work=True, errands=learning.embed_rest(house))
+                await serve.serve(house, web=web, work=True, mail=True, errands=learning.embed_rest(house))
 
     _do(main())
 
@@ -107,11 +107,20 @@ def worker() -> None:
 
 @app.command()
 def mail() -> None:
-    """The mail process: reads the support mailbox."""
+    """The mail process: reads the support mailboxes. A second one stands by."""
     settings = _settings()
-    if not settings.imap_host:
+    if not settings.email_address:
         _fail("mail is not configured: set EMAIL_ADDRESS, IMAP_HOST, IMAP_USER, IMAP_PASSWORD and SMTP_HOST")
-    _fail("mail is not there yet in this version; website conversations do not need it")
+
+    async def main() -> None:
+        await prepare(settings)
+        async with open_house(settings, redis_url=settings.redis_url) as house:
+            assert house.mail is not None
+            names = ", ".join(each.address for each in house.mail.mailboxes)
+            out.print(f"mail: listening for {names}", highlight=False, markup=False)
+            await serve.serve(house, web=None, work=False, mail=True)
+
+    _do(main())
 
 
 @app.command()

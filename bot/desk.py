@@ -20,6 +20,7 @@ from bot.orchestrator.phrases import phrase
 from bot.sending import Sender
 from bot.speech import Voice
 from bot.store import Store, StoreUnavailable
+from bot.store.concluding import TOO_MANY
 from bot.store.records import Claim, Recorded, StoredMessage
 from bot.trace import Trace
 from channels.base import Channel, DeliveryStatus, InboundMessage, Source, Trouble
@@ -81,7 +82,7 @@ class Desk:
         if recorded.new:
             stored = recorded.message
             self._errand(self._live.stir(recorded.contact_id, stored.conversation_id))
-            if recorded.status == "bot" and message.opted is None:
+            if recorded.status == "bot" and message.opted is None and not message.silent:
                 self._errand(self._bell.ring("answer", stored.conversation_id))
             for file in stored.attachments:
                 if file.state == "waiting":
@@ -167,6 +168,8 @@ class Desk:
         if claim.attempt > ATTEMPTS:
             return claim, _degraded(claim, f"The turn failed {ATTEMPTS} times.")
         limits = self._channels[claim.channel].limits
+        if await self._store.turns.answered_enough(claim, limits.per_hour):
+            return claim, TOO_MANY
         if not limits.reads_store:
             self._errand(self._show_typing(claim))
         while True:
@@ -225,6 +228,7 @@ class Desk:
             status=_status_after(outcome),
             parts=None if channel.limits.reads_store else channel.parts(text, sources),
             author_name=self._agent.name,
+            per_hour=channel.limits.per_hour,
         )
         await self._live.stir(claim.contact_id, claim.conversation_id)
         if concluded is None:
@@ -327,13 +331,13 @@ def _utterances(claim: Claim) -> Sequence[Utterance]:
     """What was said, ending with what is to be answered: a reply to something earlier may stand after it."""
 
     def pending(message: StoredMessage) -> bool:
-        return message.direction == "in" and message.seq > claim.answered_seq
+        return message.direction == "in" and claim.answered_seq < message.seq <= claim.up_to_seq
 
     texts = {**claim.quoted, **{message.id: message.text for message in claim.messages}}
     return [
         Utterance(
             speaker=message.author_kind,
-            text=message.text,
+            text=_with_subject(message),
             files=tuple(file.media_type for file in message.attachments),
             quotes=texts.get(message.in_reply_to or "", "") if message.direction == "in" else "",
         )
@@ -342,9 +346,18 @@ def _utterances(claim: Claim) -> Sequence[Utterance]:
     ]
 
 
+def _with_subject(message: StoredMessage) -> str:
+    """What opens a conversation, with its subject: half of a question may stand there."""
+    if message.seq > 1 or message.direction != "in" or not message.subject:
+        return message.text
+    return f"{message.subject}\n\n{message.text}".strip()
+
+
 def _status_after(outcome: Outcome) -> Literal["bot", "waiting"]:
     match outcome:
         case HandOff() | NeedsApproval():
+            return "waiting"
+        case Silence() if outcome is TOO_MANY:
             return "waiting"
         case Reply() | Silence():
             return "bot"

@@ -41,6 +41,7 @@ async def examine(settings: Settings, out: Console) -> bool:
             checks: tuple[Callable[[House], Awaitable[Finding]], ...] = (_redis, _knowledge, _model, _turns)
             findings += [await check(house) for check in checks]
             findings += await _twilio(house)
+            findings += await _mail(house)
             findings += _without_effect(house)
     except StoreUnavailable as error:
         findings.append(
@@ -53,7 +54,6 @@ async def examine(settings: Settings, out: Console) -> bool:
     except WrongSetting as error:
         findings.append(Finding(state="wrong", what=str(error), do="correct it and run doctor again"))
     findings.append(_origins(settings))
-    findings += _not_there_yet(settings)
     for finding in findings:
         out.print(f"{_MARKS[finding.state]} {escape(finding.what)}", highlight=False)
         if finding.do:
@@ -191,6 +191,40 @@ async def _twilio(house: House) -> Sequence[Finding]:
     return first, addresses, warning
 
 
+async def _mail(house: House) -> Sequence[Finding]:
+    """Whether every mailbox lets us in, to read and to send."""
+    if house.mail is None:
+        return ()
+    from channels.email.imap_account import MailboxTrouble
+
+    findings = []
+    for mailbox in house.mail.mailboxes:
+        named = f"mail {mailbox.address}"
+        try:
+            await house.mail.check_reading(mailbox)
+            what = f"{named}: {mailbox.account.host} shows the mailbox {mailbox.account.folder}"
+            findings.append(Finding(state="ok", what=what))
+        except MailboxTrouble as trouble:
+            do = "check the IMAP settings; until then nothing is read, and nothing is lost"
+            findings.append(Finding(state="wrong", what=f"{named}: {trouble.detail}", do=do))
+        try:
+            await house.mail.check_sending(mailbox)
+            findings.append(Finding(state="ok", what=f"{named}: {mailbox.server.host} takes our mail"))
+        except NotDelivered as error:
+            do = "check the SMTP settings; until then answers wait, for a day"
+            findings.append(Finding(state="wrong", what=f"{named}: {error.detail}", do=do))
+        if not mailbox.authserv_id:
+            findings.append(
+                Finding(
+                    state="note",
+                    what=f"{named}: every sender's address is only a claim",
+                    do="set authserv_id under [email] in bot.toml to the name that begins your own mail"
+                    " server's Authentication-Results headers",
+                )
+            )
+    return findings
+
+
 def _origins(settings: Settings) -> Finding:
     if settings.web_origins:
         return Finding(state="ok", what=f"widget may stand on: {' '.join(settings.web_origins)}")
@@ -209,16 +243,6 @@ def _without_effect(house: House) -> Sequence[Finding]:
     do = "does" if len(sections) == 1 else "do"
     what = f"{house.settings.bot_config}: {', '.join(sections)} {do} nothing yet in this version"
     return (Finding(state="note", what=what),)
-
-
-def _not_there_yet(settings: Settings) -> list[Finding]:
-    """Channels that are configured but that this version does not bring."""
-    later = {"mail": settings.imap_host}
-    return [
-        Finding(state="note", what=f"{name}: configured, but this version does not bring it yet")
-        for name, given in later.items()
-        if given
-    ]
 
 
 def _kind(settings: Settings) -> str:

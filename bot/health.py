@@ -29,13 +29,21 @@ class Health:
     """Asks every component how it is. Turns' health is read from the database, never from the queue."""
 
     def __init__(
-        self, *, store: Store, link: RedisLink, live: Live, index: LocalIndex, registry: Registry
+        self,
+        *,
+        store: Store,
+        link: RedisLink,
+        live: Live,
+        index: LocalIndex,
+        registry: Registry,
+        mailboxes: Sequence[str] = (),
     ) -> None:
         self._store = store
         self._link = link
         self._live = live
         self._index = index
         self._registry = registry
+        self._mailboxes = mailboxes
         self._figures = CollectorRegistry()
         ProcessCollector(namespace="switchboard", registry=self._figures)
         self._streams = self._gauge("switchboard_event_streams", "Event streams open in this process")
@@ -45,6 +53,10 @@ class Health:
         self._conversations = Gauge(
             "switchboard_conversations", "Conversations by status", ["status"], registry=self._figures
         )
+        self._mailbox_up = Gauge(
+            "switchboard_mailbox_up", "Whether a mailbox is being read", ["mailbox"], registry=self._figures
+        )
+        self._set_aside = self._gauge("switchboard_mails_set_aside", "Mails nobody could read, up to 100")
 
     def routes(self) -> Sequence[BaseRoute]:
         return [
@@ -62,9 +74,10 @@ class Health:
             _bounded(self._ask_turns()),
             _bounded(self._ask_knowledge()),
         )
-        return dict(zip(names, states, strict=True)) | {
+        told = dict(zip(names, states, strict=True)) | {
             component.name: component.as_json() for component in self._registry.components()
         }
+        return told | ({"mail": await _bounded(self._ask_mail())} if self._mailboxes else {})
 
     async def _ask_store(self) -> Mapping[str, JsonValue]:
         await self._store.ping()
@@ -93,6 +106,24 @@ class Health:
         }
         return {"state": "up" if found.embedded == found.chunks else "degraded"} | detail
 
+    async def _ask_mail(self) -> Mapping[str, JsonValue]:
+        states = await self._mailbox_states()
+        worst = max((each for each, _ in states.values()), key=("up", "degraded", "down").index)
+        details = [f"{name}: {detail}" for name, (_, detail) in states.items() if detail]
+        return {"state": worst} | ({"detail": "; ".join(details)} if details else {})
+
+    async def _mailbox_states(self) -> Mapping[str, tuple[str, str]]:
+        """State and trouble of each mailbox that is set up; its reader may be another process."""
+        known = {each.name: each for each in await self._store.mailboxes.states()}
+        states: dict[str, tuple[str, str]] = {}
+        for name in self._mailboxes:
+            found = known.get(name)
+            if found is None or not found.read:
+                states[name] = "down", "nobody reads it; is `switchboard mail` running?"
+            else:
+                states[name] = found.state, found.error
+        return states
+
     async def _alive(self, _: Request) -> Response:
         return Response("ok\n", media_type="text/plain")
 
@@ -110,6 +141,11 @@ class Health:
             self._oldest.set(counts.oldest_due)
             for status in get_args(ConversationStatus):
                 self._conversations.labels(status=status).set(counts.conversations.get(status, 0))
+            states = await self._mailbox_states() if self._mailboxes else {}
+            for name, told in states.items():
+                self._mailbox_up.labels(mailbox=name).set(1 if told[0] == "up" else 0)
+            if self._mailboxes:
+                self._set_aside.set(len(await self._store.mailboxes.cards()))
             self._chunks.set((await self._index.statistics()).chunks)
         except (StoreUnavailable, LookupFailed):
             pass  # the last figures stand; readyz says what is wrong

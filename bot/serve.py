@@ -72,6 +72,7 @@ async def serve(
     *,
     web: socket.socket | None,
     work: bool,
+    mail: bool = False,
     errands: Coroutine[object, object, None] | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM; then streams end, running turns finish or are handed back.
@@ -103,6 +104,8 @@ async def serve(
         tasks.append(asyncio.create_task(house.background.run(), name="background"))
         tidying = tidy(house.store, house.settings.data_dir / "files")
         beside.append(asyncio.create_task(_see_to(tidying), name="tidy"))
+    if mail and house.mail is not None:
+        tasks.append(asyncio.create_task(house.mail.listen(house.desk), name="mail"))
     if errands is not None:
         beside.append(asyncio.create_task(_see_to(errands), name="errands"))
     stopped = asyncio.create_task(stop.wait())

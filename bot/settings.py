@@ -93,6 +93,45 @@ class SmsSection(_Section):
     per_second: float = Field(default=1.0, gt=0, le=1000)
 
 
+class MailboxSection(_Section):
+    """[email.mailboxes.NAME]: one more mailbox. What it does not say is as the environment says it; its user
+    is its address."""
+
+    address: str
+    name: str = ""
+    imap_host: str = ""
+    imap_port: int | None = Field(default=None, ge=1, le=65535)
+    imap_user: str = ""
+    imap_password: str = Field(default="", repr=False)
+    imap_tls: Literal["ssl", "starttls", "none"] | None = None
+    imap_mailbox: str = ""
+    smtp_host: str = ""
+    smtp_port: int | None = Field(default=None, ge=1, le=65535)
+    smtp_user: str = ""
+    smtp_password: str = Field(default="", repr=False)
+    smtp_tls: Literal["ssl", "starttls", "none"] | None = None
+    token_command: str = Field(default="", repr=False)
+
+    @field_validator("address")
+    @classmethod
+    def _is_address(cls, address: str) -> str:
+        return _mail_address(address)
+
+
+class EmailSection(_Section):
+    """[email]: how mails are read and what stands around answers."""
+
+    name: str = ""  # in From; the company's otherwise
+    greeting: str = ""
+    signature: str = ""
+    plus_addressing: bool = False
+    authserv_id: str = ""
+    processed: str = Field(default="seen", min_length=1)
+    since: Literal["today", "all"] = "today"
+    token_command: str = Field(default="", repr=False)
+    mailboxes: dict[str, MailboxSection] = Field(default_factory=dict)
+
+
 class BotConfig(_Section):
     """bot.toml. Every part is optional."""
 
@@ -101,6 +140,7 @@ class BotConfig(_Section):
     models: dict[str, ModelTier] = Field(default_factory=dict)
     whatsapp: WhatsAppSection = WhatsAppSection()
     sms: SmsSection = SmsSection()
+    email: EmailSection = EmailSection()
     # Written down in the contract and understood by later rooms; read here so that one file serves both.
     intents: dict[str, JsonValue] = Field(default_factory=dict)
     agents: dict[str, JsonValue] = Field(default_factory=dict)
@@ -217,6 +257,11 @@ class Settings(BaseSettings):
             raise ValueError("it is a number alone, written +14155238886")
         return sender
 
+    @field_validator("email_address")
+    @classmethod
+    def _is_address(cls, address: str) -> str:
+        return _mail_address(address) if address else address
+
     @field_validator("database_url")
     @classmethod
     def _is_database(cls, url: str) -> str:
@@ -279,12 +324,12 @@ class Settings(BaseSettings):
 
 _CHANNELS: Mapping[str, tuple[str, ...]] = {
     "WhatsApp": ("twilio_account_sid", "twilio_auth_token", "twilio_whatsapp_from"),
-    "mail": ("email_address", "imap_host", "imap_user", "imap_password", "smtp_host"),
+    "mail": ("email_address", "imap_host", "imap_user", "smtp_host"),
 }
 # Whoever gives one of these has begun to set the channel up.
 _BESIDES: Mapping[str, tuple[str, ...]] = {
     "WhatsApp": ("twilio_sms_from",),
-    "mail": ("smtp_user", "smtp_password"),
+    "mail": ("imap_password", "smtp_user", "smtp_password"),
 }
 # An unknown name under one of these is a slip of the finger, not another program's setting.
 _OURS = (
@@ -365,6 +410,13 @@ def secret_key(settings: Settings) -> str:
     if not key:
         raise WrongSetting(f"SECRET_KEY: {path} is empty; remove it, and a new key is made")
     return key
+
+
+def _mail_address(address: str) -> str:
+    local, _, domain = address.rpartition("@")
+    if not local or not domain or any(each.isspace() or each in "<>,;" for each in address):
+        raise ValueError(f"{address!r} is no mail address; it is written support@example.com")
+    return address
 
 
 def _one_line(error: ValidationError, *, upper: bool) -> str:

@@ -245,6 +245,7 @@ class Switchboard:
         *,
         webs: int = 1,
         workers: int = 1,
+        mails: int = 0,
         redis_url: str = "",
         model_url: str = "",
         database_url: str = "",
@@ -265,6 +266,7 @@ class Switchboard:
         } | dict(settings or {})
         self.webs: list[Process] = []
         self.workers: list[Process] = []
+        self.mails: list[Process] = []
         self.urls: list[str] = []
         if not redis_url:
             assert webs == workers == 1
@@ -273,6 +275,7 @@ class Switchboard:
         else:
             self.webs += [self._web("web", index) for index in range(webs)]
             self.workers += [self._worker(index) for index in range(workers)]
+            self.mails += [self._mail(index) for index in range(mails)]
 
     @property
     def url(self) -> str:
@@ -280,7 +283,7 @@ class Switchboard:
 
     @property
     def processes(self) -> Sequence[Process]:
-        return list(dict.fromkeys([*self.webs, *self.workers]))
+        return list(dict.fromkeys([*self.webs, *self.workers, *self.mails]))
 
     def start(self) -> None:
         """Start every process. The first of them brings the database to its shape."""
@@ -347,6 +350,9 @@ class Switchboard:
     def _worker(self, index: int) -> Process:
         return self._process(f"worker-{index}", "worker", {}, self._worker_hears)
 
+    def _mail(self, index: int) -> Process:
+        return self._process(f"mail-{index}", "mail", {}, lambda each: "listening for" in each.log)
+
     def _process(
         self, name: str, role: str, extra: Mapping[str, str], ready: Callable[[Process], bool]
     ) -> Process:
@@ -376,6 +382,7 @@ def switchboard(
     *,
     webs: int = 1,
     workers: int = 1,
+    mails: int = 0,
     redis_url: str = "",
     model_url: str = "",
     database_url: str = "",
@@ -387,6 +394,7 @@ def switchboard(
         folder,
         webs=webs,
         workers=workers,
+        mails=mails,
         redis_url=redis_url,
         model_url=model_url,
         database_url=database_url,

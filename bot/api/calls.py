@@ -295,6 +295,51 @@ OPERATORS: Sequence[Call] = (
     ),
     Call(
         method="get",
+        path="/api/conversations/{id}/messages/{message}/original",
+        about="The mail that a message came in, as it came. Always a download.",
+        who="operator",
+        group="Conversations",
+        answers={200: ("The mail", FILE)},
+        answer_type="application/octet-stream",
+    ),
+    Call(
+        method="get",
+        path="/api/set-aside",
+        about="Mails that could not be understood and that nobody has put away, oldest first.",
+        who="operator",
+        group="Mail",
+        answers={
+            200: (
+                "The mails",
+                obj(
+                    {
+                        "set_aside": list_of(
+                            obj({"id": TEXT, "mailbox": TEXT, "why": TEXT, "size": WHOLE, "created_at": TIME})
+                        )
+                    }
+                ),
+            )
+        },
+    ),
+    Call(
+        method="get",
+        path="/api/set-aside/{id}/raw",
+        about="One of them, as it came. Always a download.",
+        who="operator",
+        group="Mail",
+        answers={200: ("The mail", FILE)},
+        answer_type="application/octet-stream",
+    ),
+    Call(
+        method="post",
+        path="/api/set-aside/{id}/put-away",
+        about="Somebody has seen to it; it is kept and no longer listed.",
+        who="operator",
+        group="Mail",
+        answers=_DONE,
+    ),
+    Call(
+        method="get",
         path="/api/deliveries",
         about="Messages by how far they have come, the latest first: those that failed, unless another "
         "`status` is asked for. `error` says in words why.",

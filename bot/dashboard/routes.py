@@ -67,6 +67,7 @@ class Dashboard:
                     Route("/conversations", self._list),
                     Route("/conversations/{id}", self._conversation),
                     Route("/turns/{id}", self._turn),
+                    Route("/set-aside/{id}", self._put_away, methods=["POST"]),
                     Mount("/static", _Static(directory=_HERE / "static")),
                 ],
             ),
@@ -150,6 +151,16 @@ class Dashboard:
         why = explain(turn, [citation for each in said for citation in each.citations])
         return self._page("turn.html", turn=turn, why=why, length=max([0.001, *ends]))
 
+    async def _put_away(self, request: Request) -> Response:
+        """Somebody has seen to a mail that could not be read."""
+        who = await self._gate.who(request)
+        if who is None:
+            return _to_sign_in(request)
+        self._gate.check_csrf(request, who, given=(await _form(request)).get("csrf", ""))
+        if who.may_write:
+            await self._store.mailboxes.put_away(str(request.path_params["id"]).replace("\x00", ""))
+        return RedirectResponse(_HOME, 303)
+
     async def _listed(self, request: Request, opened: InboxEntry | None = None) -> Mapping[str, Any]:
         """What the list beside every conversation needs.
 
@@ -169,7 +180,15 @@ class Dashboard:
         moved = opened is not None and TABS[tab][1] not in (None, opened.status)
         if moved and opened is not None:
             entries = [opened, *(each for each in entries if each.id != opened.id)]
-        return {"tab": tab, "entries": entries, "more": more, "waiting": waiting, "moved": moved}
+        cards = await self._store.mailboxes.cards()
+        return {
+            "tab": tab,
+            "entries": entries,
+            "more": more,
+            "waiting": waiting,
+            "moved": moved,
+            "set_aside": cards,
+        }
 
     async def _with_files(self, entry: InboxEntry) -> InboxEntry:
         """A conversation whose newest message has no words, previewed by what it brought."""

@@ -648,3 +648,52 @@ async def test_the_turn_knows_what_is_quoted_and_what_came_along(store: Store, t
         said = _utterances(claim)
         assert [each.files for each in said] == [(), ("image/png",)]
         assert [each.quotes for each in said] == ["", "The red one?"]
+
+
+# mail --------------------------------------------------------------------------------------------------
+
+
+def mailed(text: str, number: int, **more: object) -> InboundMessage:
+    """A mail that follows nothing."""
+    told = {"channel": "memory", "external_id": str(number), "sender": "ada", "joins": "follows"} | more
+    return InboundMessage(text=text, **told)  # type: ignore[arg-type]
+
+
+async def test_nobody_gets_more_answers_within_an_hour_than_the_channel_allows(
+    store: Store, tmp_path: Path
+) -> None:
+    bell, model = InlineQueue(), ScriptedModel(otherwise=ANSWER)
+    memory = MemoryChannel(limits=ChannelLimits(per_hour=2))
+    async with front(store, folder=tmp_path, bell=bell, models=[model], memory=memory) as house:
+        for number in range(4):
+            await house.desk.take_in(mailed("How long can I return things?", number))
+            await bell.work(house.desk)
+        assert len(memory.sent) == 2
+        assert len(model.requests) == 2
+        assert await house.store.inbox.count("waiting") == 2
+
+
+async def test_what_wants_no_answer_rings_no_bell(store: Store, tmp_path: Path) -> None:
+    bell = InlineQueue()
+    async with front(store, folder=tmp_path, bell=bell) as house:
+        await house.desk.take_in(mailed("I am away.", 1, silent=True))
+        await bell.work(house.desk)
+    assert bell.rung == []
+
+
+async def test_the_subject_of_what_opens_a_conversation_is_part_of_the_question(
+    store: Store, tmp_path: Path
+) -> None:
+    bell, pages = InlineQueue(), Pages()
+    model = ScriptedModel(otherwise=ANSWER)
+    async with front(store, folder=tmp_path, bell=bell, pages=pages, models=[model]) as house:
+        await house.desk.take_in(mailed("Zoë", 1, subject="How long can I return things?", reference="m1"))
+        await bell.work(house.desk)
+        await house.desk.take_in(
+            mailed("And then?", 2, subject="Re: How long can I return things?", follows=("m1",))
+        )
+        await bell.work(house.desk)
+    assert "How long can I return things?\n\nZoë" in pages.asked[0]
+    said = model.requests[-1].messages[-1].content
+    assert "And then?" in said
+    assert "Re: How long" not in said

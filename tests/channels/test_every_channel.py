@@ -23,6 +23,9 @@ from channels.base import (
     OutboundMessage,
     Trouble,
 )
+from channels.email.channel import Mail, Mailbox
+from channels.email.imap_account import Account as MailAccount
+from channels.email.refusals import Server
 from channels.terminal import Terminal
 from channels.twilio_account import Account
 from channels.website import Website
@@ -62,6 +65,17 @@ def twilio() -> Account:
     return Account(sid="AC1", token="t", address="https://x.example", key="k", api_url="http://127.0.0.1:1")
 
 
+def mailbox() -> Mailbox:
+    """A mailbox on servers that are not there."""
+    return Mailbox(
+        name="support",
+        address="support@shop.example",
+        sender_name="Shop",
+        account=MailAccount(host="127.0.0.1", port=1, user="support", password="p"),
+        server=Server(host="127.0.0.1", port=1),
+    )
+
+
 EVERY: Sequence[Callable[[], Channel]] = (
     Terminal,
     MemoryChannel,
@@ -70,6 +84,7 @@ EVERY: Sequence[Callable[[], Channel]] = (
         account=twilio(), sender="whatsapp:+1", fetch=Outside(), open_file=lambda _: None, per_second=80
     ),
     lambda: Sms(account=twilio(), sender="+1", fetch=Outside(), per_second=1),
+    lambda: Mail(mailboxes=[mailbox()], room=Nobody(), open_file=lambda _: None),
 )
 
 

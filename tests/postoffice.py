@@ -1,0 +1,142 @@
+"""The mail of a small world: a Dovecot with mailboxes, and a mail server that brings mail to them."""
+
+from __future__ import annotations
+
+import contextlib
+import email
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from email.message import Message
+from email.utils import formatdate, parseaddr
+from pathlib import Path
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from tests.channels.email.dovecot import PASSWORD, Dovecot, dovecot
+from tests.processes import free_port, until
+
+SUPPORT = "support@northwind.example"
+ZOE = "zoe@customer.example"
+REPLIES = Path(__file__).parent / "payloads" / "mail" / "replies"
+# What those replies name: the letter they answer, and the mail of theirs that it had answered.
+_LETTER = "msg_0190f3c2a1b5e7d94c60a8f13b2d5e7.1@northwind.example"
+_FIRST = "CAJ8kXw=first2Qm4v@mail.gmail.com"
+_NUMBERS = itertools.count(1)
+
+
+@dataclass(kw_only=True)
+class PostOffice:
+    """`sent` is what was handed in, in order; `refuses` answers RCPT for an address."""
+
+    dovecot: Dovecot
+    smtp_port: int = 0
+    sent: list[tuple[str, str, bytes]] = field(default_factory=list)
+    refuses: dict[str, str] = field(default_factory=dict)
+
+    def settings(self, address: str = SUPPORT) -> Mapping[str, str]:
+        """What makes a Switchboard answer at this address."""
+        return {
+            "EMAIL_ADDRESS": address,
+            "IMAP_HOST": "127.0.0.1",
+            "IMAP_PORT": str(self.dovecot.port),
+            "IMAP_USER": address,
+            "IMAP_PASSWORD": PASSWORD,
+            "IMAP_TLS": "none",
+            "SMTP_HOST": "127.0.0.1",
+            "SMTP_PORT": str(self.smtp_port),
+            "SMTP_TLS": "none",
+        }
+
+    async def handle_RCPT(  # noqa: N802
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if address in self.refuses:
+            return self.refuses[address]
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+        content = envelope.original_content or b""
+        for recipient in envelope.rcpt_tos:
+            self.sent.append((str(envelope.mail_from), recipient, content))
+            if recipient in self.dovecot.users:
+                self.dovecot.deliver(
+                    f"Return-Path: <{envelope.mail_from}>\r\n".encode() + content, user=recipient
+                )
+        return "250 kept"
+
+    def write(
+        self,
+        body: str,
+        *,
+        sender: str = f"Zoë Müller <{ZOE}>",
+        to: str = SUPPORT,
+        subject: str = "A question",
+        **headers: str,
+    ) -> str:
+        """Somebody writes; the Message-ID. `in_reply_to="…"` becomes that header."""
+        message_id = headers.pop("message_id", f"<mail-{next(_NUMBERS)}@customer.example>")
+        given = {
+            "From": sender,
+            "To": to,
+            "Subject": subject,
+            "Date": formatdate(),
+            "Message-ID": message_id,
+            "MIME-Version": "1.0",
+            "Content-Type": "text/plain; charset=utf-8",
+            "Content-Transfer-Encoding": "8bit",
+        } | {name.replace("_", "-"): value for name, value in headers.items()}
+        lines = [f"{name}: {value}" for name, value in given.items()]
+        self.dovecot.deliver("\r\n".join([*lines, "", body, ""]).encode(), user=to)
+        return message_id
+
+    def reply_as(self, program: str, *, to: bytes) -> None:
+        """Whoever a mail of ours went to answers it with this program, as it writes."""
+        answered = email.message_from_bytes(to)
+        raw = (REPLIES / f"{program}.eml").read_bytes()
+        raw = raw.replace(_LETTER.encode(), str(answered["message-id"]).strip("<>").encode())
+        raw = raw.replace(_FIRST.encode(), str(answered["references"]).split()[0].strip("<>").encode())
+        recipient = parseaddr(str(answered["to"]))[1]
+        self.dovecot.deliver(raw.replace(ZOE.encode(), recipient.encode()), user=SUPPORT)
+
+    def make_anew(self, user: str) -> None:
+        """The mailbox is another one by the same name, empty: UIDVALIDITY, made of seconds, has changed."""
+        before = self._uidvalidity(user)
+        until(lambda: self.dovecot.recreate(user) or self._uidvalidity(user) != before, 10, "another one")
+
+    def _uidvalidity(self, user: str) -> bytes:
+        with self.dovecot.client(user) as client:
+            return bytes(client.untagged_responses["UIDVALIDITY"][0] or b"")
+
+    def answers(self, count: int, *, to: str = ZOE, within: float = 40.0) -> list[bytes]:
+        """The mails handed in for somebody, once there are that many."""
+        until(lambda: len(self._to(to)) >= count, within, f"{count} mails to {to}")
+        return self._to(to)
+
+    def _to(self, recipient: str) -> list[bytes]:
+        return [content for _, each, content in list(self.sent) if each == recipient]
+
+
+def parts(raw: bytes) -> tuple[Message, str, str]:
+    """A mail of ours: its headers, its text and its HTML."""
+    mail = email.message_from_bytes(raw)
+    found = {each.get_content_type(): each.get_payload(decode=True) for each in mail.walk()}
+    plain, page = found["text/plain"], found["text/html"]
+    assert isinstance(plain, bytes)
+    assert isinstance(page, bytes)
+    return mail, plain.decode(), page.decode()
+
+
+@contextlib.contextmanager
+def post_office(users: Sequence[str] = (SUPPORT,)) -> Iterator[PostOffice]:
+    """Everybody in `users` has a mailbox; what is sent to others is kept, and goes no further."""
+    with dovecot(users=users) as server:
+        office = PostOffice(dovecot=server, smtp_port=free_port())
+        controller = Controller(office, hostname="127.0.0.1", port=office.smtp_port)
+        controller.start()
+        try:
+            yield office
+        finally:
+            controller.stop()
