@@ -18,6 +18,7 @@ _NOW = "(EXTRACT(EPOCH FROM statement_timestamp()) * 1000000)::bigint"
 _MEMBER = "= ANY(:{name}::text[])"
 _CONNECTIONS = 10
 _WAIT = 8.0  # seconds for a connection, as long as SQLite's writers wait
+_STOPPED = 5.0  # seconds within which a transaction must go on: ours never wait for anything but the store
 _UNAVAILABLE = (
     OSError,
     TimeoutError,
@@ -28,6 +29,7 @@ _UNAVAILABLE = (
     asyncpg.TransactionRollbackError,
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.LockNotAvailableError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.InternalClientError,
 )
 
@@ -188,7 +190,15 @@ async def open_postgres(url: str) -> PostgresDatabase:
             statement_cache_size=400,
             timeout=_WAIT,
             command_timeout=30,
-            server_settings={"application_name": "switchboard"},
+            server_settings={
+                "application_name": "switchboard",
+                # A process that is stopped, or a machine that vanishes, in the middle of a transaction must
+                # not keep everybody else from what it had locked.
+                "idle_in_transaction_session_timeout": f"{_STOPPED * 1000:.0f}",
+                "tcp_keepalives_idle": f"{_STOPPED:.0f}",
+                "tcp_keepalives_interval": "2",
+                "tcp_keepalives_count": "3",
+            },
         )
     database = PostgresDatabase(pool)
     try:

@@ -210,3 +210,31 @@ async def _hold(store: Store) -> None:
     async with store.database.transaction() as tx:
         while True:
             await tx.one("SELECT pg_sleep(0.01) IS NULL AS slept")
+
+
+async def test_who_stops_in_the_middle_of_a_transaction_keeps_nobody_else_for_long(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.store.postgres._STOPPED", 1.0)
+    await migrate(postgres_url)
+    stopped, other = await Store.open(postgres_url), await Store.open(postgres_url)
+    goes_on = asyncio.Event()
+    holds = asyncio.Event()
+
+    async def stop_in_the_middle() -> None:
+        async with stopped.database.transaction() as tx:
+            await tx.one("INSERT INTO contacts (id) VALUES ('con_held') RETURNING id")
+            holds.set()
+            await goes_on.wait()
+            await tx.one("UPDATE contacts SET name = 'late' WHERE id = 'con_held' RETURNING id")
+
+    task = asyncio.create_task(stop_in_the_middle())
+    await holds.wait()
+    async with asyncio.timeout(5), other.database.transaction() as tx:
+        await tx.one("INSERT INTO contacts (id, name) VALUES ('con_held', 'other') RETURNING id")
+    goes_on.set()
+    with pytest.raises(StoreUnavailable):
+        await task
+    assert (await row(other, "SELECT name FROM contacts"))["name"] == "other"
+    await stopped.close()
+    await other.close()
