@@ -23,7 +23,7 @@ import psutil
 import uvloop
 from rich.console import Console
 
-from tests.bench import growth, store_times, webhooks
+from tests.bench import growth, mail, store_times, webhooks
 from tests.bench.driver import all_at_once, one_by_one, percentile
 from tests.bench.report import Report, Rounds
 from tests.bench.subjects import BARE, LEAN, OURS, OURS_POSTGRES, Subject, cpu_seconds, ours, skeleton, taught
@@ -48,6 +48,7 @@ class Scale:
     conversations: int
     messages: int
     webhooks: float  # a round
+    mails: int
     postgres: bool
 
 
@@ -63,6 +64,7 @@ FULL = Scale(
     conversations=200_000,
     messages=10_000,
     webhooks=6,
+    mails=5_000,
     postgres=True,
 )
 QUICK = Scale(
@@ -77,6 +79,7 @@ QUICK = Scale(
     conversations=20_000,
     messages=1_000,
     webhooks=3,
+    mails=500,
     postgres=False,
 )
 
@@ -314,6 +317,7 @@ async def measure(scale: Scale, out: Console) -> Report:
             seconds=scale.webhooks,
             postgres=scale.postgres,
         )
+        await asyncio.to_thread(mail.measure, report, folder, mails=scale.mails)
     return report
 
 
