@@ -26,7 +26,11 @@ _LINE_START = re.compile(r"(?:> |\s)*")
 
 # Where to cut, best first; one that would leave a part nearly empty is passed over.
 _PARAGRAPH = re.compile(r"(?=\n\n)")
-_SENTENCE = re.compile(r"[.!?…؟।]+[\"'”’»)\]]*(?:\s*\[\d+\])*(?=\s)|[。！？]+[」』”’]*|(?=\n)")
+# A run of marks is looked at once, from its beginning: else a thousand dots would be read a million times.
+_SENTENCE = re.compile(
+    r"(?<![.!?…؟।])[.!?…؟।]++[\"'”’»)\]]*+(?:\s*\[\d+\])*(?=\s)"
+    r"|(?<![。！？])[。！？]++[」』”’]*+|(?=\n)"
+)
 _WORD = re.compile(r"(?=\s)")
 _CUTS = ((_PARAGRAPH, 0.25), (_SENTENCE, 0.25), (_WORD, 0.0))
 

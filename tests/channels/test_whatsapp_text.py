@@ -175,3 +175,8 @@ def test_a_text_is_cleaned_of_what_stores_stumble_over() -> None:
     assert clean("x" * 50, 10) == "x" * 9 + "…"
     assert clean(FAMILY * 5, 10) == FAMILY + "…"
     assert in_one_line(" a\n\n b\t\t c     d ") == "a b c d"
+
+
+@pytest.mark.timeout(20)
+def test_a_million_marks_in_a_row_keep_nobody_waiting() -> None:
+    assert "".join(parts("." * 1_000_000, (), marked=True, limit=1600)) == "." * 1_000_000
