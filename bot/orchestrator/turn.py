@@ -39,8 +39,12 @@ async def run(turn: Turn, agent: Agent, trace: Trace) -> Outcome:
     Raises Overtaken or LeaseLost when somebody else has the word; every other trouble becomes an outcome
     that the customer can live with.
     """
-    before = [utterance.text for utterance in turn.said[: len(turn.said) - turn.pending]]
-    pending = [utterance.text for utterance in turn.said[len(turn.said) - turn.pending :]]
+    to_answer = turn.said[len(turn.said) - turn.pending :]
+    pending = [utterance.text for utterance in to_answer]
+    quotes = [utterance.quotes for utterance in to_answer if utterance.quotes]
+    said = [utterance.text for utterance in turn.said[: len(turn.said) - turn.pending]]
+    # What is expressly answered tells most of what "and this one?" means, as what was said last does.
+    before = [*(text for text in said if text not in quotes), *quotes]
     asked = Asked(
         turn=turn,
         agent=agent,

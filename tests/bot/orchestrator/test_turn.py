@@ -83,6 +83,15 @@ async def test_a_burst_is_looked_up_as_one_question_with_what_came_before() -> N
     assert pages.asked == [("and how\ndo I pay", ("Hello, returns?", "30 days."))]
 
 
+async def test_what_a_message_expressly_answers_is_what_was_said_last() -> None:
+    pages = Pages(Found(passages=(RETURNS,)))
+    answer = Utterance(speaker="contact", text="and this one?", quotes="Boots are sent back for nothing.")
+    said = turn("Returns?", bot("Boots are sent back for nothing."), bot("And shoes too."), answer)
+    await run(said, agent(knowledge=pages), trace())
+    history = ("Returns?", "And shoes too.", "Boots are sent back for nothing.")
+    assert pages.asked == [("and this one?", history)]
+
+
 async def test_an_enormous_message_is_looked_up_by_its_beginning() -> None:
     pages = Pages(Found(passages=(RETURNS,)))
     await run(turn("how long? " * 100_000), agent(knowledge=pages), trace())
