@@ -25,16 +25,26 @@ _OVERRUN = 5.0  # seconds beyond a channel's patience after which whoever had a 
 _KNOWN = 1_000  # newest ids of other messages to a recipient that are told apart
 _READ_AT_ONCE = 200  # messages one look at the thread can mark as read
 
-_DUE = """
-    SELECT DISTINCT conversation_id FROM (
-        SELECT conversation_id FROM sendings WHERE due_at <= {now} - :waiting ORDER BY due_at LIMIT :limit
-    ) AS waiting_longest
-"""
 # Parts of a conversation leave by a channel one after the other: the one in hand, else the earliest. What
 # is held for a person is at rest, and in nobody's way.
-_NEXT = """
+_FIRST = """
+    NOT EXISTS (
+        SELECT 1 FROM sendings e
+        WHERE e.conversation_id = s.conversation_id AND e.channel = s.channel AND e.due_at IS NOT NULL
+            AND NOT (e.seq = s.seq AND e.part = s.part)
+            AND (e.lease_until IS NOT NULL
+                OR (s.lease_until IS NULL AND (e.seq < s.seq OR (e.seq = s.seq AND e.part < s.part)))))
+"""
+# What waits behind another part has been due for long; it must not keep the firsts of others from the sweep.
+_DUE = f"""
+    SELECT DISTINCT conversation_id FROM (
+        SELECT s.conversation_id FROM sendings s WHERE s.due_at <= {{now}} - :waiting AND {_FIRST}
+        ORDER BY s.due_at LIMIT :limit
+    ) AS waiting_longest
+"""  # noqa: S608
+_NEXT = f"""
     SELECT s.delivery_id, s.part, s.channel, s.text, s.status, s.looks, s.slotted, s.due_at, s.lease_until,
-        s.tried_at, {now} AS now, d.message_id, d.recipient, m.html, m.subject, m.attachments, m.citations,
+        s.tried_at, {{now}} AS now, d.message_id, d.recipient, m.html, m.subject, m.attachments, m.citations,
         m.author_kind, m.author_name, a.external_id AS answers, a.reference, a.thread, a.via,
         a.direction AS quoted_direction, a.author_name AS quoted_name, a.address AS quoted_address,
         a.text AS quoted_text, a.created_at AS quoted_at, p.name AS recipient_name, i.window_until,
@@ -44,14 +54,9 @@ _NEXT = """
     JOIN conversations c ON c.id = s.conversation_id JOIN contacts p ON p.id = c.contact_id
     LEFT JOIN messages a ON a.id = m.in_reply_to
     LEFT JOIN identities i ON i.channel = s.channel AND i.address = d.recipient
-    WHERE s.conversation_id = :conversation_id AND s.due_at IS NOT NULL AND NOT EXISTS (
-        SELECT 1 FROM sendings e
-        WHERE e.conversation_id = :conversation_id AND e.channel = s.channel AND e.due_at IS NOT NULL
-            AND NOT (e.seq = s.seq AND e.part = s.part)
-            AND (e.lease_until IS NOT NULL
-                OR (s.lease_until IS NULL AND (e.seq < s.seq OR (e.seq = s.seq AND e.part < s.part)))))
+    WHERE s.conversation_id = :conversation_id AND s.due_at IS NOT NULL AND {_FIRST}
     ORDER BY s.due_at LIMIT 1
-"""
+"""  # noqa: S608
 _CLAIM = """
     UPDATE sendings SET fence = fence + 1, lease_until = {now} + :lease, due_at = {now} + :lease,
         status = 'sending', error = NULL, attempts = attempts + 1, looks = 0, tried_at = {now},

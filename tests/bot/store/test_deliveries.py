@@ -214,6 +214,18 @@ async def test_a_channel_that_is_stuck_holds_up_no_other(store: Store) -> None:
     assert claim.message.channel == "sms"
 
 
+async def test_what_waits_behind_another_part_keeps_nobody_from_the_sweep(store: Store) -> None:
+    for number in range(5):
+        stuck = await queued(store, sender=f"c{number}", parts=["a", "b", "c"])
+        claim = await taken(store, stuck)
+        await store.deliveries.settle(claim, status=DeliveryStatus.QUEUED, error="busy", again_in=3600)
+    in_hand = await queued(store, sender="bob", parts=["a", "b", "c"])
+    await taken(store, in_hand)
+    long = await queued(store, sender="cleo", parts=["a", "b", "c"])
+    last = await queued(store, sender="dora")
+    assert set(await store.deliveries.due(limit=2)) == {long, last}
+
+
 async def test_what_is_held_for_a_person_is_in_nobodys_way(store: Store) -> None:
     conversation_id = await queued(store, parts=["a", "b"])
     claim = await taken(store, conversation_id)
