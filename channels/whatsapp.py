@@ -47,7 +47,7 @@ FILE_LIMIT = 16 * 2**20  # bytes of a file: what WhatsApp itself carries
 _TEXT_LIMIT = 8_000  # characters kept of one message; WhatsApp lets people write 4,096
 _PAGE = 200  # messages to ask for at once
 _PAGES = 10
-_SLACK = timedelta(minutes=1)  # by which Twilio's clock may differ from ours
+_SLACK = timedelta(hours=2)  # by which our clock may differ from Twilio's: an hour, and some more
 _TRIAL = "Sent from your Twilio trial account - "  # stands before what a trial account sends
 
 _STATUSES: Mapping[str, DeliveryStatus] = {

@@ -668,7 +668,8 @@ async def test_a_message_whose_end_is_unknown_is_found_in_twilios_list(line: Lin
     other, lost = line.twilio.sent
     assert await line.whatsapp.find(message, since=began, known=[other.sid]) == lost.sid
     assert await line.whatsapp.find(message, since=began, known=[other.sid, lost.sid]) is None
-    assert await line.whatsapp.find(message, since=now() + timedelta(minutes=2), known=[]) is None
+    assert await line.whatsapp.find(message, since=now() + timedelta(hours=1), known=[other.sid]) == lost.sid
+    assert await line.whatsapp.find(message, since=now() + timedelta(hours=3), known=[]) is None
     assert await line.whatsapp.find(outbound("Never sent"), since=began, known=[]) is None
     assert await line.whatsapp.find(replace(message, recipient=f"{ADA}9"), since=began, known=[]) is None
 
