@@ -71,7 +71,9 @@ class Identity(SQLModel, table=True):
     address: str = _text()
     verified: bool = _flag()
     window_until: int | None = _unset()
+    window_opened_at: int | None = _unset()
     opted_out_at: int | None = _unset()
+    opted_in_at: int | None = _unset()
     created_at: int = _number()
 
 
@@ -263,6 +265,7 @@ class Sending(SQLModel, table=True):
     `due_at` is when a worker should look at it (the end of the lease while one does), and empty once it is
     at rest. `seq` is its message's. `attempts` counts sends, `looks` how often the provider has said since
     `tried_at` that it does not have it. `slotted`: `due_at` is a slot that its channel's pace gave it.
+    `by_hand`: an operator had it sent again, and no taking over withdraws it.
     """
 
     __tablename__: ClassVar[Any] = "sendings"
@@ -282,6 +285,7 @@ class Sending(SQLModel, table=True):
     looks: int = _number()
     window_closed: bool = _flag()
     slotted: bool = _flag()
+    by_hand: bool = _flag()
     due_at: int | None = _unset()
     lease_until: int | None = _unset()
     fence: int = _number()
@@ -307,11 +311,15 @@ class ProviderId(SQLModel, table=True):
 
 
 class Pace(SQLModel, table=True):
-    """When a channel's provider takes the next message from us, all workers together."""
+    """When a channel's provider takes the next message from us, all workers together.
+
+    `next_at` is the next slot to be given away, `left_at` when a message last left.
+    """
 
     __tablename__: ClassVar[Any] = "paces"
     channel: str = _key()
     next_at: int = _number()
+    left_at: int = _number()
     blocked_until: int = _number()
 
 
@@ -319,6 +327,7 @@ class Receipt(SQLModel, table=True):
     """A provider's word on a message whose provider id we have not written yet."""
 
     __tablename__: ClassVar[Any] = "receipts"
+    __table_args__ = (Index("receipts_created", "created_at"),)
     channel: str = _key()
     provider_id: str = _key()
     status: str = _key()

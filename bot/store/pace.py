@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from bot.store.database import Row, Transaction
 
-_TAKE_SLOT = """
-    INSERT INTO paces (channel, next_at) VALUES (:channel, {now} + :interval)
-    ON CONFLICT (channel) DO UPDATE SET next_at = :interval + CASE
-        WHEN paces.next_at >= paces.blocked_until AND paces.next_at > {now} THEN paces.next_at
-        WHEN paces.blocked_until > {now} THEN paces.blocked_until
-        ELSE {now} END
-    RETURNING next_at, {now} AS now
+# Holds the channel's row until the commit, so that slots and departures are counted one after the other.
+_HOLD = """
+    INSERT INTO paces (channel) VALUES (:channel)
+    ON CONFLICT (channel) DO UPDATE SET channel = excluded.channel
+    RETURNING next_at, left_at, blocked_until, {now} AS now
 """
+_GIVE_SLOT = "UPDATE paces SET next_at = :next_at WHERE channel = :channel"
+_LEAVE = "UPDATE paces SET left_at = {now} WHERE channel = :channel"
 _BLOCKED = "SELECT blocked_until, {now} AS now FROM paces WHERE channel = :channel"
 _BLOCK = """
     INSERT INTO paces (channel, blocked_until) VALUES (:channel, {now} + :delay)
@@ -27,18 +27,30 @@ _POSTPONE = """
 
 async def wait(tx: Transaction, head: Row, per_second: float | None) -> int:
     """Microseconds until this part may go, its slot kept for it; 0: now."""
-    row = await tx.one(_BLOCKED, channel=head["channel"])
-    blocked = max(0, row["blocked_until"] - row["now"]) if row else 0
-    if per_second is None or (head["slotted"] and not blocked):
-        delay, slotted = blocked, False
+    if per_second is None:
+        row = await tx.one(_BLOCKED, channel=head["channel"])
+        delay, slotted = max(0, row["blocked_until"] - row["now"]) if row else 0, False
     else:
-        interval = round(1_000_000 / per_second)
-        taken = await tx.one(_TAKE_SLOT, channel=head["channel"], interval=interval)
-        assert taken is not None
-        delay, slotted = max(0, taken["next_at"] - interval - taken["now"]), True
+        delay, slotted = await _slot(tx, head, round(1_000_000 / per_second)), True
     if delay:
         tx.later(_POSTPONE, delivery_id=head["delivery_id"], part=head["part"], delay=delay, slotted=slotted)
     return int(delay)
+
+
+async def _slot(tx: Transaction, head: Row, interval: int) -> int:
+    """Microseconds until the part's slot. Between any two that leave lies an interval, however late they
+    come for their slots; who is later than that, and would have to wait, gets in line again."""
+    pace = await tx.one(_HOLD, channel=head["channel"])
+    assert pace is not None
+    now = pace["now"]
+    free = max(now, pace["left_at"] + interval, pace["blocked_until"])
+    kept = head["slotted"] and pace["blocked_until"] <= now
+    if not kept or (free > now and now - head["due_at"] > interval):
+        free = max(free, pace["next_at"])
+        tx.later(_GIVE_SLOT, channel=head["channel"], next_at=free + interval)
+    if free == now:
+        tx.later(_LEAVE, channel=head["channel"])
+    return int(free - now)
 
 
 def block(tx: Transaction, channel: str, seconds: float) -> None:

@@ -433,6 +433,28 @@ async def test_all_workers_together_keep_a_channels_pace(store: Store, database_
     await other.close()
 
 
+async def test_no_second_sees_more_than_the_pace_though_all_come_late_for_their_slots(store: Store) -> None:
+    conversations = [await queued(store, sender=f"c{number}") for number in range(9)]
+    limits = {"whatsapp": ChannelLimits(per_second=5)}
+    for each in conversations[1:]:
+        await store.deliveries.claim(each, limits)
+    async with store.database.transaction() as tx:  # nobody was there when the slots came
+        tx.later("UPDATE sendings SET due_at = due_at - 60000000 WHERE due_at IS NOT NULL")
+        tx.later("UPDATE paces SET next_at = next_at - 60000000, left_at = left_at - 60000000")
+
+    async def work(conversation_id: str) -> None:
+        while not isinstance(claim := await store.deliveries.claim(conversation_id, limits), ClaimedDelivery):
+            assert isinstance(claim, Pause)
+            await asyncio.sleep(claim.seconds)
+
+    await asyncio.wait_for(asyncio.gather(*(work(each) for each in conversations)), 30)
+    async with store.database.read() as reader:
+        rows = await reader.all("SELECT tried_at FROM sendings WHERE tried_at IS NOT NULL ORDER BY tried_at")
+    left = [each["tried_at"] for each in rows][-8:]
+    busiest = max(sum(begin <= each < begin + 980_000 for each in left) for begin in left)
+    assert busiest <= 5
+
+
 async def test_a_provider_that_says_slow_down_slows_the_whole_channel_across_two_stores(
     store: Store, database_url: str
 ) -> None:
