@@ -164,7 +164,7 @@ class Conversations:
         entry = await self._store.inbox.entry(path_id(request, "conversation"))
         key = str(request.path_params["key"])
         found = await self._store.attachments.get(key, entry.contact_id) if entry and key.isalnum() else None
-        if found is None:
+        if found is None or found.attachment.state != "here":
             raise not_found("file")
         return FileResponse(
             self._files / found.attachment.key,

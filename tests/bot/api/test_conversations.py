@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import pytest
 
 from bot.store import Store
 from bot.testing import ScriptedModel
-from tests.front import Pages, until
+from channels.base import RemoteFile
+from tests.front import Pages, until, wrote
 from tests.office import Office, office
 from tests.visitor import Visitor
 
@@ -365,6 +367,19 @@ async def test_a_file_is_shown_in_its_own_conversation_and_in_a_sandbox(
         assert file.headers["content-security-policy"].startswith("sandbox")
         assert (await operator.get(at(other, f"attachments/{key}"))).status_code == 404
         assert (await place.browser().get(message["attachments"][0]["url"])).status_code == 401
+
+
+async def test_a_file_that_is_not_here_yet_is_not_found(store: Store, tmp_path: Path) -> None:
+    async with office(store, tmp_path) as place:
+        remote = RemoteFile(url="https://provider.example/1", media_type="audio/ogg", name="")
+        sent = replace(wrote("", channel="memory"), remote=(remote,))
+        recorded = await place.front.desk.take_in(sent)
+        operator = await place.operator()
+        address = f"/api/conversations/{recorded.message.conversation_id}"
+        (message,) = (await operator.get(address)).json()["messages"]
+        (file,) = message["attachments"]
+        assert file["state"] == "waiting"
+        assert (await operator.get(file["url"])).status_code == 404
 
 
 async def test_a_take_over_before_the_bot_begins_is_heard_too(sqlite: Store, tmp_path: Path) -> None:
