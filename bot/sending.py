@@ -120,7 +120,7 @@ class Sender:
             async with asyncio.timeout(channel.limits.patience):
                 found = await channel.find(message, since=claimed.tried_at, known=claimed.known)
         except NotDelivered as error:
-            return _cannot_say(claimed, error.detail)
+            return _cannot_say(claimed, error.detail, after=error.after)
         except TimeoutError:
             return _cannot_say(claimed, "the provider did not answer in time")
         except Exception as error:
@@ -132,7 +132,9 @@ class Sender:
         if looks < _LOOKS:
             return _unsure("the provider does not know of it yet", again_in=_LOOK_AGAIN, looks=looks)
         return _End(
-            status=DeliveryStatus.QUEUED, error="the provider never got it; it is sent again", again_in=0.0
+            status=DeliveryStatus.QUEUED,
+            error="the provider never got it; it is sent again",
+            again_in=_pause(message.attempt),
         )
 
     def _channel(self, name: str) -> Channel:
@@ -149,13 +151,14 @@ class Sender:
 
 def _refused(claimed: ClaimedDelivery, error: NotDelivered) -> _End:
     if error.uncertain:
-        return _unsure(error.detail)
+        return _unsure(error.detail, again_in=_bounded(error.after, at_least=_LOOK_AFTER))
     if error.trouble is Trouble.WINDOW_CLOSED and not claimed.message.window_closed:
         return _End(  # now that it is known, the channel may have another form for it
             status=DeliveryStatus.QUEUED, error=error.detail, again_in=0.0, trouble=error.trouble
         )
     if error.retry or error.trouble is Trouble.SLOW_DOWN:
-        pause = error.after if error.after is not None else _pause(claimed.message.attempt)
+        after, attempt = error.after, claimed.message.attempt
+        pause = _pause(attempt) if after is None else _bounded(after, at_least=_FIRST_PAUSE)
         return _End(status=DeliveryStatus.QUEUED, error=error.detail, again_in=pause, trouble=error.trouble)
     return _End(status=DeliveryStatus.FAILED, error=error.detail, trouble=error.trouble)
 
@@ -164,7 +167,7 @@ def _unsure(error: str, *, again_in: float = _LOOK_AFTER, looks: int = 0) -> _En
     return _End(status=DeliveryStatus.UNCERTAIN, error=error, again_in=again_in, looks=looks)
 
 
-def _cannot_say(claimed: ClaimedDelivery, detail: str) -> _End:
+def _cannot_say(claimed: ClaimedDelivery, detail: str, *, after: float | None = None) -> _End:
     """Ask again, less and less often; in the end a person decides."""
     if claimed.unsure_for >= _HOPE:
         return _End(
@@ -172,7 +175,12 @@ def _cannot_say(claimed: ClaimedDelivery, detail: str) -> _End:
             error=f"nobody can tell whether this was sent ({detail}); ask before sending it again",
         )
     pause = min(max(claimed.unsure_for, _LOOK_AFTER), 120.0)
-    return _unsure(detail, again_in=pause, looks=claimed.looks)
+    return _unsure(detail, again_in=_bounded(after, at_least=pause), looks=claimed.looks)
+
+
+def _bounded(after: float | None, *, at_least: float) -> float:
+    """Seconds to wait, as a provider wishes: no wish makes us hurry, or a whole channel wait for days."""
+    return max(at_least, min(after or 0.0, _LONGEST_PAUSE))
 
 
 def _pause(attempt: int) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -327,6 +328,11 @@ async def delivered(house: Front, contact_id: str) -> tuple[DeliveryStatus, str 
     return last.delivery.status, last.delivery.error
 
 
+async def leaves_in(house: Front) -> float:
+    """Seconds until the only part of a message that is to leave may do so."""
+    return ((await row(house.store, "SELECT due_at FROM sendings"))["due_at"] - time.time_ns() / 1000) / 1e6
+
+
 async def carry_on(house: Front, conversation_id: str) -> None:
     """The time for whatever is to leave next has come."""
     await leaves_now(house.store)
@@ -359,7 +365,10 @@ async def test_what_a_provider_refuses_is_settled_by_what_it_said(
         assert (await store.conversations.session(recorded.contact_id)).status == left
 
 
-async def test_a_delivery_worth_a_retry_is_made_once_its_time_has_come(store: Store, tmp_path: Path) -> None:
+async def test_a_delivery_worth_a_retry_is_made_once_its_time_has_come(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.sending._FIRST_PAUSE", 0.01)
     bell = InlineQueue()
     memory = MemoryChannel(NotDelivered("busy", retry=True, after=0.01))
     async with front(store, folder=tmp_path, bell=bell, memory=memory) as house:
@@ -378,6 +387,35 @@ async def test_what_is_to_leave_a_little_later_is_rung_for(store: Store, tmp_pat
         await until(lambda: bell.rung.count(rung) == 2)
         await bell.work(house.desk)
         assert [message.attempt for message in memory.sent] == [2]
+
+
+@pytest.mark.parametrize("trouble", [None, Trouble.SLOW_DOWN])
+@pytest.mark.parametrize(
+    ("after", "pause"), [(0.0, 2), (-5.0, 2), (90.0, 90), (1e9, 3600), (float("inf"), 3600)]
+)
+async def test_what_a_provider_wishes_makes_nobody_hurry_or_wait_for_days(
+    store: Store, tmp_path: Path, trouble: Trouble | None, after: float, pause: int
+) -> None:
+    bell = InlineQueue()
+    memory = MemoryChannel(NotDelivered("busy", retry=True, after=after, trouble=trouble))
+    async with front(store, folder=tmp_path, bell=bell, memory=memory) as house:
+        await house.desk.take_in(wrote("How long?", channel="memory"))
+        await bell.work(house.desk)
+        assert pause / 2 < await leaves_in(house) <= pause
+
+
+async def test_a_provider_that_is_unsure_and_wants_time_is_given_it(store: Store, tmp_path: Path) -> None:
+    bell = InlineQueue()
+    memory = MemoryChannel(
+        NotDelivered("503", uncertain=True, after=90.0),
+        found=[NotDelivered("503", uncertain=True, after=200.0)],
+    )
+    async with front(store, folder=tmp_path, bell=bell, memory=memory) as house:
+        recorded = await house.desk.take_in(wrote("How long?", channel="memory"))
+        await bell.work(house.desk)
+        assert 80 < await leaves_in(house) <= 90
+        await carry_on(house, recorded.message.conversation_id)
+        assert 190 < await leaves_in(house) <= 200
 
 
 async def test_an_answer_leaves_in_its_channels_parts_in_order(store: Store, tmp_path: Path) -> None:
@@ -428,6 +466,8 @@ async def test_what_is_twice_not_found_is_sent_again(store: Store, tmp_path: Pat
         assert len(memory.asked) == 1, "and the next is not at once"
         await carry_on(house, conversation)
         assert len(memory.asked) == 2
+        assert memory.sent == [], "nor is it sent again at once"
+        await carry_on(house, conversation)
         assert [message.attempt for message in memory.sent] == [2]
         assert await delivered(house, recorded.contact_id) == (DeliveryStatus.SENT, None)
 
