@@ -22,14 +22,27 @@ _CREATE_IDENTITY = """
     ON CONFLICT (channel, address) DO NOTHING RETURNING id
 """
 _VERIFY = "UPDATE identities SET verified = TRUE WHERE channel = :channel AND address = :address"
-_WINDOW = """
-    UPDATE identities SET window_until = {now} + :window WHERE channel = :channel AND address = :address
+_OPEN_WINDOW = """
+    UPDATE identities SET window_until = {now} + :window, window_opened_at = {now}
+    WHERE channel = :channel AND address = :address
+"""
+# What a provider says of an attempt can come late: what the contact did since counts for more.
+_CLOSE_WINDOW = """
+    UPDATE identities SET window_until = {now} WHERE channel = :channel AND address = :address
+        AND (window_opened_at IS NULL OR window_opened_at <= :tried_at)
 """
 _OPT_OUT = """
     UPDATE identities SET opted_out_at = COALESCE(opted_out_at, {now})
     WHERE channel = :channel AND address = :address
 """
-_OPT_IN = "UPDATE identities SET opted_out_at = NULL WHERE channel = :channel AND address = :address"
+_OPTED_OUT = """
+    UPDATE identities SET opted_out_at = COALESCE(opted_out_at, {now})
+    WHERE channel = :channel AND address = :address AND (opted_in_at IS NULL OR opted_in_at <= :tried_at)
+"""
+_OPT_IN = """
+    UPDATE identities SET opted_out_at = NULL, opted_in_at = {now}
+    WHERE channel = :channel AND address = :address
+"""
 
 
 _VERIFIED = "SELECT id FROM identities WHERE contact_id = :contact_id AND verified LIMIT 1"
@@ -83,17 +96,22 @@ def verify(tx: Transaction, *, channel: str, address: str) -> None:
 
 def open_window(tx: Transaction, *, channel: str, address: str, seconds: int) -> None:
     """Free text may be sent to this address for so long."""
-    tx.later(_WINDOW, channel=channel, address=address, window=seconds * 1_000_000)
+    tx.later(_OPEN_WINDOW, channel=channel, address=address, window=seconds * 1_000_000)
 
 
-def close_window(tx: Transaction, *, channel: str, address: str) -> None:
-    """Free text may no longer be sent to this address."""
-    tx.later(_WINDOW, channel=channel, address=address, window=0)
+def close_window(tx: Transaction, *, channel: str, address: str, tried_at: int) -> None:
+    """Free text could not be sent to this address then, nor can it now unless they wrote since."""
+    tx.later(_CLOSE_WINDOW, channel=channel, address=address, tried_at=tried_at)
 
 
 def opt_out(tx: Transaction, *, channel: str, address: str) -> None:
     """Nothing may be sent to this address."""
     tx.later(_OPT_OUT, channel=channel, address=address)
+
+
+def opted_out(tx: Transaction, *, channel: str, address: str, tried_at: int) -> None:
+    """Nothing could be sent to this address then, nor may it now unless they asked for more since."""
+    tx.later(_OPTED_OUT, channel=channel, address=address, tried_at=tried_at)
 
 
 def opt_in(tx: Transaction, *, channel: str, address: str) -> None:

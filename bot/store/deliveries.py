@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import orjson
 
 from bot.store import events, pace, receipts, sendings
-from bot.store.database import Database, Row, Transaction, moment
+from bot.store.database import Database, Row, Transaction, microseconds, moment
 from bot.store.outgoing import NoSuchConversation, number
 from bot.store.receipts import Word
 from bot.store.records import ClaimedDelivery, Noted, Pause
@@ -182,7 +182,14 @@ class Deliveries:
                 again=again,
                 delay=_microseconds(again_in or 0.0),
             )
-            receipts.learn(tx, message.channel, message.recipient, trouble, pause=again_in or 0.0)
+            receipts.learn(
+                tx,
+                message.channel,
+                message.recipient,
+                trouble,
+                tried_at=microseconds(claimed.tried_at),
+                pause=again_in or 0.0,
+            )
             if status is DeliveryStatus.FAILED and not withdrawn:
                 await sendings.give_up(tx, claimed.delivery_id, whose, error=error)
             elif status is DeliveryStatus.UNCERTAIN and not again:

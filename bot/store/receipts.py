@@ -19,7 +19,7 @@ _BY_PROVIDER = """
     WHERE p.channel = :channel AND p.provider_id = :provider_id
 """
 _PART = """
-    SELECT s.status, s.attempts, s.window_closed, s.created_at, p.superseded, {now} AS now
+    SELECT s.status, s.attempts, s.window_closed, s.tried_at, s.created_at, p.superseded, {now} AS now
     FROM provider_ids p JOIN sendings s ON s.delivery_id = p.delivery_id AND s.part = p.part
     WHERE p.channel = :channel AND p.provider_id = :provider_id
 """
@@ -104,15 +104,18 @@ async def catch_up(tx: Transaction, channel: str, provider_id: str) -> None:
     tx.later(_DROP_RECEIPTS, channel=channel, provider_id=provider_id)
 
 
-def learn(tx: Transaction, channel: str, recipient: str, trouble: Trouble | None, *, pause: float) -> None:
-    """Keep what a refusal says beyond its own message; `pause` is how many seconds we were too fast for."""
+def learn(
+    tx: Transaction, channel: str, recipient: str, trouble: Trouble | None, *, tried_at: int, pause: float
+) -> None:
+    """Keep what the refusal of an attempt says beyond its own message; `pause` is how many seconds we were
+    too fast for."""
     match trouble:
         case Trouble.SLOW_DOWN:
             pace.block(tx, channel, pause)
         case Trouble.WINDOW_CLOSED:
-            contacts.close_window(tx, channel=channel, address=recipient)
+            contacts.close_window(tx, channel=channel, address=recipient, tried_at=tried_at)
         case Trouble.OPTED_OUT:
-            contacts.opt_out(tx, channel=channel, address=recipient)
+            contacts.opted_out(tx, channel=channel, address=recipient, tried_at=tried_at)
         case None:
             pass
 
@@ -146,7 +149,8 @@ async def _fail(tx: Transaction, key: dict[str, Any], part: Row, word: Word) -> 
     """A part failed after the provider had taken it: it is queued once more where that can mend it."""
     whose = await sendings.owner(tx, key["delivery_id"])
     pause = _PAUSE * part["attempts"]
-    learn(tx, word.channel, whose["recipient"], word.trouble, pause=pause)
+    tried_at = part["tried_at"] or 0
+    learn(tx, word.channel, whose["recipient"], word.trouble, tried_at=tried_at, pause=pause)
     slow = word.trouble is Trouble.SLOW_DOWN
     mends = slow or (word.trouble is Trouble.WINDOW_CLOSED and not part["window_closed"])
     if mends and sendings.silenced(whose):

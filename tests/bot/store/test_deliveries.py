@@ -516,6 +516,33 @@ async def test_a_provider_that_knows_of_an_opting_out_is_believed(store: Store) 
     assert (await row(store, "SELECT opted_out_at FROM identities"))["opted_out_at"] is not None
 
 
+@pytest.mark.parametrize("told", ["by its callback", "at once"])
+async def test_what_a_contact_did_since_counts_for_more_than_what_is_told_of_an_attempt(
+    store: Store, told: str
+) -> None:
+    day = 24 * 3600
+    for number, trouble in enumerate((Trouble.WINDOW_CLOSED, Trouble.OPTED_OUT)):
+        sender, name = f"c{number}", f"SM{number}"
+        conversation_id = await queued(store, sender=sender)
+        claim = await taken(store, conversation_id)
+        await asyncio.sleep(0.005)  # the clock goes on
+        for each, opted in (("stop", "out"), ("start", "in")):
+            again = message(each, channel="whatsapp", sender=sender, opted=opted)
+            await store.conversations.record(again, html="", window=day)
+        if told == "at once":
+            await store.deliveries.settle(claim, status=DeliveryStatus.FAILED, error="no", trouble=trouble)
+        else:
+            await store.deliveries.settle(claim, status=DeliveryStatus.SENT, provider_id=name)
+            await store.deliveries.receipt("whatsapp", name, DeliveryStatus.FAILED, "no", trouble)
+        found = await row(
+            store,
+            "SELECT window_until, opted_out_at FROM identities WHERE address = :address",
+            address=sender,
+        )
+        assert found["opted_out_at"] is None
+        assert found["window_until"] > (time.time() + day - 60) * 1e6
+
+
 WITHDRAWN = ("failed", "withdrawn: an operator took over")
 
 
