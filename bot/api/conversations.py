@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mimetypes
 import re
 from collections.abc import Awaitable, Sequence
 from pathlib import Path
@@ -27,10 +28,17 @@ from bot.store.records import (
     delivery_of,
 )
 from bot.visitors import message_json as visitors_message_json
+from channels.base import Attachment
 
 TEXT_LIMIT = 10_000  # characters in one reply or note
 _CLIENT_ID = re.compile(r"[A-Za-z0-9._:-]{1,100}")
 _LAST_SEQ = 2**53
+_KINDS = {"audio": "Voice message", "image": "Picture", "video": "Video"}
+_PARTICULAR = {
+    "application/pdf": "Document (PDF)",
+    "text/vcard": "Contact card",
+    "text/x-vcard": "Contact card",
+}
 
 
 class Conversations:
@@ -169,7 +177,7 @@ class Conversations:
         return FileResponse(
             self._files / found.attachment.key,
             media_type=found.attachment.media_type,
-            filename=found.attachment.name,
+            filename=_saved_as(found.attachment),
             headers={
                 "Content-Security-Policy": "sandbox; default-src 'none'",
                 "Cache-Control": "private, max-age=86400",
@@ -180,6 +188,20 @@ class Conversations:
 def display_name(contact_id: str, name: str) -> str:
     """The contact's name, or one to tell them from others by."""
     return name.strip() or f"Visitor {contact_id[-4:].upper()}"
+
+
+def file_name(file: Attachment) -> str:
+    """The file's name, or, where its sender gave it none, what it is."""
+    if file.name.strip():
+        return file.name
+    media_type = file.media_type.partition(";")[0].strip().lower()
+    return _PARTICULAR.get(media_type) or _KINDS.get(media_type.partition("/")[0], "File")
+
+
+def _saved_as(file: Attachment) -> str:
+    """The name a download gets: one for its kind has the ending that opens it."""
+    ending = mimetypes.guess_extension(file.media_type.partition(";")[0].strip().lower()) or ""
+    return file.name if file.name.strip() else file_name(file) + ending
 
 
 def conversation_json(entry: InboxEntry) -> dict[str, JsonValue]:
@@ -213,7 +235,7 @@ def message_json(message: StoredMessage) -> dict[str, JsonValue]:
         "attachments": [
             {
                 "key": file.key,
-                "name": file.name,
+                "name": file_name(file),
                 "media_type": file.media_type,
                 "size": file.size,
                 "state": file.state,

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from bot import markup
-from bot.api.conversations import display_name
+from bot.api.conversations import display_name, file_name
 from bot.store.records import InboxEntry, StoredMessage, TurnRecord, delivery_of
+from channels.base import Attachment
 
 STATUS: Mapping[str, str] = {
     "bot": "With the bot",
@@ -96,11 +97,16 @@ def preview(entry: InboxEntry) -> str:
     return " ".join(html.unescape(_MARKS.sub("", shown)).split())
 
 
+def file(attachment: Attachment) -> str:
+    """A file's name, or what it is."""
+    return file_name(attachment)
+
+
 def files(message: StoredMessage) -> str:
     """What a message without words has brought: one file by its name, several by their number."""
     each = message.attachments
     if len(each) == 1 and not each[0].media_type.startswith("image/"):
-        return each[0].name or "1 file"
+        return file_name(each[0])
     noun = "picture" if all(file.media_type.startswith("image/") for file in each) else "file"
     return f"{len(each)} {noun}{'s' if len(each) > 1 else ''}" if each else ""
 
@@ -108,6 +114,11 @@ def files(message: StoredMessage) -> str:
 def is_picture(media_type: str) -> bool:
     """Whether a browser may show it beside our own words: a plain raster, nothing that can hold script."""
     return media_type in {"image/png", "image/jpeg", "image/gif", "image/webp"}
+
+
+def is_sound(media_type: str) -> bool:
+    """Whether a browser may play it."""
+    return media_type.startswith("audio/")
 
 
 def clock(moment: datetime) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
@@ -15,7 +15,9 @@ from bot.dashboard import words
 from bot.dashboard.why import explain
 from bot.store import Store
 from bot.trace import Step, StepKind
+from channels.base import RemoteFile
 from tests.doubles.orchestra import RETURNS
+from tests.front import wrote
 from tests.office import PASSWORD, office, sign_in
 
 HOSTILE = (
@@ -192,6 +194,45 @@ async def test_a_picture_is_seen_and_a_list_says_that_it_came(sqlite: Store, tmp
         page, listed = await bring(("bill.pdf", pdf, "application/pdf"))
         assert '<img src="/api/' not in page
         assert "bill.pdf" in listed
+
+
+@pytest.mark.parametrize(
+    ("media_type", "name"),
+    [
+        ("audio/ogg; codecs=opus", "Voice message"),
+        ("image/jpeg", "Picture"),
+        ("video/mp4", "Video"),
+        ("application/pdf", "Document (PDF)"),
+        ("text/vcard", "Contact card"),
+        ("application/zip", "File"),
+    ],
+)
+async def test_a_file_without_a_name_is_called_by_its_kind(
+    media_type: str, name: str, sqlite: Store, tmp_path: Path
+) -> None:
+    async with office(sqlite, tmp_path) as place:
+        remote = RemoteFile(url="https://provider.example/1", media_type=media_type, name="")
+        sent = replace(wrote("", channel="memory"), remote=(remote,))
+        recorded = await place.front.desk.take_in(sent)
+        operator = await place.operator()
+        address = f"/dashboard/conversations/{recorded.message.conversation_id}?tab=all"
+        assert f"<bdi>{name}</bdi> <span>is being fetched…" in (await operator.get(address)).text
+
+
+async def test_a_voice_message_is_heard_on_the_page(sqlite: Store, tmp_path: Path) -> None:
+    async with office(sqlite, tmp_path) as place:
+        place.front.memory.files.append(b"OggS")
+        remote = RemoteFile(url="https://provider.example/1", media_type="audio/ogg", name="")
+        sent = replace(wrote("", channel="memory"), remote=(remote,))
+        recorded = await place.front.desk.take_in(sent)
+        await place.front.desk.fetch(recorded.message.attachments[0].key)
+        operator = await place.operator()
+        page = await operator.get(f"/dashboard/conversations/{recorded.message.conversation_id}?tab=all")
+        (source,) = re.findall(r'<audio controls [^>]*src="([^"]+)" aria-label="Voice message"', page.text)
+        heard = await operator.get(source)
+        assert heard.content == b"OggS"
+        assert "Voice message.og" in unquote(heard.headers["content-disposition"])
+        assert "Voice message" in row(page.text, recorded.message.conversation_id)
 
 
 @pytest.mark.parametrize("media_type", ["image/svg+xml", "text/html", "application/pdf", ""])
