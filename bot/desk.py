@@ -17,7 +17,7 @@ from bot.live import PEOPLE, Live
 from bot.orchestrator.agent import Agent, LeaseLost, Overtaken, Turn, Utterance
 from bot.orchestrator.outcome import HandOff, NeedsApproval, Outcome, Reply, Silence
 from bot.orchestrator.phrases import phrase
-from bot.sending import Sender
+from bot.sending import Sender, leaving, limits_of
 from bot.speech import Voice
 from bot.store import Store, StoreUnavailable
 from bot.store.concluding import TOO_MANY
@@ -73,11 +73,11 @@ class Desk:
 
     async def take_in(self, message: InboundMessage) -> Recorded:
         """Record a message and ring for its answer; the caller need not wait for the bell."""
-        channel = self._channels.get(message.channel)
+        limits = limits_of(self._channels.get(message.channel))
         recorded = await self._store.conversations.record(
             message,
             html=markup.from_plain(message.text),
-            window=channel.limits.window if channel else None,
+            window=limits.window,
         )
         if recorded.new:
             stored = recorded.message
@@ -167,7 +167,7 @@ class Desk:
         began = time.monotonic()
         if claim.attempt > ATTEMPTS:
             return claim, _degraded(claim, f"The turn failed {ATTEMPTS} times.")
-        limits = self._channels[claim.channel].limits
+        limits = limits_of(self._channels.get(claim.channel))
         if await self._store.turns.answered_enough(claim, limits.per_hour):
             return claim, TOO_MANY
         if not limits.reads_store:
@@ -198,7 +198,9 @@ class Desk:
 
     async def _show_typing(self, claim: Claim) -> None:
         """Let the contact see that an answer is on the way, where their channel can show it."""
-        channel = self._channels[claim.channel]
+        channel = self._channels.get(claim.channel)
+        if channel is None:
+            return
         with contextlib.suppress(StoreUnavailable, TimeoutError):  # nobody misses it
             async with asyncio.timeout(channel.limits.patience):
                 if external_id := await self._store.conversations.external_id(claim.in_reply_to):
@@ -216,7 +218,8 @@ class Desk:
         return claim
 
     async def _conclude(self, claim: Claim, outcome: Outcome, trace: Trace, voice: Voice) -> bool:
-        channel = self._channels[claim.channel]
+        channel = self._channels.get(claim.channel)
+        limits = limits_of(channel)
         text = "" if isinstance(outcome, Silence) else outcome.text
         cited = outcome.citations if isinstance(outcome, Reply) else ()
         sources = [Source(title=each.title, url=each.url) for each in cited]
@@ -226,9 +229,9 @@ class Desk:
             trace.steps,
             html=markup.from_markdown(text),
             status=_status_after(outcome),
-            parts=None if channel.limits.reads_store else channel.parts(text, sources),
+            parts=leaving(channel, text, sources),
             author_name=self._agent.name,
-            per_hour=channel.limits.per_hour,
+            per_hour=limits.per_hour,
         )
         await self._live.stir(claim.contact_id, claim.conversation_id)
         if concluded is None:
@@ -244,7 +247,7 @@ class Desk:
                 "outcome": type(outcome).__name__,
             },
         )
-        if concluded.delivery_id and not channel.limits.reads_store:
+        if concluded.delivery_id and not limits.reads_store:
             self._errand(self._bell.ring("deliver", claim.conversation_id))
         return concluded.more
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from bot import markup
 from bot.bell import Bell
 from bot.live import PEOPLE, Live
+from bot.sending import leaving
 from bot.store import NoSuchConversation, Store
 from bot.store.records import Changed, ConversationStatus, DeliveryRecord, InboxEntry, Operator
 from channels.base import Channel, DeliveryStatus
@@ -91,7 +92,7 @@ class OperatorDesk:
             text=text,
             html=markup.from_markdown(text),
             private=private,
-            leaving=lambda channel: self._parts(channel, text),
+            leaving=lambda channel: leaving(self._channels.get(channel), text),
         )
         if changed.new:
             await self._tell(entry)
@@ -99,13 +100,6 @@ class OperatorDesk:
             if changed.delivery_id and delivery and delivery.status is DeliveryStatus.QUEUED:
                 await self._bell.ring("deliver", conversation_id)
         return changed
-
-    def _parts(self, channel: str, text: str) -> Sequence[str] | None:
-        """The texts in which an answer leaves by a channel; None where the recipient reads our store."""
-        known = self._channels.get(channel)
-        if known is None:
-            return (text,)
-        return None if known.limits.reads_store else known.parts(text, ())
 
     async def _set(self, conversation_id: str, status: ConversationStatus) -> Changed:
         entry = await self._entry(conversation_id)

@@ -6,14 +6,14 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.bell import Bell
 from bot.live import Live
 from bot.store import Store
 from bot.store.records import ClaimedDelivery, Pause
-from channels.base import Channel, DeliveryStatus, NotDelivered, Trouble
+from channels.base import Channel, ChannelLimits, DeliveryStatus, NotDelivered, Source, Trouble
 
 log = logging.getLogger("switchboard.sending")
 
@@ -38,6 +38,21 @@ class _End:
     again_in: float | None = None
     looks: int = 0
     trouble: Trouble | None = None
+
+
+def limits_of(channel: Channel | None) -> ChannelLimits:
+    """What a channel allows; None is one that is not set up here."""
+    return channel.limits if channel else ChannelLimits()
+
+
+def leaving(channel: Channel | None, text: str, sources: Sequence[Source] = ()) -> Sequence[str] | None:
+    """The texts in which an answer leaves by a channel; None where the recipient reads our store.
+
+    By a channel that is not set up here it is to leave whole: it waits until the channel is.
+    """
+    if channel is None:
+        return (text,)
+    return None if channel.limits.reads_store else channel.parts(text, sources)
 
 
 class Sender:

@@ -591,6 +591,24 @@ async def test_a_channel_that_is_switched_off_keeps_what_is_to_leave(store: Stor
         )
 
 
+@pytest.mark.parametrize("attempts", [0, 3])
+async def test_a_question_from_a_channel_that_is_gone_is_answered_once_and_its_answer_waits(
+    store: Store, tmp_path: Path, attempts: int
+) -> None:
+    bell, model = InlineQueue(), ScriptedModel(otherwise=ANSWER)
+    async with front(store, folder=tmp_path, bell=bell, models=[model]) as house:
+        recorded = await house.desk.take_in(wrote("How long?", channel="gone"))
+        async with store.database.transaction() as tx:
+            tx.later("UPDATE conversations SET attempts = :attempts", attempts=attempts)
+        await bell.work(house.desk)
+        assert len(await replies(house, recorded.contact_id)) == 1
+        assert await delivered(house, recorded.contact_id) == (
+            DeliveryStatus.QUEUED,
+            "the channel gone is not set up here",
+        )
+        assert (await store.turns.due()) == []
+
+
 async def test_typing_is_shown_where_a_channel_can(store: Store, tmp_path: Path) -> None:
     bell = InlineQueue()
     async with front(store, folder=tmp_path, bell=bell) as house:
