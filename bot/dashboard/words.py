@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 
 from bot import markup
 from bot.api.conversations import display_name, file_name
-from bot.store.records import InboxEntry, StoredMessage, TurnRecord, delivery_of
-from channels.base import Attachment
+from bot.store.records import DeliveryState, InboxEntry, StoredMessage, TurnRecord, delivery_of
+from bot.store.sendings import WITHDRAWN
+from channels.base import Attachment, DeliveryStatus
 
 STATUS: Mapping[str, str] = {
     "bot": "With the bot",
@@ -124,6 +125,27 @@ def is_sound(media_type: str) -> bool:
 def clock(moment: datetime) -> str:
     """A time for readers without scripts; with them the page shows it in the reader's zone."""
     return moment.strftime("%d %b %H:%M UTC")
+
+
+def delivery(sent: DeliveryState) -> str:
+    """How far an outgoing message has come, and what is in its way."""
+    if is_withdrawn(sent):
+        return "Held back: a person took over first"
+    said = DELIVERY[sent.status.value]
+    if sent.status is DeliveryStatus.UNCERTAIN and not is_held(sent):
+        said += ", being looked up"
+    return f"{said}: {sent.error}" if sent.error else said
+
+
+def is_withdrawn(sent: DeliveryState) -> bool:
+    """Whether it did not leave because an operator took over: that is no failure."""
+    return sent.status is DeliveryStatus.FAILED and sent.error == WITHDRAWN
+
+
+def is_held(sent: DeliveryState) -> bool:
+    """Whether nothing more happens to it until somebody sends it again."""
+    given_up = (sent.error or "").startswith("nobody can tell")  # before that the provider is still asked
+    return sent.status is DeliveryStatus.FAILED or (sent.status is DeliveryStatus.UNCERTAIN and given_up)
 
 
 def again(message: StoredMessage) -> str:

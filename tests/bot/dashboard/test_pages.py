@@ -14,11 +14,12 @@ import pytest
 from bot.dashboard import words
 from bot.dashboard.why import explain
 from bot.store import Store
+from bot.store.sendings import WITHDRAWN
 from bot.trace import Step, StepKind
 from channels.base import RemoteFile
 from tests.doubles.orchestra import RETURNS
 from tests.front import wrote
-from tests.office import PASSWORD, office, sign_in
+from tests.office import PASSWORD, Office, office, sign_in
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -298,3 +299,63 @@ async def test_what_was_not_as_it_should_be_is_said_in_words(sqlite: Store, tmp_
         "large was asked: the model before it failed",
         "Taken out of the answer: https://evil.example",
     ]
+
+
+@pytest.mark.parametrize(
+    ("error", "words_for_it", "again"),
+    [
+        (
+            "nobody can tell whether this was sent (503); ask before sending it again",
+            "Perhaps delivered: nobody can tell",
+            True,
+        ),
+        ("it is not known yet whether this was sent", "Perhaps delivered, being looked up: it is not", False),
+        (None, "Perhaps delivered, being looked up<", False),
+    ],
+)
+async def test_what_is_still_looked_up_is_not_offered_to_be_sent_again(
+    error: str | None, words_for_it: str, again: bool, sqlite: Store, tmp_path: Path
+) -> None:
+    async with office(sqlite, tmp_path) as place:
+        page = await page_of_sent(place, "uncertain", error)
+        assert words_for_it in page
+        assert ("data-again" in page) is again
+
+
+async def test_what_was_withdrawn_is_said_calmly_and_may_be_sent_after_all(
+    sqlite: Store, tmp_path: Path
+) -> None:
+    async with office(sqlite, tmp_path) as place:
+        page = await page_of_sent(place, "failed", WITHDRAWN)
+        assert 'data-state="withdrawn">Held back: a person took over first<' in page
+        assert "Not delivered" not in page
+        assert "data-again" in page
+
+
+async def test_what_failed_may_be_sent_again(sqlite: Store, tmp_path: Path) -> None:
+    async with office(sqlite, tmp_path) as place:
+        page = await page_of_sent(place, "failed", "no such number")
+        assert "Not delivered: no such number" in page
+        assert "data-again" in page
+
+
+async def test_a_closed_window_promises_no_template(sqlite: Store, tmp_path: Path) -> None:
+    async with office(sqlite, tmp_path) as place:
+        recorded = await place.front.desk.take_in(wrote("Hello?", channel="memory"))
+        async with sqlite.database.transaction() as tx:
+            tx.later("UPDATE identities SET window_until = 1")
+        operator = await place.operator()
+        page = await operator.get(f"/dashboard/conversations/{recorded.message.conversation_id}?tab=all")
+        assert "free replies don’t reach them until they write" in page.text
+        assert "template" not in page.text
+
+
+async def page_of_sent(place: Office, status: str, error: str | None) -> str:
+    """The page of a conversation whose answer has come so far."""
+    recorded = await place.front.desk.take_in(wrote("Hello", channel="memory"))
+    await place.work()
+    async with place.store.database.transaction() as tx:
+        tx.later("UPDATE deliveries SET status = :status, error = :error", status=status, error=error)
+    operator = await place.operator()
+    page = await operator.get(f"/dashboard/conversations/{recorded.message.conversation_id}?tab=all")
+    return page.text
