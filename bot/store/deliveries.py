@@ -76,7 +76,7 @@ _KNOWN_IDS = """
 """
 
 _HELD = """
-    SELECT status, fence, lease_until, created_at, {now} AS now FROM sendings
+    SELECT status, fence, lease_until, by_hand, created_at, {now} AS now FROM sendings
     WHERE delivery_id = :delivery_id AND part = :part
 """
 _SETTLE = """
@@ -167,7 +167,7 @@ class Deliveries:
             if held is None or not _may_say(claimed, held, provider_id):
                 return False
             whose = await sendings.owner(tx, claimed.delivery_id)
-            withdrawn = status is DeliveryStatus.QUEUED and sendings.silenced(whose)
+            withdrawn = status is DeliveryStatus.QUEUED and sendings.silenced(whose, held)
             if withdrawn:
                 status, error = DeliveryStatus.FAILED, sendings.WITHDRAWN
             elif status is DeliveryStatus.QUEUED and sendings.too_old(held):

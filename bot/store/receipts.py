@@ -19,7 +19,8 @@ _BY_PROVIDER = """
     WHERE p.channel = :channel AND p.provider_id = :provider_id
 """
 _PART = """
-    SELECT s.status, s.attempts, s.window_closed, s.tried_at, s.created_at, p.superseded, {now} AS now
+    SELECT s.status, s.attempts, s.window_closed, s.by_hand, s.tried_at, s.created_at, p.superseded,
+        {now} AS now
     FROM provider_ids p JOIN sendings s ON s.delivery_id = p.delivery_id AND s.part = p.part
     WHERE p.channel = :channel AND p.provider_id = :provider_id
 """
@@ -153,7 +154,7 @@ async def _fail(tx: Transaction, key: dict[str, Any], part: Row, word: Word) -> 
     learn(tx, word.channel, whose["recipient"], word.trouble, tried_at=tried_at, pause=pause)
     slow = word.trouble is Trouble.SLOW_DOWN
     mends = slow or (word.trouble is Trouble.WINDOW_CLOSED and not part["window_closed"])
-    if mends and sendings.silenced(whose):
+    if mends and sendings.silenced(whose, part):
         tx.later(_ADVANCE, **key, status=DeliveryStatus.FAILED.value, error=sendings.WITHDRAWN)
         return DeliveryStatus.FAILED
     if mends and not sendings.too_old(part):

@@ -42,7 +42,8 @@ _FAIL_REST = """
 """
 _WITHDRAW = """
     UPDATE sendings SET status = 'failed', error = :error, due_at = NULL, fence = fence + 1
-    WHERE conversation_id = :conversation_id AND due_at IS NOT NULL AND status = 'queued' AND (
+    WHERE conversation_id = :conversation_id AND due_at IS NOT NULL AND status = 'queued'
+    AND NOT by_hand AND (
         SELECT m.author_kind FROM deliveries d JOIN messages m ON m.id = d.message_id
         WHERE d.id = sendings.delivery_id) <> 'operator'
     RETURNING delivery_id
@@ -61,9 +62,10 @@ async def owner(tx: Transaction, delivery_id: str) -> Row:
     return row
 
 
-def silenced(message: Row) -> bool:
-    """Whether an operator has taken over since the bot said this."""
-    return bool(message["author_kind"] != "operator" and message["seq"] <= message["silenced_seq"])
+def silenced(message: Row, part: Row) -> bool:
+    """Whether an operator has taken over since the bot said this, and did not have it sent again."""
+    by_person = message["author_kind"] == "operator" or part["by_hand"]
+    return bool(not by_person and message["seq"] <= message["silenced_seq"])
 
 
 def too_old(part: Row) -> bool:

@@ -27,8 +27,14 @@ _ONE = f"SELECT {_COLUMNS} FROM {_TABLES} WHERE d.id = :id"  # noqa: S608
 # What is still on its way needs no second push; what was withdrawn may be sent after all.
 _AGAIN = """
     UPDATE sendings SET status = 'queued', error = NULL, due_at = {now}, created_at = {now}, looks = 0,
-        fence = fence + 1
+        attempts = 0, slotted = FALSE, by_hand = TRUE, fence = fence + 1
     WHERE delivery_id = :id AND due_at IS NULL AND status IN ('failed', 'uncertain') RETURNING part
+"""
+# What is told of the attempts before no longer says anything about the part.
+_SUPERSEDE = """
+    UPDATE provider_ids SET superseded = TRUE WHERE delivery_id = :id AND part IN (
+        SELECT part FROM sendings
+        WHERE delivery_id = :id AND due_at IS NULL AND status IN ('failed', 'uncertain'))
 """
 _END = 2**62  # later than every time
 
@@ -57,6 +63,7 @@ class Undelivered:
             if found is None:
                 return None
             await number(tx, found["conversation_id"], 0)
+            tx.later(_SUPERSEDE, id=delivery_id)
             parts = await tx.all(_AGAIN, id=delivery_id)
             if parts:
                 await sendings.show(tx, delivery_id)

@@ -599,6 +599,42 @@ async def beginning(store: Store) -> str:
     return f"{contact['contact_id']}.0"
 
 
+async def delivery_of(store: Store, conversation_id: str) -> str:
+    found = await row(
+        store, "SELECT id FROM deliveries WHERE conversation_id = :id ORDER BY id LIMIT 1", id=conversation_id
+    )
+    return str(found["id"])
+
+
+async def test_what_is_sent_again_hears_no_more_of_the_attempts_before(store: Store) -> None:
+    conversation_id = await queued(store)
+    await sent(store, conversation_id, "SM1")
+    await store.deliveries.receipt("whatsapp", "SM1", DeliveryStatus.FAILED, "63024")
+    assert await store.undelivered.again(await delivery_of(store, conversation_id))
+    for late in (DeliveryStatus.FAILED, DeliveryStatus.DELIVERED):
+        await store.deliveries.receipt("whatsapp", "SM1", late, "late", Trouble.SLOW_DOWN)
+    assert await shown(store, conversation_id) == ("queued", None)
+    claim = await taken(store, conversation_id)
+    assert claim.message.attempt == 1, "its pauses begin anew"
+    await store.deliveries.settle(claim, status=DeliveryStatus.SENT, provider_id="SM2")
+    await store.deliveries.receipt("whatsapp", "SM2", DeliveryStatus.DELIVERED)
+    assert await shown(store, conversation_id) == ("delivered", None)
+
+
+async def test_what_an_operator_sends_again_is_not_withdrawn_once_more(store: Store) -> None:
+    conversation_id = await queued(store)
+    await take_over(store, conversation_id, "take")
+    assert await shown(store, conversation_id) == WITHDRAWN
+    assert await store.undelivered.again(await delivery_of(store, conversation_id))
+    claim = await taken(store, conversation_id)
+    await store.deliveries.settle(claim, status=DeliveryStatus.QUEUED, error="busy", again_in=0)
+    assert await shown(store, conversation_id) == ("queued", "busy")
+    await take_over(store, conversation_id, "resolve")
+    await sent(store, conversation_id, "SM1")
+    await store.deliveries.receipt("whatsapp", "SM1", DeliveryStatus.FAILED, "slow", Trouble.SLOW_DOWN)
+    assert await shown(store, conversation_id) == ("queued", "slow")
+
+
 @pytest.mark.parametrize("handed_back", [False, True])
 async def test_an_attempt_under_way_at_the_take_over_comes_to_its_end_and_is_not_repeated(
     store: Store, handed_back: bool
