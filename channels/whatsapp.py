@@ -300,7 +300,7 @@ class WhatsApp(_Twilio):
         account = _id(told, "AccountSid") or self._account.sid
         quoted = _id(told, "OriginalRepliedMessageSid")
         remote = _media(told)
-        text = clean(_text(told, with_files=bool(remote)), _TEXT_LIMIT)
+        text = clean(_text(told), _TEXT_LIMIT)
         return InboundMessage(
             channel=channel,
             external_id=f"{account}:{sid}",
@@ -354,8 +354,8 @@ def _channel_of(told: Mapping[str, str]) -> str:
     return prefix if colon else "sms"
 
 
-def _text(told: Mapping[str, str], *, with_files: bool) -> str:
-    """What somebody wrote, or chose, or where they are; what a message says that has no words."""
+def _text(told: Mapping[str, str]) -> str:
+    """What somebody wrote, or chose, or where they are; empty where there are no words, as with a sticker."""
     words = told.get("Body", "")
     if told.get("Latitude") and told.get("Longitude"):
         place = f"https://maps.google.com/maps?q={told['Latitude']},{told['Longitude']}"
@@ -366,8 +366,6 @@ def _text(told: Mapping[str, str], *, with_files: bool) -> str:
     described = told.get("ListDescription", "")
     if described and described not in chosen:
         chosen = f"{chosen}\n{described}".strip()
-    if not chosen.strip() and not with_files:
-        return f"({told.get('MessageType') or 'a message without words'})"
     return chosen
 
 

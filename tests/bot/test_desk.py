@@ -629,6 +629,19 @@ async def files_of(house: Front, contact_id: str) -> list[Attachment]:
     return list((await thread(house, contact_id))[0].attachments)
 
 
+async def test_what_has_neither_words_nor_files_is_recorded_and_answered_kindly(
+    store: Store, tmp_path: Path
+) -> None:
+    bell, pages = InlineQueue(), Pages()
+    async with front(store, folder=tmp_path, bell=bell, pages=pages) as house:
+        recorded = await house.desk.take_in(wrote("", channel="memory"))
+        await bell.work(house.desk)
+        assert await replies(house, recorded.contact_id) == [phrase_in("en", "unreadable")]
+        assert [message.text for message in house.memory.sent] == [phrase_in("en", "unreadable")]
+        assert pages.asked == []
+        assert (await store.conversations.session(recorded.contact_id)).status == "bot"
+
+
 async def test_a_remote_file_is_fetched_once_and_readers_are_told(store: Store, tmp_path: Path) -> None:
     bell = InlineQueue()
     memory = MemoryChannel(files=[b"png"])
