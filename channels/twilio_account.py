@@ -23,12 +23,13 @@ from twilio.rest import Client
 from yarl import URL
 
 from channels.base import Attachment, NotDelivered, Trouble
-from channels.twilio_codes import in_words, trouble_of
+from channels.twilio_codes import in_words, pause_after, trouble_of
 from channels.whatsapp_text import clean
 
 _T = TypeVar("_T")
 
 WEBHOOK = "/webhooks/whatsapp"
+_UNKNOWN_CREDENTIALS = 20003  # Twilio's code for every 401
 _LINK_LASTS = 7 * 24 * 3600  # seconds in which a file can be had by its signed address
 _PATIENCE = aiohttp.ClientTimeout(total=12, sock_connect=5)
 
@@ -212,10 +213,12 @@ def not_delivered(error: Exception) -> NotDelivered:
 
 
 def _refused(error: Refused) -> NotDelivered:
-    words = in_words(error.code, error.words)
-    trouble = trouble_of(error.code)
+    code = _UNKNOWN_CREDENTIALS if error.status == 401 else error.code
+    words = in_words(code, error.words)
+    trouble = trouble_of(code)
     if error.status == 429 or trouble is Trouble.SLOW_DOWN:
-        return NotDelivered(words, retry=True, after=error.after, trouble=Trouble.SLOW_DOWN)
+        after = max(filter(None, (error.after, pause_after(code))), default=None)
+        return NotDelivered(words, retry=True, after=after, trouble=Trouble.SLOW_DOWN)
     if error.status >= 500 or error.status < 400:
         detail = f"Twilio answered {error.status}: {words}"
         return NotDelivered(detail, uncertain=True, after=error.after)

@@ -8,13 +8,17 @@ from channels.base import Trouble
 
 _TROUBLES: Mapping[int, Trouble] = {
     14107: Trouble.SLOW_DOWN,
+    **dict.fromkeys((20003, 20005), Trouble.SLOW_DOWN),
     20429: Trouble.SLOW_DOWN,
     21610: Trouble.OPTED_OUT,
     21611: Trouble.SLOW_DOWN,
     30001: Trouble.SLOW_DOWN,
     63016: Trouble.WINDOW_CLOSED,
     63018: Trouble.SLOW_DOWN,
+    63038: Trouble.SLOW_DOWN,
 }
+# Seconds in which nothing becomes better by itself: these concern the account, whatever the message.
+_PAUSES: Mapping[int, float] = {20003: 60.0, 20005: 60.0, 63038: 900.0}
 
 _WORDS: Mapping[int, str] = {
     11200: "Twilio could not reach our address for files or statuses: check PUBLIC_URL",
@@ -25,8 +29,9 @@ _WORDS: Mapping[int, str] = {
     14101: "the recipient's address is malformed",
     14103: "the message's content is not valid for this channel",
     14107: "too many messages at once: Twilio slows this sender down",
-    20003: "Twilio does not know these credentials: check TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN",
-    20005: "the Twilio account is not active",
+    20003: "Twilio does not know these credentials: check TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN; "
+    "what is to leave waits",
+    20005: "the Twilio account is not active: see its console; what is to leave waits",
     20404: "Twilio does not know this account or address",
     20429: "too many requests at once: Twilio slows us down",
     21211: "the recipient's number is not a valid phone number",
@@ -75,7 +80,7 @@ _WORDS: Mapping[int, str] = {
     63032: "WhatsApp withholds the message from this recipient as part of an experiment",
     63033: "the recipient has blocked our business",
     63036: "the recipient has no WhatsApp on this number",
-    63038: "the day's limit of messages of the Twilio account is reached",
+    63038: "the day's limit of messages of the Twilio account is reached; what is to leave waits",
     63040: "WhatsApp rejected the template",
     63041: "WhatsApp has paused the template because of its rating",
     63042: "WhatsApp has disabled the template",
@@ -87,6 +92,11 @@ _WORDS: Mapping[int, str] = {
 def trouble_of(code: int | None) -> Trouble | None:
     """What somebody can do something about, if it is that."""
     return _TROUBLES.get(code or 0)
+
+
+def pause_after(code: int | None) -> float | None:
+    """Seconds until it may be worth another attempt, where that is known."""
+    return _PAUSES.get(code or 0)
 
 
 def in_words(code: int | None, told: str = "") -> str:

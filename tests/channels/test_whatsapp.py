@@ -516,6 +516,25 @@ async def test_too_many_at_once_is_tried_again_when_twilio_says(line: Line) -> N
     assert error.trouble is Trouble.SLOW_DOWN
 
 
+@pytest.mark.parametrize(
+    ("status", "code", "pause"), [(401, 20003, 60), (401, None, 60), (403, 20005, 60), (400, 63038, 900)]
+)
+async def test_what_concerns_the_account_makes_the_whole_channel_wait(
+    status: int, code: int | None, pause: int
+) -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.json_response({"code": code, "message": "Twilio's words"}, status=status)
+
+    async with answering(answer) as url:
+        account = account_at(url)
+        with pytest.raises(NotDelivered) as caught:
+            await sender(account).send(outbound())
+        assert (caught.value.retry, caught.value.uncertain, caught.value.after) == (True, False, pause)
+        assert caught.value.trouble is Trouble.SLOW_DOWN
+        assert "waits" in caught.value.detail
+        await account.close()
+
+
 async def test_an_opted_out_recipient_is_final(line: Line) -> None:
     line.twilio.customer(ADA).opted_out = True
     error = await refused(line, outbound())
