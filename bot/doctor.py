@@ -174,6 +174,11 @@ async def _twilio(house: House) -> Sequence[Finding]:
             what=f"{channels}: {error.detail}",
             do="check TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and TWILIO_API_URL; until then nothing is sent",
         )
+    return first, *_webhooks(settings, channels)
+
+
+def _webhooks(settings: Settings, channels: str) -> Sequence[Finding]:
+    """Where Twilio is to post, and whether it can."""
     address = f"{settings.address}/webhooks/whatsapp"
     addresses = Finding(
         state="ok",
@@ -181,14 +186,14 @@ async def _twilio(house: House) -> Sequence[Finding]:
         do="paste both into Twilio's console, in the sender's settings, with the method POST",
     )
     if settings.address.startswith("https://"):
-        return first, addresses
+        return (addresses,)
     named = f"PUBLIC_URL is {settings.public_url}" if settings.public_url else "PUBLIC_URL is not set"
     warning = Finding(
-        state="note",
+        state="note" if settings.twilio_api_url else "wrong",  # what stands in for Twilio needs none
         what=f"{channels}: {named}; Twilio wants an https address that it can reach, and signs exactly that",
         do="set PUBLIC_URL=https://…, as the world sees this server",
     )
-    return first, addresses, warning
+    return addresses, warning
 
 
 async def _mail(house: House) -> Sequence[Finding]:

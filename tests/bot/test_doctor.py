@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bot.doctor import examine
+from bot.doctor import _webhooks, examine
 from bot.settings import read_settings
 from tests.doubles.twilio import Twilio
 from tests.doubles.twilio_rules import SMS_FROM
@@ -58,6 +58,24 @@ async def test_it_warns_of_an_address_that_twilio_cannot_use(
     assert well
     assert f"PUBLIC_URL is {public_url or 'not set'}" in told
     assert "https" in told
+
+
+@pytest.mark.parametrize(
+    ("public_url", "api_url", "state"),
+    [
+        ("", "", "wrong"),
+        ("http://chat.shop.example", "", "wrong"),
+        ("http://chat.shop.example", "http://127.0.0.1:8090", "note"),
+    ],
+)
+def test_twilio_itself_cannot_do_without_https(
+    monkeypatch: pytest.MonkeyPatch, public_url: str, api_url: str, state: str
+) -> None:
+    given = {"PUBLIC_URL": public_url, "TWILIO_API_URL": api_url}
+    monkeypatch.setattr("os.environ", given)
+    *_, warning = _webhooks(read_settings(), "WhatsApp")
+    assert warning.state == state
+    assert "https" in warning.what
 
 
 async def test_it_says_which_parts_of_the_configuration_do_nothing_yet(
