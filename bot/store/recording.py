@@ -18,7 +18,8 @@ _ENTER = """
     WHERE id = (SELECT contact_id FROM identities WHERE channel = :channel AND address = :address)
         AND merged_into IS NULL
     RETURNING id, last_event, name,
-        (SELECT verified FROM identities WHERE channel = :channel AND address = :address) AS verified
+        (SELECT verified FROM identities WHERE channel = :channel AND address = :address) AS verified,
+        (SELECT opted_out_at FROM identities WHERE channel = :channel AND address = :address) AS opted_out_at
 """
 
 _THEIR_OPEN_ONE = """
@@ -136,9 +137,12 @@ class Recording:
     async def _write(
         self, tx: Transaction, message: InboundMessage, html: str, window: int | None
     ) -> Recorded:
-        contact_id, event = await self._enter(tx, message)
+        contact_id, event, opted_out = await self._enter(tx, message)
         place = await threads.place(tx, contact_id, message)
-        conversation = await self._join(tx, contact_id, event, message, place)
+        # "Start" from somebody who never asked to be left alone is a greeting.
+        wish = message.opted == "out" or (message.opted == "in" and opted_out)
+        quiet = message.silent or wish
+        conversation = await self._join(tx, contact_id, event, message, place, quiet=quiet)
         now: int = conversation["last_activity_at"]
         stored = StoredMessage(
             id=new_id("msg"),
@@ -183,10 +187,16 @@ class Recording:
         return Recorded(message=stored, contact_id=contact_id, status=conversation["status"], new=True)
 
     async def _join(
-        self, tx: Transaction, contact_id: str, event: int, message: InboundMessage, place: Place
+        self,
+        tx: Transaction,
+        contact_id: str,
+        event: int,
+        message: InboundMessage,
+        place: Place,
+        *,
+        quiet: bool,
     ) -> Row:
         """The conversation with the message counted in: one there is, else a new one."""
-        quiet = message.silent or message.opted is not None
         row = None
         if message.joins == "open":
             join = _JOIN_QUIETLY if quiet else _JOIN
@@ -210,8 +220,9 @@ class Recording:
             tx.later(_HUSH, id=opened["id"])
         return opened
 
-    async def _enter(self, tx: Transaction, message: InboundMessage) -> tuple[str, int]:
-        """The sender's contact and the number of this event, met for the first time if need be."""
+    async def _enter(self, tx: Transaction, message: InboundMessage) -> tuple[str, int, bool]:
+        """The sender's contact, met for the first time if need be, the number of this event, and whether
+        they had asked not to be written to."""
         contact = await tx.one(_ENTER, channel=message.channel, address=message.sender)
         if contact is None:
             made = await contacts.create(
@@ -222,12 +233,12 @@ class Recording:
                 verified=message.verified,
                 last_event=1,
             )
-            return made.contact_id, 1
+            return made.contact_id, 1, False
         if message.verified and not contact["verified"]:
             contacts.verify(tx, channel=message.channel, address=message.sender)
         if message.sender_name and not contact["name"]:
             tx.later(_NAME, id=contact["id"], name=message.sender_name)
-        return contact["id"], contact["last_event"]
+        return contact["id"], contact["last_event"], contact["opted_out_at"] is not None
 
     async def _bind(
         self, tx: Transaction, contact_id: str, stored: StoredMessage, message: InboundMessage
