@@ -193,7 +193,7 @@ class Deliveries:
             if status is DeliveryStatus.FAILED and not withdrawn:
                 await sendings.give_up(tx, claimed.delivery_id, whose, error=error)
             elif status is DeliveryStatus.UNCERTAIN and not again:
-                await sendings.hand_over(tx, whose)
+                await sendings.hold(tx, claimed.delivery_id, whose, error=error)
             if provider_id is not None:
                 tx.later(
                     _NAME,

@@ -40,6 +40,10 @@ _FAIL_REST = """
     UPDATE sendings SET status = 'failed', error = :error, due_at = NULL, fence = fence + 1
     WHERE delivery_id = :id AND due_at IS NOT NULL AND status = 'queued'
 """
+_HOLD_REST = """
+    UPDATE sendings SET status = 'uncertain', error = :error, due_at = NULL, fence = fence + 1
+    WHERE delivery_id = :id AND due_at IS NOT NULL AND status = 'queued'
+"""
 _WITHDRAW = """
     UPDATE sendings SET status = 'failed', error = :error, due_at = NULL, fence = fence + 1
     WHERE conversation_id = :conversation_id AND due_at IS NOT NULL AND status = 'queued'
@@ -102,6 +106,12 @@ async def give_up(tx: Transaction, delivery_id: str, message: Row, *, error: str
     """A part has failed for good: the rest of its message stays here too, and a person takes a
     conversation that was the bot's."""
     tx.later(_FAIL_REST, id=delivery_id, error=error)
+    await hand_over(tx, message)
+
+
+async def hold(tx: Transaction, delivery_id: str, message: Row, *, error: str | None) -> None:
+    """Nobody can tell of a part whether it was sent: the rest of its message waits with it for a person."""
+    tx.later(_HOLD_REST, id=delivery_id, error=error)
     await hand_over(tx, message)
 
 

@@ -228,6 +228,7 @@ async def test_what_waits_behind_another_part_keeps_nobody_from_the_sweep(store:
 
 async def test_what_is_held_for_a_person_is_in_nobodys_way(store: Store) -> None:
     conversation_id = await queued(store, parts=["a", "b"])
+    await queued(store, "2", parts=["c"])
     claim = await taken(store, conversation_id)
     await store.deliveries.settle(claim, status=DeliveryStatus.UNCERTAIN, error="cut", again_in=3)
     await due_now(store)
@@ -237,9 +238,13 @@ async def test_what_is_held_for_a_person_is_in_nobodys_way(store: Store) -> None
     entry = await store.inbox.entry(conversation_id)
     assert entry is not None
     assert entry.status == "waiting"
-    await sent(store, conversation_id, "SMb")
+    other = await taken(store, conversation_id)
+    assert other.message.text == "c", "the rest of its own message waits with it"
+    await store.deliveries.settle(other, status=DeliveryStatus.SENT, provider_id="SMc")
     assert await shown(store, conversation_id) == ("uncertain", "nobody can tell")
     assert await nothing_is_due(store, conversation_id)
+    assert await store.undelivered.again(await delivery_of(store, conversation_id))
+    assert (await taken(store, conversation_id)).message.text == "a"
 
 
 async def test_ids_of_other_messages_to_the_recipient_are_told_to_whoever_asks(store: Store) -> None:
@@ -492,6 +497,14 @@ async def test_an_opted_out_contact_is_known_until_they_ask_for_more(store: Stor
     assert await store.turns.due() == []
     await due_now(store)
     assert not (await taken(store, conversation_id)).opted_out
+
+
+async def test_start_is_a_greeting_of_whoever_never_asked_to_be_left_alone(store: Store) -> None:
+    first = await said(store, "start", channel="whatsapp", opted="in")
+    claim = await claimed(store, first.message.conversation_id)
+    await concluded(store, claim)
+    await said(store, "start again", channel="whatsapp", opted="in")
+    assert await store.turns.due() == [first.message.conversation_id]
 
 
 async def test_a_first_message_that_opts_out_wants_no_answer_and_the_next_one_does(store: Store) -> None:
