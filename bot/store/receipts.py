@@ -11,6 +11,7 @@ from bot.store.outgoing import number
 from bot.store.records import Noted
 from channels.base import DeliveryStatus, Trouble
 
+_KEPT = 7 * 24 * 3600 * 1_000_000  # microseconds for which a receipt waits for its message
 _PAUSE = 10.0  # seconds before what failed late is sent again, times the attempts so far
 
 _BY_PROVIDER = """
@@ -44,6 +45,13 @@ _RECEIPTS = """
     SELECT status, detail, trouble FROM receipts
     WHERE channel = :channel AND provider_id = :provider_id AND status <> ''
 """
+_PART_WAYS = "DELETE FROM receipts WHERE channel = :channel AND provider_id = :provider_id AND status = ''"
+# Ids that are no message's of ours: whoever keeps a receipt drops a few that were kept for too long.
+_FORGET = """
+    DELETE FROM receipts WHERE (channel, provider_id, status) IN (
+        SELECT channel, provider_id, status FROM receipts WHERE created_at <= {now} - :age
+        ORDER BY created_at LIMIT :limit)
+"""
 _DROP_RECEIPTS = "DELETE FROM receipts WHERE channel = :channel AND provider_id = :provider_id"
 
 
@@ -65,7 +73,10 @@ async def note(tx: Transaction, word: Word) -> Noted | None:
     if known is None:
         _meet(tx, word.channel, word.provider_id)
         known = await tx.one(_BY_PROVIDER, **named)
+        if known is not None:
+            tx.later(_PART_WAYS, **named)
     if known is None:
+        tx.later(_FORGET, age=_KEPT, limit=10)
         tx.later(
             _KEEP_RECEIPT,
             **named,
