@@ -43,9 +43,10 @@ _DUE = f"""
     ) AS waiting_longest
 """  # noqa: S608
 _NEXT = f"""
-    SELECT s.delivery_id, s.part, s.channel, s.text, s.status, s.looks, s.slotted, s.due_at, s.lease_until,
-        s.tried_at, {{now}} AS now, d.message_id, d.recipient, m.html, m.subject, m.attachments, m.citations,
-        m.author_kind, m.author_name, a.external_id AS answers, a.reference, a.thread, a.via,
+    SELECT s.delivery_id, s.part, s.channel, s.text, s.status, s.error, s.looks, s.slotted, s.due_at,
+        s.lease_until, s.tried_at, s.created_at, {{now}} AS now, d.message_id, d.recipient, m.html,
+        m.subject, m.attachments, m.citations, m.author_kind, m.author_name, a.external_id AS answers,
+        a.reference, a.thread, a.via,
         a.direction AS quoted_direction, a.author_name AS quoted_name, a.address AS quoted_address,
         a.text AS quoted_text, a.created_at AS quoted_at, p.name AS recipient_name, i.window_until,
         i.opted_out_at,
@@ -130,6 +131,9 @@ class Deliveries:
             async with self._database.transaction() as tx:
                 contact = await number(tx, conversation_id, 0)
                 head = await tx.one(_NEXT, conversation_id=conversation_id)
+                while head is not None and _came_too_late(head):
+                    await _give_up(tx, head)
+                    head = await tx.one(_NEXT, conversation_id=conversation_id)
                 if head is None:
                     return None
                 early = head["due_at"] - head["now"]
@@ -267,6 +271,29 @@ class Deliveries:
 
 def _microseconds(seconds: float) -> int:
     return round(seconds * 1_000_000)
+
+
+def _came_too_late(head: Row) -> bool:
+    due = head["due_at"] <= head["now"]
+    return due and head["status"] == DeliveryStatus.QUEUED.value and sendings.too_old(head)
+
+
+async def _give_up(tx: Transaction, head: Row) -> None:
+    """What nobody came to send for a day does not leave any more."""
+    error = f"given up after a day: {head['error'] or 'nobody was there to send it'}"
+    tx.later(
+        _SETTLE,
+        delivery_id=head["delivery_id"],
+        part=head["part"],
+        status=DeliveryStatus.FAILED.value,
+        error=error,
+        looks=0,
+        again=False,
+        delay=0,
+    )
+    whose = await sendings.owner(tx, head["delivery_id"])
+    await sendings.give_up(tx, head["delivery_id"], whose, error=error)
+    await sendings.show(tx, head["delivery_id"])
 
 
 async def _take(

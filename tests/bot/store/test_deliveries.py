@@ -109,6 +109,19 @@ async def test_what_could_not_be_sent_for_a_day_is_given_up_and_a_person_is_told
     assert entry.status == "waiting"
 
 
+async def test_what_nobody_came_to_send_for_a_day_does_not_leave(store: Store) -> None:
+    conversation_id = await queued(store, parts=["One.", "Two."])
+    async with store.database.transaction() as tx:
+        tx.later("UPDATE sendings SET created_at = created_at - 90000000000")
+    assert await store.deliveries.claim(conversation_id, LIMITS) is None
+    assert await shown(store, conversation_id) == (
+        "failed",
+        "given up after a day: nobody was there to send it",
+    )
+    assert await store.undelivered.again(await delivery_of(store, conversation_id))
+    assert (await taken(store, conversation_id)).message.text == "One."
+
+
 async def test_an_attempt_whose_end_was_never_written_is_asked_for(store: Store) -> None:
     conversation_id = await queued(store)
     late = await taken(store, conversation_id)
@@ -317,6 +330,17 @@ async def test_an_early_receipt_waits_for_its_message(store: Store) -> None:
     assert await count(store, "receipts") == 0
 
 
+async def test_receipts_that_are_no_messages_of_ours_are_forgotten_after_a_week(store: Store) -> None:
+    for name in ("XX1", "XX2"):
+        await store.deliveries.receipt("whatsapp", name, DeliveryStatus.DELIVERED)
+    async with store.database.transaction() as tx:
+        tx.later("UPDATE receipts SET created_at = created_at - 700000000000 WHERE provider_id = 'XX1'")
+    await store.deliveries.receipt("whatsapp", "XX3", DeliveryStatus.DELIVERED)
+    async with store.database.read() as reader:
+        rows = await reader.all("SELECT DISTINCT provider_id FROM receipts ORDER BY provider_id")
+    assert [each["provider_id"] for each in rows] == ["XX2", "XX3"]
+
+
 async def test_a_receipt_and_its_settling_at_once_never_miss_each_other(
     store: Store, database_url: str
 ) -> None:
@@ -329,6 +353,7 @@ async def test_a_receipt_and_its_settling_at_once_never_miss_each_other(
             other.deliveries.receipt("whatsapp", f"SM{number}", DeliveryStatus.READ, None),
         )
         assert (await shown(store, conversation_id))[0] == "read"
+    assert await count(store, "receipts") == 0
     await other.close()
 
 
