@@ -9,6 +9,7 @@ import pkgutil
 import re
 import sqlite3
 import sys
+import time
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -180,8 +181,8 @@ async def test_what_was_to_leave_before_there_were_parts_leaves_after(tmp_path: 
             )
             connection.exec_driver_sql(
                 "INSERT INTO deliveries (id, message_id, conversation_id, channel, recipient, status, "
-                f"due_at, provider_id) VALUES ('dlv_{number}', 'msg_{number}', 'cnv_1', 'whatsapp', 'ada', "
-                f"'{status}', {due_at}, {name})"
+                f"due_at, provider_id, created_at) VALUES ('dlv_{number}', 'msg_{number}', 'cnv_1', "
+                f"'whatsapp', 'ada', '{status}', {due_at}, {name}, {time.time_ns() // 1000})"
             )
     engine.dispose()
     await migrate(f"sqlite:///{path}")
