@@ -26,6 +26,7 @@ _LONGEST_PAUSE = 3600.0
 _MOMENT = 1.0  # seconds a job waits for its message's turn; for longer ones the bell is rung again
 _ALARM = 60.0  # seconds until which it is; what is due later the sweep finds
 _LONG = 30.0  # seconds after which a job has done enough
+_FRESH = 3.0  # seconds after a claim in which sending may begin, so that it ends before the claim does
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +71,7 @@ class Sender:
         began = time.monotonic()
         while True:
             limits = {name: channel.limits for name, channel in self._channels.items()}
+            asked = time.monotonic()
             match await self._store.deliveries.claim(conversation_id, limits):
                 case None:
                     return
@@ -80,7 +82,12 @@ class Sender:
                         asyncio.get_running_loop().call_later(seconds, self._ring, conversation_id)
                     return
                 case ClaimedDelivery() as claimed:
-                    end = await (self._ask(claimed) if claimed.unsure else self._send(claimed))
+                    if claimed.unsure:
+                        end = await self._ask(claimed)
+                    elif time.monotonic() - asked > _FRESH:  # we were stopped; somebody else may have it
+                        end = _End(status=DeliveryStatus.QUEUED, error="it was not begun", again_in=0.0)
+                    else:
+                        end = await self._send(claimed)
                     await self._settle(claimed, end)
             if time.monotonic() - began > _LONG:
                 await self._bell.ring("deliver", conversation_id)  # its successor has the time of a whole job

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from bot.store.database import Row, Transaction
 
+_LONGEST = 60.0  # seconds a channel is left alone after one refusal
+
 # Holds the channel's row until the commit, so that slots and departures are counted one after the other.
 _HOLD = """
     INSERT INTO paces (channel) VALUES (:channel)
@@ -54,5 +56,8 @@ async def _slot(tx: Transaction, head: Row, interval: int) -> int:
 
 
 def block(tx: Transaction, channel: str, seconds: float) -> None:
-    """Nothing leaves by this channel for a while: its provider said that we are too fast."""
-    tx.later(_BLOCK, channel=channel, delay=round(seconds * 1_000_000))
+    """Nothing leaves by this channel for a while: its provider said that we are too fast.
+
+    However long one message has to wait, the others try again within a minute.
+    """
+    tx.later(_BLOCK, channel=channel, delay=round(min(seconds, _LONGEST) * 1_000_000))

@@ -6,6 +6,7 @@ import asyncio
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -363,6 +364,20 @@ async def test_what_a_provider_refuses_is_settled_by_what_it_said(
         assert error == getattr(refusal, "detail", "sending broke off: ZeroDivisionError")
         assert house.memory.sent == []
         assert (await store.conversations.session(recorded.contact_id)).status == left
+
+
+async def test_who_was_stopped_after_the_claim_does_not_begin_to_send(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bell = InlineQueue()
+    async with front(store, folder=tmp_path, bell=bell) as house:
+        recorded = await house.desk.take_in(wrote("How long?", channel="memory"))
+        ticks = iter([0.0, 0.0, 60.0])  # a job begins, claims, and wakes a minute later
+        clock = SimpleNamespace(monotonic=lambda: next(ticks, 60.0))
+        monkeypatch.setattr("bot.sending.time", clock)
+        await bell.work(house.desk)
+        assert [message.attempt for message in house.memory.sent] == [2]
+        assert (await delivered(house, recorded.contact_id))[0] is DeliveryStatus.SENT
 
 
 async def test_a_delivery_worth_a_retry_is_made_once_its_time_has_come(
