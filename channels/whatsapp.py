@@ -50,6 +50,11 @@ _PAGES = 10
 _SLACK = timedelta(hours=2)  # by which our clock may differ from Twilio's: an hour, and some more
 _TRIAL = "Sent from your Twilio trial account - "  # stands before what a trial account sends
 
+# Twilio's signature joins names and values without anything between them: an old capture, cut elsewhere,
+# would be a new message. Names begin with a capital, an id has 34 characters at the most.
+_NAME = re.compile(r"[A-Z][A-Za-z0-9_]*")
+_SID = re.compile(r"[A-Za-z0-9]{1,34}")
+
 _STATUSES: Mapping[str, DeliveryStatus] = {
     # Those before "sent" tell nothing that Twilio's taking the message did not.
     "sent": DeliveryStatus.SENT,
@@ -288,16 +293,22 @@ class WhatsApp(_Twilio):
         signature = request.headers.get("x-twilio-signature", "")
         if not self._account.genuine(url, body, media_type, signature):
             raise _refusal(403, "signature", "this is not signed by Twilio for this address")
-        return form(body)
+        told = form(body)
+        names = [name for name, _ in told.multi_items()]
+        if len(set(names)) < len(names) or not all(map(_NAME.fullmatch, names)):
+            raise _refusal(403, "signature", "these are not the fields that Twilio signs")
+        return told
 
     def _parsed(self, told: ImmutableMultiDict[str, str]) -> InboundMessage:
         sid, sender = _id(told, "MessageSid"), _id(told, "From")
         if not sid or not sender:
             raise _refusal(400, "incomplete", "MessageSid and From are needed")
+        if not _SID.fullmatch(sid):
+            raise _refusal(403, "signature", "this is no id of Twilio's")
         channel = _channel_of(told)
         if channel not in self._channels:
             raise _refusal(422, "no_channel", f"nothing is set up here for messages from {sender}")
-        account = _id(told, "AccountSid") or self._account.sid
+        account = self._account.sid
         quoted = _id(told, "OriginalRepliedMessageSid")
         remote = _media(told)
         text = clean(_text(told), _TEXT_LIMIT)

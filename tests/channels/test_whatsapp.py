@@ -217,6 +217,31 @@ async def test_the_signature_is_over_our_public_address_whatever_a_proxy_says(li
     assert (await line.post(told, query="?a=1&b=%20x")).status_code == 200
 
 
+@pytest.mark.parametrize(
+    "recut",
+    [
+        {"MessageSid": f"SM{'1' * 32}MessageTypetext", "MessageType": None},
+        {"MessageSid": "SM" + "1" * 31, "1MessageType": "text", "MessageType": None},
+        {"ApiVersion": None, "AccountSid": f"{ACCOUNT_SID}ApiVersion2010-04-01"},
+    ],
+)
+async def test_an_old_capture_cut_elsewhere_is_no_new_message(
+    line: Line, recut: Mapping[str, str | None]
+) -> None:
+    captured = {
+        "AccountSid": ACCOUNT_SID,
+        "ApiVersion": "2010-04-01",
+        "Body": "Hello",
+        "From": ADA,
+        "MessageSid": "SM" + "1" * 32,
+        "MessageType": "text",
+    }
+    assert (await line.post(captured)).status_code == 200
+    told = {name: value for name, value in (captured | dict(recut)).items() if value is not None}
+    await line.post(told, signed=signature(AUTH_TOKEN, PUBLIC_URL + WEBHOOK, captured))
+    assert len({message.external_id for message in line.ears.messages}) == 1
+
+
 async def test_a_signature_for_one_address_is_none_for_another(line: Line) -> None:
     told = payload("text")
     assert (
