@@ -16,7 +16,7 @@ from tests.postoffice import SUPPORT, ZOE, PostOffice, parts, post_office
 from tests.processes import Switchboard, switchboard, until, valkey
 
 QUESTION = "How long does delivery to Norway take?"
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 
 @pytest.fixture(scope="module")

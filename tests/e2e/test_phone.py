@@ -15,6 +15,8 @@ from playwright.sync_api import Browser, Page, expect
 from tests.doubles.twilio_rules import ACCOUNT_SID, AUTH_TOKEN, WHATSAPP_FROM
 from tests.processes import TwilioProcess, twilio_double
 
+pytestmark = pytest.mark.slow
+
 ADA = "whatsapp:+4915112345678"
 HOSTILE = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
 

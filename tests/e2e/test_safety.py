@@ -17,6 +17,8 @@ from tests.e2e.browser import Chat, visit
 from tests.e2e.elsewhere import answer, page_with, question
 from tests.processes import ROOT, Switchboard
 
+pytestmark = pytest.mark.slow  # corpora in a browser take minutes
+
 # Whatever hostile markup would call, were it ever run, leaves its name in `tripped`.
 TRIPWIRE = """
     window.tripped = [];
