@@ -195,7 +195,7 @@ async def at_rest(report: Report, subjects: Sequence[Subject], model: ModelProce
     model.become(tokens=TOKENS, first_delay=scale.waiting + 4)
     groups = [await subject.conversations(50) for subject in subjects]
     asked = [asyncio.create_task(all_at_once(group, 1)) for group in groups]
-    await asyncio.sleep(3)
+    await asyncio.sleep(3)  # until every turn waits on the model: what is measured is the waiting
     waiting = await _shares(subjects, scale.waiting)
     await asyncio.gather(*asked)
     for each in (conversation for group in groups for conversation in group):
@@ -228,7 +228,7 @@ async def idle_streams(report: Report, subjects: Sequence[Subject], scale: Scale
             read = sum(each.bytes_read for each in conversations) - sum(seen)
             for each in conversations:
                 each.close()
-            await asyncio.sleep(1)
+            await asyncio.sleep(1)  # the server sees its readers go before it is stopped
         found[subject.name] = {
             "KiB in the web process, each": (after["web"] - before["web"]) * 1024 / scale.streams,
             "KiB in Redis, each": (after["redis"] - before["redis"]) * 1024 / scale.streams,
