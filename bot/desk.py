@@ -24,6 +24,7 @@ from bot.store.concluding import TOO_MANY
 from bot.store.records import Claim, Recorded, StoredMessage
 from bot.trace import Trace
 from channels.base import Channel, DeliveryStatus, InboundMessage, Source, Trouble
+from tools.base import Person
 
 log = logging.getLogger("switchboard.desk")
 
@@ -177,6 +178,8 @@ class Desk:
             turn = Turn(
                 id=claim.turn_id,
                 conversation_id=claim.conversation_id,
+                person=_person(claim),
+                channel=claim.channel,
                 said=_utterances(claim),
                 pending=claim.pending,
                 speech=voice,
@@ -328,6 +331,14 @@ def _degraded(claim: Claim, summary: str) -> HandOff:
     """The end of every turn that cannot be taken: a person, and a word to the customer in their language."""
     words = " ".join(message.text for message in claim.messages if message.direction == "in")
     return HandOff(reason="degraded", text=phrase("handoff_degraded", words), summary=summary)
+
+
+def _person(claim: Claim) -> Person:
+    """The contact as tools may know them: only what somebody vouched for."""
+    addresses: dict[str, list[str]] = {}
+    for identity in claim.identities:
+        addresses.setdefault(identity.channel, []).append(identity.address)
+    return Person(id=claim.contact_id, name=claim.contact_name, verified=claim.verified, addresses=addresses)
 
 
 def _utterances(claim: Claim) -> Sequence[Utterance]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from pydantic import JsonValue
+
 from knowledge.lookup import Down, Found, NoMatch
+from tools.base import Arguments, Person, Tool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,15 +50,112 @@ class Speech(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Go:
+    """The call is written down as begun: make it now, under this key."""
+
+    key: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """The call was made before, by this turn or an attempt at it that died: this came of it."""
+
+    result: str
+    failed: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Doubtful:
+    """The call was begun before, and nobody knows how it ended: it must not be made again."""
+
+
+CallState = Literal["running", "done", "failed", "doubtful", "pending", "approved", "rejected", "expired"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class WrittenCall:
+    """A write call as the journal has it: `pending` waits for an operator, `approved` for a worker.
+
+    `note` is what an operator said with the decision.
+    """
+
+    id: str
+    tool: str
+    arguments: Arguments
+    state: CallState
+    result: str = ""
+    note: str = ""
+
+
+class Journal(Protocol):
+    """What a turn changes outside, durable before it is done and after, through any crash.
+
+    `earlier` are the calls that attempts at this very turn have begun. `news` are calls of earlier turns that
+    have come to an end since (carried out once an operator allowed them, rejected, expired) and that the
+    customer has not heard of; `waiting` those that still wait for an operator.
+    """
+
+    earlier: Sequence[WrittenCall]
+    news: Sequence[WrittenCall]
+    waiting: Sequence[WrittenCall]
+
+    async def begin(self, tool: str, arguments: Arguments, *, idempotent: bool) -> Go | Ended | Doubtful:
+        """Write down that a call begins, once however often this turn and its attempts ask for the same.
+
+        Raises LeaseLost.
+        """
+        ...
+
+    async def end(self, key: str, state: Literal["done", "failed", "doubtful"], result: str) -> None:
+        """Write down what came of it. Never raises LeaseLost: what has happened has happened."""
+        ...
+
+
+BudgetScope = Literal["turn", "conversation", "contact_day", "day"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Granted:
+    """Money set aside for one call; `tight`: some budget is used up so far that cheaper models are due."""
+
+    id: str
+    tight: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refused:
+    """A budget does not hold the call."""
+
+    scope: BudgetScope
+
+
+class Purse(Protocol):
+    """What a turn may spend. Amounts are micro-dollars; the worst case is reserved before a call."""
+
+    async def reserve(self, worst: int) -> Granted | Refused: ...
+
+    async def settle(self, granted: Granted, *, model: str, usage: Usage, cost: int) -> None:
+        """The call took place and cost this much."""
+        ...
+
+    async def release(self, granted: Granted) -> None:
+        """The call did not take place."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
 class Turn:
     """One turn: what was said, oldest first, ending with the messages to answer.
 
-    `pending` counts the contact's utterances at the end that nobody has answered yet (at least 1).
-    `deadline` is in seconds of `time.monotonic()`. `limit` is the longest answer in characters.
+    `pending` counts the contact's utterances at the end that nobody has answered yet: at least 1, or 0 when
+    the turn tells of what came of an earlier one. `deadline` is in seconds of `time.monotonic()`. `limit`
+    is the longest answer in characters.
     """
 
     id: str
     conversation_id: str
+    person: Person
+    channel: str
     said: Sequence[Utterance]
     pending: int
     speech: Speech
@@ -65,9 +165,31 @@ class Turn:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ToolCall:
+    """A call as a model wrote it: `arguments` is meant to be the JSON text of an object."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class ModelMessage:
-    role: Literal["system", "user", "assistant"]
+    """`calls` are what the assistant asked for; a `tool` message answers the one named by `call_id`."""
+
+    role: Literal["system", "user", "assistant", "tool"]
     content: str
+    calls: Sequence[ToolCall] = ()
+    call_id: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfferedTool:
+    """A tool as a model sees it; `parameters` is a JSON Schema."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, JsonValue]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +200,7 @@ class ModelRequest:
     first_token: float
     total: float
     max_tokens: int | None = None
+    tools: Sequence[OfferedTool] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,8 +237,11 @@ class LanguageModel(Protocol):
     input_price: int
     output_price: int
 
-    def stream(self, request: ModelRequest) -> AsyncGenerator[Delta | Usage]:
-        """The answer piece by piece, ending with one Usage. Raises ModelFailed, also in the middle."""
+    def stream(self, request: ModelRequest) -> AsyncGenerator[Delta | ToolCall | Usage]:
+        """The answer piece by piece, whole tool calls after it, ending with one Usage.
+
+        Raises ModelFailed, also in the middle.
+        """
         ...
 
 
@@ -129,7 +255,7 @@ class Lookup(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Agent:
-    """Who answers: a name, instructions, the models to try in order, and what it knows.
+    """Who answers: a name, instructions, the models to try in order, what it knows and what it can do.
 
     Without models, or when all of them are down, the passages themselves are the answer.
     `when_unsure` says whether a question that knowledge cannot ground is asked back or handed to a person.
@@ -140,4 +266,5 @@ class Agent:
     instructions: str
     models: Sequence[LanguageModel]
     knowledge: Lookup
+    tools: Sequence[Tool] = ()
     when_unsure: Literal["handoff", "ask"] = "handoff"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+from pydantic import JsonValue
 
 HandOffReason = Literal[
     "customer_request",
@@ -48,12 +50,21 @@ class HandOff:
 
 
 @dataclass(frozen=True, kw_only=True)
-class NeedsApproval:
-    """An operator must allow a tool call before the turn goes on; `text` is what the customer is told."""
+class ProposedCall:
+    """A tool call that an operator must allow; `why` is what the customer asked for, in their words."""
 
     tool: str
-    arguments: str  # JSON
+    arguments: Mapping[str, JsonValue]
+    why: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NeedsApproval:
+    """An operator must allow tool calls; `text` is what the customer is told meanwhile."""
+
+    calls: Sequence[ProposedCall]
     text: str
+    citations: Sequence[Citation] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

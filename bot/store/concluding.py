@@ -173,7 +173,7 @@ def _name(outcome: Outcome) -> tuple[str, str]:
         case HandOff():
             return "hand_off", outcome.reason
         case NeedsApproval():
-            return "approval", outcome.tool
+            return "approval", ", ".join(call.tool for call in outcome.calls)
         case Silence():
             return "silence", outcome.why
 

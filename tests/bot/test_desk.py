@@ -13,7 +13,7 @@ import pytest
 from bot import orchestrator
 from bot.desk import _utterances
 from bot.operators import OperatorDesk
-from bot.orchestrator.outcome import NeedsApproval, Outcome, Silence
+from bot.orchestrator.outcome import NeedsApproval, Outcome, ProposedCall, Silence
 from bot.orchestrator.phrases import phrase_in
 from bot.store import Store
 from bot.store.records import StoredMessage
@@ -187,7 +187,7 @@ async def test_a_turn_that_hangs_ends_with_a_person(store: Store, tmp_path: Path
     ("outcome", "left"),
     [
         (Silence(why="an automatic reply"), ("bot", [])),
-        (NeedsApproval(tool="refund", arguments="{}", text="I have asked."), ("waiting", ["I have asked."])),
+        (NeedsApproval(calls=[ProposedCall(tool="refund", arguments={})], text="I have asked."), ("waiting", ["I have asked."])),
     ],
 )
 async def test_every_outcome_leaves_the_conversation_where_it_belongs(

@@ -9,6 +9,7 @@ from typing import Literal
 from bot.orchestrator.agent import Agent, LanguageModel, Turn, Utterance
 from knowledge.base import Passage
 from knowledge.lookup import Down, Found, NoMatch
+from tools.base import Person
 
 RETURNS = Passage(
     document="returns.md",
@@ -73,6 +74,8 @@ def turn(*said: str | Utterance, voice: Voice | None = None, pending: int = 1, s
     return Turn(
         id="turn",
         conversation_id="conversation",
+        person=Person(id="contact", name="Jo"),
+        channel="web",
         said=[
             each if isinstance(each, Utterance) else Utterance(speaker="contact", text=each) for each in said
         ],
