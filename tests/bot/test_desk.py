@@ -187,7 +187,10 @@ async def test_a_turn_that_hangs_ends_with_a_person(store: Store, tmp_path: Path
     ("outcome", "left"),
     [
         (Silence(why="an automatic reply"), ("bot", [])),
-        (NeedsApproval(calls=[ProposedCall(tool="refund", arguments={})], text="I have asked."), ("waiting", ["I have asked."])),
+        (
+            NeedsApproval(calls=[ProposedCall(tool="refund", arguments={})], text="I have asked."),
+            ("waiting", ["I have asked."]),
+        ),
     ],
 )
 async def test_every_outcome_leaves_the_conversation_where_it_belongs(
