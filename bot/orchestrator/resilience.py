@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from typing import Literal
 
-from bot.orchestrator.agent import Delta, LanguageModel, Lookup, ModelFailed, ModelRequest, Usage
+from bot.orchestrator.agent import Delta, LanguageModel, Lookup, ModelFailed, ModelRequest, ToolCall, Usage
 from bot.orchestrator.registry import Component
 from knowledge.lookup import Down, Found, NoMatch
 
@@ -85,7 +85,7 @@ class GuardedModel:
         self._component = component
         self._breaker = breaker or Breaker()
 
-    async def stream(self, request: ModelRequest) -> AsyncGenerator[Delta | Usage]:
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[Delta | ToolCall | Usage]:
         if not self._breaker.allow():
             raise ModelFailed("resting after repeated failures", retry=False)
         began = time.perf_counter()
@@ -101,7 +101,9 @@ class GuardedModel:
         self._component.succeeded(time.perf_counter() - began)
 
 
-async def within_limits(model: LanguageModel, request: ModelRequest) -> AsyncGenerator[Delta | Usage]:
+async def within_limits(
+    model: LanguageModel, request: ModelRequest
+) -> AsyncGenerator[Delta | ToolCall | Usage]:
     """The model's stream, failed when its first piece or its end is late, even if it sends other noise."""
     loop = asyncio.get_running_loop()
     last = loop.time() + request.total
