@@ -12,18 +12,20 @@ import contextlib
 import email.utils
 import math
 import time
-from collections.abc import AsyncGenerator, Mapping
-from typing import cast
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
 
 import aiohttp
 import httpx2
 import openai
 import orjson
 
-from bot.orchestrator.agent import Delta, ModelFailed, ModelRequest, Usage
+from bot.orchestrator.agent import Delta, ModelFailed, ModelMessage, ModelRequest, ToolCall, Usage
 
 CONNECT_TIMEOUT = 5.0  # seconds
 LONGEST_ANSWER = 40_000  # characters, thoughts included; a server that never stops is cut off here
+MOST_CALLS = 32  # of tools in one answer
 LONGEST_EVENT = 1_000_000  # bytes; longer than any honest chunk
 _LINGER = 1.0  # seconds to wait for what follows the answer's end
 _CHARACTERS_PER_TOKEN = 4  # a rule of thumb, for servers that don't say what they used
@@ -55,8 +57,8 @@ class OpenAIModel:
         self.output_price = output_price
         self._client = client
 
-    async def stream(self, request: ModelRequest) -> AsyncGenerator[Delta | Usage]:
-        """The answer as it arrives, what came in one read together, then one Usage.
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[Delta | ToolCall | Usage]:
+        """The answer as it arrives, what came in one read together, then its tool calls, then one Usage.
 
         Raises ModelFailed when it is refused, cut, garbled or endless.
         """
@@ -100,26 +102,56 @@ class OpenAIModel:
             await response.aclose()
         if rest := rest + completion.end():
             yield Delta(text=rest)
+        for call in completion.calls():
+            yield call
         yield completion.usage(request)
 
     def _body(self, request: ModelRequest) -> Mapping[str, object]:
         body: dict[str, object] = {
             "model": self.name,
-            "messages": [{"role": message.role, "content": message.content} for message in request.messages],
+            "messages": [_message(message) for message in request.messages],
             "stream": True,
             "stream_options": {"include_usage": True},
         }
+        if request.tools:
+            body["tools"] = [
+                {
+                    "type": "function",
+                    "function": {
+                        "name": tool.name,
+                        "description": tool.description,
+                        "parameters": tool.parameters,
+                    },
+                }
+                for tool in request.tools
+            ]
         if request.max_tokens is not None:
             body["max_completion_tokens"] = request.max_tokens
         return body
+
+
+def _message(message: ModelMessage) -> Mapping[str, object]:
+    told: dict[str, object] = {"role": message.role, "content": message.content}
+    if message.calls:
+        told["tool_calls"] = [
+            {
+                "id": call.id,
+                "type": "function",
+                "function": {"name": call.name, "arguments": call.arguments},
+            }
+            for call in message.calls
+        ]
+    if message.role == "tool":
+        told["tool_call_id"] = message.call_id
+    return told
 
 
 class _Completion:
     """A streamed completion being read.
 
     Takes the dialects of OpenAI, Azure (a first chunk without choices), Ollama, vLLM and llama.cpp: `data:`
-    without a space, comments, usage missing, `[DONE]` missing after a finish reason. What a model thinks,
-    in fields of its own or before its answer, is not the answer.
+    without a space, comments, usage missing, `[DONE]` missing after a finish reason, tool calls in pieces or
+    whole. What a model thinks, in fields of its own or before its answer, is not the answer.
     """
 
     def __init__(self) -> None:
@@ -127,6 +159,7 @@ class _Completion:
         self._rest = b""
         self._characters = 0
         self._thoughts = _Thoughts()
+        self._calls = _Calls()
         self._tokens: tuple[int, int] | None = None
 
     def read(self, data: bytes) -> str:
@@ -137,7 +170,7 @@ class _Completion:
         # What is no data is a comment, an `event:` or blank.
         text = "".join([self._text(line[5:].strip()) for line in lines if line.startswith(b"data:")])
         self._characters += len(text)
-        if self._characters > LONGEST_ANSWER:
+        if self._characters + self._calls.characters > LONGEST_ANSWER:
             raise ModelFailed(f"more than {LONGEST_ANSWER} characters", retry=False)
         return self._thoughts.left_out(text)
 
@@ -148,13 +181,18 @@ class _Completion:
             raise ModelFailed("the stream was cut before its end", retry=True)
         return text + self._thoughts.end()
 
+    def calls(self) -> Sequence[ToolCall]:
+        """What the answer wants called, once it is whole."""
+        return self._calls.whole()
+
     def usage(self, request: ModelRequest) -> Usage:
         if self._tokens is not None:
             return Usage(tokens_in=self._tokens[0], tokens_out=self._tokens[1])
         asked = sum(len(message.content) for message in request.messages)
+        asked += sum(len(str(tool.parameters)) + len(tool.description) for tool in request.tools)
         return Usage(
             tokens_in=-(-asked // _CHARACTERS_PER_TOKEN),
-            tokens_out=-(-self._characters // _CHARACTERS_PER_TOKEN),
+            tokens_out=-(-(self._characters + self._calls.characters) // _CHARACTERS_PER_TOKEN),
             estimated=True,
         )
 
@@ -174,9 +212,12 @@ class _Completion:
                 used = usage.get("prompt_tokens"), usage.get("completion_tokens")
                 self._tokens = used if all(isinstance(each, int) for each in used) else self._tokens
             for choice in chunk.get("choices") or ():
-                content = (choice.get("delta") or {}).get("content")
+                delta = choice.get("delta") or {}
+                content = delta.get("content")
                 if isinstance(content, str):
                     text += content.replace("\x00", "")  # PostgreSQL keeps no NUL in a text
+                for piece in delta.get("tool_calls") or ():
+                    self._calls.add(piece)
                 self._finish(choice.get("finish_reason"))
         except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError, ValueError) as error:
             raise ModelFailed(f"garbage in the stream: {payload[:80]!r}", retry=True) from error
@@ -189,6 +230,64 @@ class _Completion:
             raise ModelFailed("the answer was cut at the model's token limit", retry=False)
         if reason:
             self.ended = True
+
+
+@dataclass
+class _Call:
+    index: object
+    id: str
+    name: str
+    arguments: str = ""
+
+
+class _Calls:
+    """The tool calls of one answer, put together from their pieces.
+
+    OpenAI, Azure and vLLM number the calls and send the arguments in pieces, the id and the name with the
+    first; llama.cpp may repeat them; Ollama sends each call whole, numbered 0 or not at all, its arguments
+    as an object in older versions.
+    """
+
+    def __init__(self) -> None:
+        self.characters = 0
+        self._calls: list[_Call] = []
+
+    def add(self, piece: Mapping[str, Any]) -> None:
+        """One piece of one call. Raises TypeError or ValueError when it belongs to none."""
+        function = piece.get("function") or {}
+        name, given = function.get("name") or "", function.get("arguments")
+        if not isinstance(given, str):
+            given = "" if given is None else orjson.dumps(given).decode()
+        call = self._continued(piece.get("index"), piece.get("id") or "", name)
+        if call is None:
+            if not name:
+                raise ValueError("a tool call without a name")
+            if len(self._calls) == MOST_CALLS:
+                raise ModelFailed(f"more than {MOST_CALLS} tool calls at once", retry=False)
+            call = _Call(piece.get("index"), str(piece.get("id") or ""), str(name))
+            self._calls.append(call)
+        call.arguments += given
+        self.characters += len(given) + len(name)
+
+    def whole(self) -> Sequence[ToolCall]:
+        return [
+            ToolCall(
+                id=call.id or f"call_{place}",
+                name=call.name,
+                arguments=(call.arguments or "{}").replace("\x00", ""),
+            )
+            for place, call in enumerate(self._calls)
+        ]
+
+    def _continued(self, index: object, call_id: str, name: str) -> _Call | None:
+        """The call that a piece goes on with; None when it begins one."""
+        for call in reversed(self._calls):
+            if call_id and call.id:
+                if call.id == call_id:
+                    return call
+            elif call.index == index and not (name and call.arguments):
+                return call
+        return None
 
 
 class _Thoughts:

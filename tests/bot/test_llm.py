@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import email.utils
+import json
 import time
 from collections.abc import AsyncIterator, Mapping
 
@@ -11,8 +12,16 @@ import openai
 import pytest
 
 from bot.llm import LONGEST_ANSWER, OpenAIModel, openai_client, retry_after
-from bot.orchestrator.agent import Delta, ModelFailed, ModelMessage, ModelRequest, Usage
-from tests.doubles.model import ModelServer, Script, chunk, event, frames_for
+from bot.orchestrator.agent import (
+    Delta,
+    ModelFailed,
+    ModelMessage,
+    ModelRequest,
+    OfferedTool,
+    ToolCall,
+    Usage,
+)
+from tests.doubles.model import Call, ModelServer, Script, chunk, event, frames_for
 
 DONE = b"data: [DONE]\n\n"
 REQUEST = ModelRequest(
@@ -384,3 +393,156 @@ async def test_whoever_stops_listening_frees_the_server(server: ModelServer, mod
     await stream.aclose()
     async with asyncio.timeout(5):
         await server.idle.wait()
+
+
+TOOLS = ModelRequest(
+    messages=[ModelMessage(role="user", content="Where are 111111 and 222222?")],
+    first_token=5.0,
+    total=5.0,
+    tools=[
+        OfferedTool(
+            name="order_status",
+            description="Look up an order.",
+            parameters={"type": "object", "properties": {"order_id": {"type": "string"}}},
+        )
+    ],
+)
+
+
+async def called(model: OpenAIModel, request: ModelRequest = TOOLS) -> list[tuple[str, str]]:
+    calls = [piece async for piece in model.stream(request) if isinstance(piece, ToolCall)]
+    assert len({each.id for each in calls}) == len(calls), "every call has an id of its own"
+    return [(each.name, each.arguments) for each in calls]
+
+
+def piece(**call: object) -> bytes:
+    return chunk({"tool_calls": [call]})
+
+
+async def test_tools_are_offered_and_calls_and_their_results_told(
+    server: ModelServer, model: OpenAIModel
+) -> None:
+    server.script([Script(text="", calls=[Call("order_status", {"order_id": "111111"})])])
+    pieces = [each async for each in model.stream(TOOLS)]
+    assert isinstance(pieces[-1], Usage)
+    call = pieces[-2]
+    assert isinstance(call, ToolCall)
+    assert (call.name, call.arguments) == ("order_status", '{"order_id":"111111"}')
+    told = [
+        *TOOLS.messages,
+        ModelMessage(role="assistant", content="", calls=[call]),
+        ModelMessage(role="tool", content="On its way.", call_id=call.id),
+    ]
+    await answer(model, ModelRequest(messages=told, first_token=5.0, total=5.0, tools=TOOLS.tools))
+    sent = server.requests[-1].json
+    assert sent["tools"][0]["function"]["name"] == "order_status"
+    assert sent["messages"][1]["tool_calls"] == [
+        {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+    ]
+    assert sent["messages"][2] == {"role": "tool", "content": "On its way.", "tool_call_id": call.id}
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        pytest.param(
+            [
+                piece(index=0, id="a", type="function", function={"name": "order_status", "arguments": ""}),
+                piece(index=0, function={"arguments": '{"order_id":'}),
+                piece(index=0, function={"arguments": '"111111"}'}),
+                piece(index=1, id="b", type="function", function={"name": "order_status", "arguments": ""}),
+                piece(index=1, function={"arguments": '{"order_id":"222222"}'}),
+            ],
+            id="OpenAI, Azure: numbered, in pieces",
+        ),
+        pytest.param(
+            [
+                piece(index=0, id="a", function={"name": "order_status", "arguments": '{"order_id":'}),
+                piece(index=0, id=None, function={"name": None, "arguments": '"111111"}'}),
+                piece(index=1, id="b", function={"name": "order_status", "arguments": '{"order_id":'}),
+                piece(index=1, id=None, function={"name": None, "arguments": '"222222"}'}),
+            ],
+            id="vLLM: nulls in what goes on",
+        ),
+        pytest.param(
+            [
+                piece(
+                    index=0, id="a", function={"name": "order_status", "arguments": '{"order_id":"111111"}'}
+                ),
+                piece(
+                    index=0, id="b", function={"name": "order_status", "arguments": '{"order_id":"222222"}'}
+                ),
+            ],
+            id="Ollama: each whole, all numbered 0",
+        ),
+        pytest.param(
+            [
+                piece(function={"name": "order_status", "arguments": {"order_id": "111111"}}),
+                piece(function={"name": "order_status", "arguments": {"order_id": "222222"}}),
+            ],
+            id="older Ollama: objects, no numbers, no ids",
+        ),
+        pytest.param(
+            [
+                piece(index=0, id="a", function={"name": "order_status", "arguments": '{"order_id":'}),
+                piece(index=0, id="a", function={"name": "order_status", "arguments": '"111111"}'}),
+                piece(
+                    index=1, id="b", function={"name": "order_status", "arguments": '{"order_id":"222222"}'}
+                ),
+            ],
+            id="llama.cpp: ids repeated",
+        ),
+        pytest.param(
+            [
+                piece(
+                    index=0, id="", function={"name": "order_status", "arguments": '{"order_id":"111111"}'}
+                ),
+                piece(
+                    index=1, id="", function={"name": "order_status", "arguments": '{"order_id":"222222"}'}
+                ),
+            ],
+            id="llama.cpp: empty ids",
+        ),
+    ],
+)
+@pytest.mark.parametrize("finish", ["tool_calls", "stop"])
+async def test_every_servers_way_of_calling_tools_is_understood(
+    server: ModelServer, model: OpenAIModel, frames: list[bytes], finish: str
+) -> None:
+    server.script([Script(frames=[*frames, chunk({}, finish), DONE])])
+    wanted = [("order_status", "111111"), ("order_status", "222222")]
+    assert [(name, json.loads(given)["order_id"]) for name, given in await called(model)] == wanted
+
+
+async def test_a_call_without_arguments_has_an_empty_object(server: ModelServer, model: OpenAIModel) -> None:
+    server.script(
+        [Script(frames=[piece(index=0, id="a", function={"name": "hours"}), chunk({}, "tool_calls"), DONE])]
+    )
+    assert await called(model) == [("hours", "{}")]
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        [piece(index=0, function={"arguments": "{}"}), chunk({}, "tool_calls")],
+        [chunk({"tool_calls": ["order_status"]}), chunk({}, "tool_calls")],
+        [piece(index=n, id=f"c{n}", function={"name": "hours", "arguments": "{}"}) for n in range(40)],
+        [piece(index=0, id="a", function={"name": "hours", "arguments": "x" * LONGEST_ANSWER + "x"})],
+    ],
+)
+async def test_calls_that_make_no_sense_are_no_answer(
+    server: ModelServer, model: OpenAIModel, frames: list[bytes]
+) -> None:
+    server.script([Script(frames=[*frames, DONE])])
+    await failure(model)
+
+
+async def test_calls_cut_at_any_byte_are_not_made(server: ModelServer, model: OpenAIModel) -> None:
+    whole = b"".join(
+        frames_for("", Script(usage=False, done=False), [Call("refund", {"order_id": "111111"})])
+    )
+    end = whole.index(b'"tool_calls"}')
+    for cut in range(1, end, 37):
+        server.script([Script(frames=[whole], cut=cut)])
+        with pytest.raises(ModelFailed):
+            await called(model)

@@ -12,6 +12,7 @@ import contextlib
 import re
 import socket
 import struct
+import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from typing import Any
 
 import orjson
 
-Messages = Sequence[Mapping[str, str]]
+Messages = Sequence[Mapping[str, Any]]
 
 _PASSAGE = re.compile(r'<passage n="(\d+)"[^>]*>\n(.*?)\n</passage>', re.DOTALL)
 _SENTENCE = re.compile(r".+?[.!?](?=\s|$)", re.DOTALL)
@@ -48,9 +49,22 @@ def obedient(messages: Messages) -> str:
     return "\n".join(message["content"] for message in messages)
 
 
+@dataclass(frozen=True)
+class Call:
+    """A tool call as a model makes it; a string of arguments goes out as it is, garbage too."""
+
+    name: str
+    arguments: Mapping[str, object] | str = field(default_factory=dict)
+
+    @property
+    def written(self) -> str:
+        given = self.arguments
+        return given if isinstance(given, str) else orjson.dumps(given).decode()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Script:
-    """How one request is answered.
+    """How one request is answered: by `calls` if there are any, after `text` if that is a string then.
 
     `cut` counts bytes of the event stream after which the connection is closed without its end, or torn
     down when `reset`. `frames` replaces the whole event stream by these pieces, byte for byte. Delays are
@@ -58,6 +72,7 @@ class Script:
     """
 
     text: str | Callable[[Messages], str] = grounded
+    calls: Sequence[Call] | Callable[[Messages], Sequence[Call]] = ()
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     hang: bool = False
@@ -107,13 +122,20 @@ def chunk(delta: Mapping[str, object], finish: str | None = None) -> bytes:
     )
 
 
-def frames_for(text: str, script: Script) -> list[bytes]:
-    """The event stream of an answer: a role, the tokens, the finish, the usage, the end."""
+def frames_for(text: str, script: Script, calls: Sequence[Call] = ()) -> list[bytes]:
+    """The event stream of an answer: a role, the tokens, the calls, the finish, the usage, the end."""
     tokens = re.findall(r"\s*\S{1,8}|\s+$", text)
     frames = [chunk({"role": "assistant", "content": ""})]
     frames += [chunk({"content": token}) for token in tokens]
+    for index, call in enumerate(calls):
+        head = {"index": index, "id": f"call_{uuid.uuid4().hex[:12]}", "type": "function"}
+        frames.append(chunk({"tool_calls": [head | {"function": {"name": call.name, "arguments": ""}}]}))
+        frames += [
+            chunk({"tool_calls": [{"index": index, "function": {"arguments": piece}}]})
+            for piece in re.findall(r".{1,12}", call.written, re.DOTALL)
+        ]
     if script.finish:
-        frames.append(chunk({}, script.finish))
+        frames.append(chunk({}, "tool_calls" if calls and script.finish == "stop" else script.finish))
     if script.usage:
         usage = {"prompt_tokens": 100, "completion_tokens": len(tokens), "total_tokens": 100 + len(tokens)}
         frames.append(
@@ -190,8 +212,11 @@ class ModelServer:
             script = self.usually
         if script.frames is not None:
             return script, script.frames
-        text = script.text if isinstance(script.text, str) else script.text(request.messages)
-        return script, frames_for(text, script)
+        calls = script.calls if isinstance(script.calls, Sequence) else script.calls(request.messages)
+        obliging = "" if calls else grounded
+        text = obliging if script.text is grounded else script.text
+        text = text if isinstance(text, str) else text(request.messages)
+        return script, frames_for(text, script, calls)
 
 
 class _Connection(asyncio.Protocol):
