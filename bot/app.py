@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
@@ -21,7 +22,7 @@ from bot.desk import Desk
 from bot.health import Health
 from bot.live import Live
 from bot.operators import OperatorDesk
-from bot.orchestrator.agent import Agent, LanguageModel
+from bot.orchestrator.agent import Agent, LanguageModel, Prices
 from bot.orchestrator.registry import Registry
 from bot.orchestrator.resilience import GuardedModel, WatchedLookup
 from bot.outside import Outside
@@ -261,11 +262,18 @@ async def _models(
             read_timeout=FIRST_TOKEN,
         )
         stack.push_async_callback(client.close)
-        asked = OpenAIModel(
-            client, each.name, input_price=round(each.input * 1e6), output_price=round(each.output * 1e6)
-        )
+        asked = OpenAIModel(client, each.name, _prices(each), max_tokens=each.max_tokens)
         models.append(GuardedModel(asked, registry.add("model", each.name)))
     return models
+
+
+def _prices(tier: ModelTier) -> Prices:
+    return Prices(
+        input=round(tier.input * 1e6),
+        output=round(tier.output * 1e6),
+        cached_input=None if tier.cached_input is None else round(tier.cached_input * 1e6),
+        dated=datetime.combine(tier.priced, time(), UTC),
+    )
 
 
 def _operators_routes(

@@ -17,6 +17,7 @@ from bot.live import PEOPLE, Live
 from bot.orchestrator.agent import Agent, LeaseLost, Overtaken, Turn, Utterance
 from bot.orchestrator.outcome import HandOff, NeedsApproval, Outcome, Reply, Silence
 from bot.orchestrator.phrases import phrase
+from bot.purse import DeskPurse
 from bot.sending import Sender, leaving, limits_of
 from bot.speech import Voice
 from bot.store import Store, StoreUnavailable
@@ -166,6 +167,7 @@ class Desk:
 
     async def _think(self, claim: Claim, voice: Voice, trace: Trace) -> tuple[Claim, Outcome]:
         began = time.monotonic()
+        purse = DeskPurse(store=self._store, turn_id=claim.turn_id)
         if claim.attempt > ATTEMPTS:
             return claim, _degraded(claim, f"The turn failed {ATTEMPTS} times.")
         limits = limits_of(self._channels.get(claim.channel))
@@ -183,6 +185,7 @@ class Desk:
                 said=_utterances(claim),
                 pending=claim.pending,
                 speech=voice,
+                purse=purse,
                 deadline=began + self._longest,
                 summary=claim.summary,
                 limit=limits.length,

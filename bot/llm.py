@@ -21,14 +21,22 @@ import httpx2
 import openai
 import orjson
 
-from bot.orchestrator.agent import Delta, ModelFailed, ModelMessage, ModelRequest, ToolCall, Usage
+from bot.orchestrator.agent import (
+    Delta,
+    ModelFailed,
+    ModelMessage,
+    ModelRequest,
+    Prices,
+    ToolCall,
+    Usage,
+)
+from bot.orchestrator.budget import estimated
 
 CONNECT_TIMEOUT = 5.0  # seconds
 LONGEST_ANSWER = 40_000  # characters, thoughts included; a server that never stops is cut off here
 MOST_CALLS = 32  # of tools in one answer
 LONGEST_EVENT = 1_000_000  # bytes; longer than any honest chunk
 _LINGER = 1.0  # seconds to wait for what follows the answer's end
-_CHARACTERS_PER_TOKEN = 4  # a rule of thumb, for servers that don't say what they used
 _RETRYABLE = frozenset({408, 409, 425, 429})
 _THOUGHT, _THOUGHT_ENDS = "<think>", "</think>"
 
@@ -49,12 +57,12 @@ def openai_client(*, api_key: str, base_url: str | None, read_timeout: float) ->
 
 
 class OpenAIModel:
-    """One model of one server. Prices are micro-dollars per million tokens."""
+    """One model of one server."""
 
-    def __init__(self, client: openai.AsyncOpenAI, name: str, input_price: int, output_price: int) -> None:
+    def __init__(self, client: openai.AsyncOpenAI, name: str, prices: Prices, *, max_tokens: int) -> None:
         self.name = name
-        self.input_price = input_price
-        self.output_price = output_price
+        self.prices = prices
+        self.max_tokens = max_tokens
         self._client = client
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[Delta | ToolCall | Usage]:
@@ -62,10 +70,44 @@ class OpenAIModel:
 
         Raises ModelFailed when it is refused, cut, garbled or endless.
         """
+        response = await self._ask(request)
+        completion = _Completion()
+        rest = ""
+        try:
+            try:
+                pieces = response.aiter_bytes()
+                async for data in pieces:
+                    if text := completion.read(data):
+                        yield Delta(text=text)
+                    if completion.ended:
+                        break
+                # Usage and the stream's own end follow at once or never; only a stream read to its end leaves
+                # its connection to the next call.
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_LINGER):
+                        async for data in pieces:
+                            rest += completion.read(data)
+            except (httpx2.HTTPError, aiohttp.ClientError, OSError) as error:
+                # Some servers drop the connection instead of ending the stream properly.
+                if not completion.ended:
+                    raise ModelFailed(f"the stream was cut: {type(error).__name__}", retry=True) from error
+            finally:
+                await response.aclose()
+            if rest := rest + completion.end():
+                yield Delta(text=rest)
+        except ModelFailed as failure:
+            failure.usage = completion.usage(request)
+            raise
+        for call in completion.calls():
+            yield call
+        yield completion.usage(request)
+
+    async def _ask(self, request: ModelRequest) -> httpx2.Response:
+        """The server's answer, once it begins. Raises ModelFailed when it refuses, or can't be reached."""
         try:
             # With `cast_to` a plain response the client hands over the response itself, unread; its types
             # only know of streams.
-            response = cast(
+            return cast(
                 httpx2.Response,
                 await self._client.post(
                     "/chat/completions",
@@ -76,35 +118,11 @@ class OpenAIModel:
                 ),
             )
         except openai.APIError as error:
-            raise _refusal(error) from error
+            raise _refusal(error, request) from error
         except (aiohttp.ClientError, OSError) as error:
-            raise ModelFailed(f"{type(error).__name__}: {error}", retry=True) from error
-        completion = _Completion()
-        rest = ""
-        try:
-            pieces = response.aiter_bytes()
-            async for data in pieces:
-                if text := completion.read(data):
-                    yield Delta(text=text)
-                if completion.ended:
-                    break
-            # Usage and the stream's own end follow at once or never; only a stream read to its end leaves
-            # its connection to the next call.
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_LINGER):
-                    async for data in pieces:
-                        rest += completion.read(data)
-        except (httpx2.HTTPError, aiohttp.ClientError, OSError) as error:
-            # Some servers drop the connection instead of ending the stream properly.
-            if not completion.ended:
-                raise ModelFailed(f"the stream was cut: {type(error).__name__}", retry=True) from error
-        finally:
-            await response.aclose()
-        if rest := rest + completion.end():
-            yield Delta(text=rest)
-        for call in completion.calls():
-            yield call
-        yield completion.usage(request)
+            raise ModelFailed(
+                f"{type(error).__name__}: {error}", retry=True, usage=_unheard(error, request)
+            ) from error
 
     def _body(self, request: ModelRequest) -> Mapping[str, object]:
         body: dict[str, object] = {
@@ -160,7 +178,7 @@ class _Completion:
         self._characters = 0
         self._thoughts = _Thoughts()
         self._calls = _Calls()
-        self._tokens: tuple[int, int] | None = None
+        self._used: Usage | None = None
 
     def read(self, data: bytes) -> str:
         """The answer's text in the events that `data` completes."""
@@ -186,15 +204,9 @@ class _Completion:
         return self._calls.whole()
 
     def usage(self, request: ModelRequest) -> Usage:
-        if self._tokens is not None:
-            return Usage(tokens_in=self._tokens[0], tokens_out=self._tokens[1])
-        asked = sum(len(message.content) for message in request.messages)
-        asked += sum(len(str(tool.parameters)) + len(tool.description) for tool in request.tools)
-        return Usage(
-            tokens_in=-(-asked // _CHARACTERS_PER_TOKEN),
-            tokens_out=-(-(self._characters + self._calls.characters) // _CHARACTERS_PER_TOKEN),
-            estimated=True,
-        )
+        if self._used is not None:
+            return self._used
+        return estimated(request, self._characters + self._calls.characters)
 
     def _text(self, payload: bytes) -> str:
         """The answer's text in one event; notes usage and the end on the way."""
@@ -209,8 +221,7 @@ class _Completion:
             if error := chunk.get("error"):
                 raise ModelFailed(f"the server said: {error!s:.200}", retry=True)
             if usage := chunk.get("usage"):
-                used = usage.get("prompt_tokens"), usage.get("completion_tokens")
-                self._tokens = used if all(isinstance(each, int) for each in used) else self._tokens
+                self._used = _counted(usage) or self._used
             for choice in chunk.get("choices") or ():
                 delta = choice.get("delta") or {}
                 content = delta.get("content")
@@ -337,13 +348,37 @@ class _Thoughts:
         return text
 
 
-def _refusal(error: openai.APIError) -> ModelFailed:
+def _counted(usage: Mapping[str, Any]) -> Usage | None:
+    """The tokens as the server counted them; None when it did not."""
+    asked, written = usage.get("prompt_tokens"), usage.get("completion_tokens")
+    if not isinstance(asked, int) or not isinstance(written, int):
+        return None
+    cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens")
+    return Usage(
+        tokens_in=asked,
+        tokens_out=written,
+        cached=min(cached, asked) if isinstance(cached, int) else 0,
+    )
+
+
+def _unheard(error: BaseException | None, request: ModelRequest) -> Usage | None:
+    """What a call used up that nothing was heard of: nothing when it never reached the server."""
+    while error is not None:
+        if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
+            return None
+        error = error.__cause__
+    return estimated(request, 0)
+
+
+def _refusal(error: openai.APIError, request: ModelRequest) -> ModelFailed:
     detail = f"{type(error).__name__}: {error.message:.200}"
     if isinstance(error, openai.APIStatusError):
         status = error.status_code
         retry = status in _RETRYABLE or status >= 500
         return ModelFailed(detail, retry=retry, after=retry_after(error.response.headers) if retry else None)
-    return ModelFailed(detail, retry=isinstance(error, openai.APIConnectionError))
+    if isinstance(error, openai.APIConnectionError):
+        return ModelFailed(detail, retry=True, usage=_unheard(error, request))
+    return ModelFailed(detail, retry=False)
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

@@ -7,6 +7,7 @@ import os
 import secrets
 import tomllib
 from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -45,11 +46,14 @@ class BotSection(_Section):
 
 
 class ModelTier(_Section):
-    """[models.NAME]: a model and its price in USD per million tokens."""
+    """[models.NAME]: a model and its prices in USD per million tokens, as they were on the day `priced`."""
 
     name: str
     input: float = Field(ge=0)
     output: float = Field(ge=0)
+    cached_input: float | None = Field(default=None, ge=0)
+    priced: date = Field(default_factory=lambda: datetime.now(UTC).date())
+    max_tokens: int = Field(default=2_000, ge=1)
     fallback: tuple[str, ...] = ()
     base_url: str | None = None
     api_key: str | None = Field(default=None, repr=False)

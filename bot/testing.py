@@ -5,13 +5,24 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Collection, Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from bot.bell import Bell, RedisLink
 from bot.desk import Desk
-from bot.orchestrator.agent import Delta, ModelFailed, ModelRequest, Usage
+from bot.orchestrator.agent import (
+    Charge,
+    Delta,
+    Granted,
+    ModelFailed,
+    ModelRequest,
+    Prices,
+    Refused,
+    Usage,
+)
 from channels.base import Channel, ChannelLimits, FetchedFile, OutboundMessage, RemoteFile, Source
+
+PRICES = Prices(input=150_000, output=600_000, dated=datetime(2026, 7, 1, tzinfo=UTC))
 
 Scripted = str | ModelFailed | Sequence[str | float | ModelFailed]
 
@@ -23,8 +34,8 @@ class ScriptedModel:
     raised where it stands. Out of scripts it says `otherwise`.
     """
 
-    input_price = 150_000
-    output_price = 600_000
+    prices = PRICES
+    max_tokens = 2_000
 
     def __init__(self, *scripts: Scripted, name: str = "scripted", otherwise: str = "NO_ANSWER") -> None:
         self.name = name
@@ -46,6 +57,25 @@ class ScriptedModel:
                 case seconds:
                     await asyncio.sleep(seconds)
         yield Usage(tokens_in=sum(len(each.content) for each in request.messages) // 4, tokens_out=tokens)
+
+
+class FullPurse:
+    """A Purse that is never empty; keeps what was set aside, paid and given back."""
+
+    def __init__(self) -> None:
+        self.reserved: list[Charge] = []
+        self.settled: list[Charge] = []
+        self.released: list[Granted] = []
+
+    async def reserve(self, worst: Charge) -> Granted | Refused:
+        self.reserved.append(worst)
+        return Granted(id=f"use_{len(self.reserved)}")
+
+    async def settle(self, granted: Granted, charge: Charge) -> None:  # noqa: ARG002
+        self.settled.append(charge)
+
+    async def release(self, granted: Granted) -> None:
+        self.released.append(granted)
 
 
 class InlineQueue(Bell):

@@ -32,6 +32,10 @@ class Step:
     cost: int = 0
     needs: Sequence[str] = ()
 
+    def tell(self, **output: JsonValue) -> None:
+        """Add to what came of it."""
+        self.output = {**self.output, **output}
+
 
 @dataclass(kw_only=True)
 class Trace:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal, Protocol
 
 from pydantic import JsonValue
@@ -115,11 +116,21 @@ BudgetScope = Literal["turn", "conversation", "contact_day", "day"]
 
 
 @dataclass(frozen=True, kw_only=True)
+class Charge:
+    """What one model call costs, in micro-dollars, by the prices of that date."""
+
+    model: str
+    usage: Usage
+    cost: int
+    priced_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
 class Granted:
-    """Money set aside for one call; `tight`: some budget is used up so far that cheaper models are due."""
+    """Money set aside for one call; `tight` names a budget used up so far that cheaper models are due."""
 
     id: str
-    tight: bool = False
+    tight: BudgetScope | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,12 +141,12 @@ class Refused:
 
 
 class Purse(Protocol):
-    """What a turn may spend. Amounts are micro-dollars; the worst case is reserved before a call."""
+    """What a turn may spend: the worst case is reserved before a call, the true cost settled after it."""
 
-    async def reserve(self, worst: int) -> Granted | Refused: ...
+    async def reserve(self, worst: Charge) -> Granted | Refused: ...
 
-    async def settle(self, granted: Granted, *, model: str, usage: Usage, cost: int) -> None:
-        """The call took place and cost this much."""
+    async def settle(self, granted: Granted, charge: Charge) -> None:
+        """The call took place and cost this much: it is in the ledger once, however often this is called."""
         ...
 
     async def release(self, granted: Granted) -> None:
@@ -159,6 +170,7 @@ class Turn:
     said: Sequence[Utterance]
     pending: int
     speech: Speech
+    purse: Purse
     deadline: float
     summary: str = ""
     limit: int | None = None
@@ -210,10 +222,11 @@ class Delta:
 
 @dataclass(frozen=True, kw_only=True)
 class Usage:
-    """Tokens of one call; `estimated` when the provider did not say."""
+    """Tokens of one call, `cached` of `tokens_in` cheaper; `estimated` when the provider did not say."""
 
     tokens_in: int
     tokens_out: int
+    cached: int = 0
     estimated: bool = False
 
 
@@ -221,21 +234,35 @@ class ModelFailed(Exception):  # noqa: N818
     """The model gave no whole answer.
 
     `retry`: the same model may do better in a moment, `after` seconds from now when the provider said so.
+    `usage` is what it used up all the same; None when the server never took the call on.
     """
 
-    def __init__(self, detail: str, *, retry: bool, after: float | None = None) -> None:
+    def __init__(
+        self, detail: str, *, retry: bool, after: float | None = None, usage: Usage | None = None
+    ) -> None:
         super().__init__(detail)
         self.detail = detail
         self.retry = retry
         self.after = after
+        self.usage = usage
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prices:
+    """Micro-dollars per million tokens, as they were at `dated`; `cached_input` for what a provider kept."""
+
+    input: int
+    output: int
+    dated: datetime
+    cached_input: int | None = None
 
 
 class LanguageModel(Protocol):
-    """A model that writes. `input_price` and `output_price` are micro-dollars per million tokens."""
+    """A model that writes, at most `max_tokens` in one answer."""
 
     name: str
-    input_price: int
-    output_price: int
+    prices: Prices
+    max_tokens: int
 
     def stream(self, request: ModelRequest) -> AsyncGenerator[Delta | ToolCall | Usage]:
         """The answer piece by piece, whole tool calls after it, ending with one Usage.

@@ -6,11 +6,9 @@ import asyncio
 import re
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-
-from pydantic import JsonValue
 
 from bot.orchestrator.agent import (
     Agent,
@@ -19,9 +17,11 @@ from bot.orchestrator.agent import (
     ModelFailed,
     ModelMessage,
     ModelRequest,
+    ToolCall,
     Turn,
     Usage,
 )
+from bot.orchestrator.budget import BudgetReached, paid
 from bot.orchestrator.draft import Asked, Draft
 from bot.orchestrator.grounding import nearest, unsupported
 from bot.orchestrator.guard import Guard
@@ -67,7 +67,12 @@ class DoesNotKnow:
 
 @dataclass(frozen=True, kw_only=True)
 class NoModelAnswered:
-    """Every model failed or is resting, or what it wrote could not be let through."""
+    """Every model failed or is resting, or what it wrote could not be let through.
+
+    `unpaid`: not for want of models, but because a budget is used up.
+    """
+
+    unpaid: bool = False
 
 
 class _Unsound(Exception):  # noqa: N818
@@ -77,12 +82,21 @@ class _Unsound(Exception):  # noqa: N818
 async def by_models(asked: Asked, passages: Sequence[Passage]) -> Reply | DoesNotKnow | NoModelAnswered:
     """The first whole answer of the agent's models, in order; what a failed one said is taken back."""
     messages = prompt(asked.turn, asked.agent, passages)
-    for place, model in enumerate(asked.agent.models):
+    models = asked.agent.models
+    unpaid = False
+    for place, model in enumerate(models):
         if place:
-            with asked.trace.step("fallback", model.name, reason="the model before it failed"):
+            reason = "a budget" if unpaid else "the model before it failed"
+            with asked.trace.step("fallback", model.name, reason=reason):
                 pass
+        spare = any(each.prices.output < model.prices.output for each in models[place + 1 :])
         try:
-            answer = await _ask(model, messages, asked, passages)
+            answer = await _ask(model, messages, asked, passages, spare=spare)
+        except BudgetReached as reached:
+            unpaid = True
+            with asked.trace.step("guard", "budget", model=model.name) as step:
+                step.output = {"scope": reached.scope, "tight": reached.tight}
+            continue
         except _Unsound as unsound:
             await asked.draft.restart()
             with asked.trace.step("guard", "answer withheld") as step:
@@ -90,13 +104,22 @@ async def by_models(asked: Asked, passages: Sequence[Passage]) -> Reply | DoesNo
             return NoModelAnswered()
         if answer is not None:
             return answer
-    return NoModelAnswered()
+        unpaid = False
+    return NoModelAnswered(unpaid=unpaid)
 
 
 async def _ask(
-    model: LanguageModel, messages: Sequence[ModelMessage], asked: Asked, passages: Sequence[Passage]
+    model: LanguageModel,
+    messages: Sequence[ModelMessage],
+    asked: Asked,
+    passages: Sequence[Passage],
+    *,
+    spare: bool,
 ) -> Reply | DoesNotKnow | None:
-    """One model's answer, asked again where that may help; None when the next one should be asked."""
+    """One model's answer, asked again where that may help; None when the next one should be asked.
+
+    Raises BudgetReached.
+    """
     deadline = asked.turn.deadline
     since = time.monotonic()
     retries = 0
@@ -104,13 +127,19 @@ async def _ask(
         request = ModelRequest(messages=messages, first_token=min(FIRST_TOKEN, left), total=left)
         guard = Guard(passages=passages, instructions=asked.agent.instructions, secret=_SECRET)
         failure: ModelFailed | None = None
+        reached: BudgetReached | None = None
         known = False
         with asked.trace.step("model", model.name, needs=("lookup",), attempt=retries + 1) as step:
             try:
-                known = await _stream(model, request, guard, asked.draft, step)
+                async with aclosing(paid(model, request, asked.turn.purse, step, spare=spare)) as pieces:
+                    known = await _stream(pieces, guard, asked.draft, step)
             except ModelFailed as failed:
                 step.status, step.error = "failed", failed.detail
                 failure = failed
+            except BudgetReached as refused:
+                step.status, reached = "skipped", refused
+        if reached is not None:
+            raise reached
         if failure is None:
             return await _finished(asked, passages, guard) if known else DoesNotKnow()
         await asked.draft.restart()
@@ -125,40 +154,34 @@ async def _ask(
 
 
 async def _stream(
-    model: LanguageModel, request: ModelRequest, guard: Guard, draft: Draft, step: Step
+    pieces: AsyncIterator[Delta | ToolCall | Usage], guard: Guard, draft: Draft, step: Step
 ) -> bool:
     """Say the model's answer as it comes. False, with nothing left said, when it does not know."""
     start: str | None = ""  # kept back until it is clear that the answer is not the marker
     began = time.perf_counter()
-    output: dict[str, JsonValue] = {}
-    step.output = output
-    async with aclosing(model.stream(request)) as pieces:
-        async for piece in pieces:
-            match piece:
-                case Delta(text=text):
-                    output.setdefault("first_token_seconds", round(time.perf_counter() - began, 4))
-                    if start is not None:
-                        start += text
-                        if _may_be_marker(start):
-                            continue
-                        text, start = start, None
-                    await draft.say(guard.feed(text))
-                case Usage():
-                    step.tokens_in, step.tokens_out = piece.tokens_in, piece.tokens_out
-                    step.cost = _cost(model, piece)
-                    output["tokens_estimated"] = piece.estimated
+    async for piece in pieces:
+        if isinstance(piece, Delta):
+            text = piece.text
+            if "first_token_seconds" not in step.output:
+                step.tell(first_token_seconds=round(time.perf_counter() - began, 4))
+            if start is not None:
+                start += text
+                if _may_be_marker(start):
+                    continue
+                text, start = start, None
+            await draft.say(guard.feed(text))
     if start is not None and NO_ANSWER not in start:
         await draft.say(guard.feed(start))
     await draft.say(guard.finish())
     if guard.removed:
-        output["removed"] = list(guard.removed)
+        step.tell(removed=list(guard.removed))
     if NO_ANSWER in (start or draft.text):
         await draft.restart()
-        output["answered"] = False
+        step.tell(answered=False)
         return False
     if not draft.text.strip():
         raise ModelFailed("an empty answer", retry=True)
-    output["text"] = draft.text
+    step.tell(text=draft.text)
     return True
 
 
@@ -226,8 +249,3 @@ def _may_be_marker(start: str) -> bool:
     """Whether an answer that begins like this is the marker, or may still become it."""
     bare = start.lstrip(" \n\r\t*_`\"'[<(")
     return bare.startswith(NO_ANSWER) or NO_ANSWER.startswith(bare)
-
-
-def _cost(model: LanguageModel, usage: Usage) -> int:
-    """Micro-dollars, rounded up."""
-    return -(-(usage.tokens_in * model.input_price + usage.tokens_out * model.output_price) // 1_000_000)

@@ -10,6 +10,7 @@ from contextlib import aclosing
 from typing import Literal
 
 from bot.orchestrator.agent import Delta, LanguageModel, Lookup, ModelFailed, ModelRequest, ToolCall, Usage
+from bot.orchestrator.budget import estimated
 from bot.orchestrator.registry import Component
 from knowledge.lookup import Down, Found, NoMatch
 
@@ -79,8 +80,8 @@ class GuardedModel:
 
     def __init__(self, model: LanguageModel, component: Component, breaker: Breaker | None = None) -> None:
         self.name = model.name
-        self.input_price = model.input_price
-        self.output_price = model.output_price
+        self.prices = model.prices
+        self.max_tokens = model.max_tokens
         self._model = model
         self._component = component
         self._breaker = breaker or Breaker()
@@ -108,6 +109,7 @@ async def within_limits(
     loop = asyncio.get_running_loop()
     last = loop.time() + request.total
     limit = min(last, loop.time() + request.first_token)
+    characters = 0
     async with aclosing(model.stream(request)) as pieces:
         while True:
             try:
@@ -116,8 +118,10 @@ async def within_limits(
             except StopAsyncIteration:
                 return
             except TimeoutError as error:
-                raise ModelFailed("too slow", retry=True) from error
+                raise ModelFailed("too slow", retry=True, usage=estimated(request, characters)) from error
             limit = last
+            if isinstance(piece, Delta):
+                characters += len(piece.text)
             yield piece
 
 

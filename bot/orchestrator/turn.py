@@ -29,6 +29,7 @@ _HANDED_OFF: Mapping[HandOffReason, Phrase] = {
     "customer_request": "handoff_customer_request",
     "missing_knowledge": "handoff_missing_knowledge",
     "unsupported": "handoff_unreadable",
+    "budget": "handoff_degraded",
     "degraded": "handoff_degraded",
 }
 
@@ -110,13 +111,14 @@ async def _look_up(asked: Asked, before: Sequence[str]) -> Found | NoMatch | Dow
 
 async def _answer(asked: Asked, passages: Sequence[Passage]) -> Outcome:
     """By a model, else the passages as they are, else a person."""
+    unpaid = False
     if asked.agent.models:
         match await by_models(asked, passages):
             case Reply() as reply:
                 return reply
             case DoesNotKnow():
                 return await _unsure(asked)
-            case NoModelAnswered():
+            case NoModelAnswered(unpaid=unpaid):
                 pass
     kind: StepKind = "fallback" if asked.agent.models else "model"
     with asked.trace.step(kind, "passages", needs=("lookup",)) as step:
@@ -129,7 +131,8 @@ async def _answer(asked: Asked, passages: Sequence[Passage]) -> Outcome:
             await asked.draft.say(paragraph if not asked.draft.text else f"\n\n{paragraph}")
         return quoted
     if asked.agent.models:
-        return await _hand_off(asked, "degraded", "No model answered.")
+        why = "A budget is used up." if unpaid else "No model answered."
+        return await _hand_off(asked, "budget" if unpaid else "degraded", why)
     return await _unsure(asked)
 
 

@@ -11,12 +11,12 @@ from bot.orchestrator.outcome import HandOff, NeedsApproval, Outcome, Reply, Sil
 from bot.store import events, messages
 from bot.store.database import Reader, Transaction, microseconds, moment, new_id
 from bot.store.outgoing import number, outbox, say
-from bot.store.records import Claim, Concluded, StoredMessage, UsageEntry
+from bot.store.records import Claim, Concluded, StoredMessage
 from bot.trace import Step
 
 _CONCLUDE = """
     UPDATE conversations SET
-        status = :status, answered_seq = :up_to_seq, lease_until = NULL, attempts = 0, cost = cost + :cost,
+        status = :status, answered_seq = :up_to_seq, lease_until = NULL, attempts = 0,
         due_at = CASE WHEN :status = 'bot' AND last_in_seq > :up_to_seq THEN {now} END,
         waiting_since = CASE WHEN :status = 'waiting' THEN {now} ELSE waiting_since END,
         last_seq = last_seq + :said, last_event = :event, last_activity_at = {now}
@@ -25,7 +25,7 @@ _CONCLUDE = """
 """
 _END = """
     UPDATE turns SET status = :status, outcome = :outcome, reason = :reason, up_to_seq = :up_to_seq,
-        ended_at = {now}, cost = :cost
+        ended_at = {now}
     WHERE id = :id
 """
 _ABANDON = """
@@ -38,13 +38,6 @@ _STEP = """
     VALUES (:turn_id, :position, :kind, :name, :status, :started_at, :seconds, :input, :output, :error,
         :tokens_in, :tokens_out, :cost, :needs)
     ON CONFLICT (turn_id, position) DO NOTHING
-"""
-_USAGE = """
-    INSERT INTO usage (id, turn_id, conversation_id, contact_id, model, tokens_in, tokens_out, cost,
-        estimated, priced_at, created_at)
-    VALUES (:id, :turn_id, :conversation_id, :contact_id, :model, :tokens_in, :tokens_out, :cost,
-        :estimated, :priced_at, {now})
-    ON CONFLICT (id) DO NOTHING
 """
 _DRAFT = """
     INSERT INTO drafts (turn_id, conversation_id, text, html, citations, created_at)
@@ -83,7 +76,6 @@ async def conclude(
     status: Literal["bot", "waiting"],
     parts: Sequence[str] | None,
     author_name: str,
-    usage: Sequence[UsageEntry],
     per_hour: int | None,
 ) -> Concluded | None:
     """What `Turns.conclude` promises, in the given transaction."""
@@ -93,7 +85,6 @@ async def conclude(
         if await answered_enough(tx, claim, per_hour):
             outcome, status, said = TOO_MANY, "waiting", False
     moved = status != "bot"
-    cost = sum(entry.cost for entry in usage)
     numbered = await number(tx, claim.conversation_id, int(said) + int(moved))
     contact_id, event = numbered["id"], numbered["last_event"]
     row = await tx.one(
@@ -102,11 +93,9 @@ async def conclude(
         fence=claim.fence,
         status=status,
         up_to_seq=claim.up_to_seq,
-        cost=cost,
         said=int(said),
         event=event,
     )
-    _spend(tx, claim, contact_id, usage)
     _trace(tx, claim.turn_id, steps)
     if row is None:
         _keep_draft(tx, claim, outcome, html)
@@ -150,7 +139,6 @@ async def conclude(
         outcome=named,
         reason=reason,
         up_to_seq=claim.up_to_seq,
-        cost=cost,
     )
     return Concluded(message=message, delivery_id=delivery_id, status=status, more=row["due_at"] is not None)
 
@@ -190,28 +178,6 @@ def _keep_draft(tx: Transaction, claim: Claim, outcome: Outcome, html: str) -> N
         html=html,
         citations=messages.as_json(outcome.citations) if isinstance(outcome, Reply) else "[]",
     )
-
-
-def _spend(tx: Transaction, claim: Claim, contact_id: str, usage: Sequence[UsageEntry]) -> None:
-    if usage:
-        tx.many(
-            _USAGE,
-            [
-                {
-                    "id": f"{claim.turn_id}.{position}",  # the same however often it is concluded
-                    "turn_id": claim.turn_id,
-                    "conversation_id": claim.conversation_id,
-                    "contact_id": contact_id,
-                    "model": entry.model,
-                    "tokens_in": entry.tokens_in,
-                    "tokens_out": entry.tokens_out,
-                    "cost": entry.cost,
-                    "estimated": entry.estimated,
-                    "priced_at": microseconds(entry.priced_at),
-                }
-                for position, entry in enumerate(usage)
-            ],
-        )
 
 
 def _trace(tx: Transaction, turn_id: str, steps: Sequence[Step]) -> None:

@@ -143,18 +143,6 @@ class Claim:
 
 
 @dataclass(frozen=True, kw_only=True)
-class UsageEntry:
-    """One model call's tokens and what they cost, in micro-dollars, by the price list of `priced_at`."""
-
-    model: str
-    tokens_in: int
-    tokens_out: int
-    cost: int
-    priced_at: datetime
-    estimated: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
 class Concluded:
     """What a turn left behind. `more`: the contact wrote again and the conversation is due."""
 

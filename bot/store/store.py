@@ -16,6 +16,7 @@ from bot.store.operators import Operators
 from bot.store.people import People
 from bot.store.records import Counts
 from bot.store.sessions import Sessions
+from bot.store.spending import Spending
 from bot.store.turns import Turns
 from bot.store.undelivered import Undelivered
 from bot.store.uploads import Uploads
@@ -56,6 +57,7 @@ class Store:
         self.contacts = Contacts(database)
         self.conversations = Conversations(database)
         self.turns = Turns(database)
+        self.spending = Spending(database)
         self.deliveries = Deliveries(database)
         self.undelivered = Undelivered(database)
         self.people = People(database)

@@ -11,7 +11,7 @@ import orjson
 from bot.orchestrator.outcome import Outcome
 from bot.store import concluding, contacts, messages
 from bot.store.database import Database, Reader, Row, moment, new_id
-from bot.store.records import Claim, Concluded, TurnRecord, UsageEntry
+from bot.store.records import Claim, Concluded, TurnRecord
 from bot.trace import Step
 
 _WINDOW = 20  # messages a turn sees; what came before is in the summary
@@ -165,10 +165,9 @@ class Turns:
         status: Literal["bot", "waiting"],
         parts: Sequence[str] | None,
         author_name: str,
-        usage: Sequence[UsageEntry] = (),
         per_hour: int | None = None,
     ) -> Concluded | None:
-        """Write the turn's reply, trace, cost and the conversation's state, all or nothing.
+        """Write the turn's reply, trace and the conversation's state, all or nothing.
 
         None when the turn was lost meanwhile: nothing is said, and the text is kept as a draft.
         `parts` are the texts it leaves in; None: the recipient reads our store, so that it is sent with the
@@ -184,7 +183,6 @@ class Turns:
                 status=status,
                 parts=parts,
                 author_name=author_name,
-                usage=usage,
                 per_hour=per_hour,
             )
 

@@ -21,6 +21,8 @@ from bot.orchestrator.agent import (
     ToolCall,
     Usage,
 )
+from bot.orchestrator.budget import estimated
+from bot.testing import PRICES
 from tests.doubles.model import Call, ModelServer, Script, chunk, event, frames_for
 
 DONE = b"data: [DONE]\n\n"
@@ -49,7 +51,7 @@ async def client(server: ModelServer) -> AsyncIterator[openai.AsyncOpenAI]:
 
 @pytest.fixture
 def model(client: openai.AsyncOpenAI) -> OpenAIModel:
-    return OpenAIModel(client, "small", input_price=150_000, output_price=600_000)
+    return OpenAIModel(client, "small", PRICES, max_tokens=2_000)
 
 
 async def answer(model: OpenAIModel, request: ModelRequest = REQUEST) -> tuple[str, Usage]:
@@ -188,6 +190,12 @@ async def test_loose_event_streams_are_understood_and_usage_estimated(
     assert usage == Usage(tokens_in=8, tokens_out=1, estimated=True)
 
 
+async def test_what_a_provider_had_kept_is_told(server: ModelServer, model: OpenAIModel) -> None:
+    used = USED | {"prompt_tokens_details": {"cached_tokens": 5, "audio_tokens": 0}}
+    server.script([Script(frames=[choice(HI, "stop", usage=used), DONE])])
+    assert (await answer(model))[1] == Usage(tokens_in=7, tokens_out=2, cached=5)
+
+
 async def test_umlauts_and_emoji_survive_any_cut(server: ModelServer, model: OpenAIModel) -> None:
     stream = b"".join(frames_for("Grüße 👋🏽 schöne Größe", Script()))
     server.script([Script(frames=[stream[i : i + 1] for i in range(len(stream))])])
@@ -282,6 +290,7 @@ async def test_a_stream_that_just_ends_is_no_answer(server: ModelServer, model: 
     failed = await failure(model)
     assert failed.retry
     assert "cut" in failed.detail
+    assert failed.usage == Usage(tokens_in=100, tokens_out=2)
 
 
 @pytest.mark.parametrize(
@@ -298,6 +307,7 @@ async def test_a_refusal_says_whether_to_come_back(
     failed = await failure(model)
     assert failed.retry is retry
     assert failed.after is None
+    assert failed.usage is None, "what is refused costs nothing"
     assert len(server.requests) == 1, "the client itself never retries"
 
 
@@ -374,13 +384,17 @@ async def test_a_server_that_never_stops_is_stopped(server: ModelServer, model: 
 async def test_a_server_that_hangs_is_left_in_time(server: ModelServer, model: OpenAIModel) -> None:
     server.script([Script(hang=True)])
     began = time.monotonic()
-    assert (await failure(model)).retry
+    failed = await failure(model)
+    assert failed.retry
+    assert failed.usage == estimated(REQUEST, 0), "nobody knows what the server makes of it"
     assert time.monotonic() - began < 5
 
 
 async def test_nobody_there_may_come_back(unused_tcp_port: int) -> None:
     client = openai_client(api_key="k", base_url=f"http://127.0.0.1:{unused_tcp_port}/v1", read_timeout=1.0)
-    assert (await failure(OpenAIModel(client, "small", 0, 0))).retry
+    failed = await failure(OpenAIModel(client, "small", PRICES, max_tokens=2_000))
+    assert failed.retry
+    assert failed.usage is None, "a call that never arrived costs nothing"
     await client.close()
 
 

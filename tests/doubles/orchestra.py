@@ -6,7 +6,8 @@ import time
 from collections.abc import Sequence
 from typing import Literal
 
-from bot.orchestrator.agent import Agent, LanguageModel, Turn, Utterance
+from bot.orchestrator.agent import Agent, LanguageModel, Purse, Turn, Utterance
+from bot.testing import FullPurse
 from knowledge.base import Passage
 from knowledge.lookup import Down, Found, NoMatch
 from tools.base import Person
@@ -69,7 +70,13 @@ class Pages:
         return self._answer
 
 
-def turn(*said: str | Utterance, voice: Voice | None = None, pending: int = 1, seconds: float = 90.0) -> Turn:
+def turn(
+    *said: str | Utterance,
+    voice: Voice | None = None,
+    pending: int = 1,
+    seconds: float = 90.0,
+    purse: Purse | None = None,
+) -> Turn:
     """A turn that answers the last `pending` of what was said; a bare string is the contact's."""
     return Turn(
         id="turn",
@@ -81,6 +88,7 @@ def turn(*said: str | Utterance, voice: Voice | None = None, pending: int = 1, s
         ],
         pending=pending,
         speech=voice or Voice(),
+        purse=purse or FullPurse(),
         deadline=time.monotonic() + seconds,
     )
 

@@ -14,6 +14,7 @@ from bot.orchestrator.agent import LanguageModel
 from bot.orchestrator.outcome import HandOff, Outcome, Reply
 from bot.orchestrator.registry import Registry
 from bot.orchestrator.resilience import GuardedModel
+from bot.testing import PRICES
 from bot.trace import Trace
 from knowledge.base import Passage
 from knowledge.lookup import Found
@@ -42,7 +43,9 @@ async def client(server: ModelServer) -> AsyncIterator[openai.AsyncOpenAI]:
 def model(client: openai.AsyncOpenAI) -> MakeModel:
     """Models of the server by name, each as the house wires it."""
     registry = Registry()
-    return lambda name: GuardedModel(OpenAIModel(client, name, 150_000, 600_000), registry.add("model", name))
+    return lambda name: GuardedModel(
+        OpenAIModel(client, name, PRICES, max_tokens=2_000), registry.add("model", name)
+    )
 
 
 class Talk:

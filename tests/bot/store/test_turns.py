@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 
 from bot.orchestrator.outcome import Silence
 from bot.store import Store
-from bot.store.records import UsageEntry
 from bot.trace import Step
 from channels.base import DeliveryStatus
 from tests.bot.store.given import HAND_OFF, REPLY, claimed, concluded, count, expire, row, said, told
@@ -64,8 +63,7 @@ async def test_a_conclusion_is_written_whole(store: Store) -> None:
         ),
         Step(kind="model", name="small", status="ok", tokens_in=7, cost=12, needs=["local"], started_at=now),
     ]
-    usage = [UsageEntry(model="small", tokens_in=7, tokens_out=3, cost=12, priced_at=now)]
-    done = await concluded(store, claim, steps=steps, usage=usage)
+    done = await concluded(store, claim, steps=steps)
     assert done is not None
     assert done.message is not None
     assert done.message.delivery is not None
@@ -73,14 +71,13 @@ async def test_a_conclusion_is_written_whole(store: Store) -> None:
     assert done.message.in_reply_to == first.message.id
     turn = await store.turns.get(claim.turn_id)
     assert turn is not None
-    assert (turn.status, turn.outcome, turn.cost, turn.attempt) == ("concluded", "reply", 12, 1)
+    assert (turn.status, turn.outcome, turn.cost, turn.attempt) == ("concluded", "reply", 0, 1)
     assert list(turn.steps) == steps
     session = await store.conversations.session(claim.contact_id)
     assert list(session.messages) == [first.message, done.message]
     assert session.messages[1].citations == REPLY.citations
-    kept = await row(store, "SELECT cost, attempts, answered_seq, lease_until, due_at FROM conversations")
-    assert kept == {"cost": 12, "attempts": 0, "answered_seq": 1, "lease_until": None, "due_at": None}
-    assert (await row(store, "SELECT cost, model FROM usage")) == {"cost": 12, "model": "small"}
+    kept = await row(store, "SELECT attempts, answered_seq, lease_until, due_at FROM conversations")
+    assert kept == {"attempts": 0, "answered_seq": 1, "lease_until": None, "due_at": None}
 
 
 async def test_an_outdated_turn_writes_nothing_but_its_draft(store: Store) -> None:
