@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import orjson
 
-from bot.store import events, messages
+from bot.store import events, messages, telling
 from bot.store.database import Database, Row
 from bot.store.outgoing import number
 from bot.store.records import ClaimedFile, StoredAttachment
@@ -133,6 +133,7 @@ class Attachments:
                 seq=numbered["last_event"],
                 conversation_id=claimed.conversation_id,
                 kind="message",
+                tells=telling.UPDATED,
                 message_id=row["message_id"],
                 created_at=row["now"],
             )

@@ -46,7 +46,12 @@ class Reader(Protocol):
 
 
 class Transaction(Reader, Protocol):
-    """Committed when its block ends, rolled back when the block raises or is cancelled."""
+    """Committed when its block ends, rolled back when the block raises or is cancelled.
+
+    `announces`: what happens in it is also told to WEBHOOK_URL.
+    """
+
+    announces: bool
 
     def later(self, sql: str, **params: Any) -> None:
         """Run a statement nobody needs the rows of, in order, together with the next one or the commit."""

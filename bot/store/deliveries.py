@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import orjson
 
-from bot.store import events, pace, receipts, sendings
+from bot.store import events, pace, receipts, sendings, telling
 from bot.store.database import Database, Row, Transaction, microseconds, moment
 from bot.store.outgoing import NoSuchConversation, number
 from bot.store.receipts import Word
@@ -259,6 +259,7 @@ class Deliveries:
                     seq=numbered["last_event"],
                     conversation_id=conversation_id,
                     kind="delivery",
+                    tells=telling.UPDATED,
                     created_at=marked[0]["updated_at"],
                     data={
                         "message_ids": [each["message_id"] for each in marked],

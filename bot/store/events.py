@@ -7,9 +7,9 @@ from typing import Any
 
 import orjson
 
-from bot.store import messages
+from bot.store import messages, telling
 from bot.store.database import Database, Reader, Row, Transaction, moment
-from bot.store.records import Event, EventKind
+from bot.store.records import Event, EventKind, WebhookType
 
 INSERT = """
     INSERT INTO events (contact_id, seq, conversation_id, kind, message_id, private, data, created_at)
@@ -58,12 +58,14 @@ def append(
     seq: int,
     conversation_id: str,
     kind: EventKind,
+    tells: Sequence[WebhookType],
     created_at: int,
     message_id: str | None = None,
     private: bool = False,
     data: dict[str, Any] | None = None,
 ) -> None:
-    """Write an event under a number had from NUMBERED in the same transaction."""
+    """Write an event under a number had from NUMBERED in the same transaction; `tells` is what others'
+    programs hear of it, unless it is private."""
     tx.later(
         INSERT,
         contact_id=contact_id,
@@ -75,6 +77,15 @@ def append(
         data=orjson.dumps(data).decode() if data else "{}",
         created_at=created_at,
     )
+    if not private:
+        telling.queue(
+            tx,
+            tells,
+            conversation_id=conversation_id,
+            seq=seq,
+            message_ids=data["message_ids"] if kind == "delivery" and data else [message_id],
+            data=data if kind == "status" else None,
+        )
 
 
 def append_status(
@@ -85,7 +96,8 @@ def append_status(
     conversation_id: str,
     status: str,
     created_at: int,
-    **more: str,
+    tells: Sequence[WebhookType] = telling.MOVED,
+    **more: Any,
 ) -> None:
     """Write that a conversation changed hands."""
     append(
@@ -94,6 +106,7 @@ def append_status(
         seq=seq,
         conversation_id=conversation_id,
         kind="status",
+        tells=tells,
         created_at=created_at,
         data={"status": status, **more},
     )

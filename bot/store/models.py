@@ -336,6 +336,35 @@ class Receipt(SQLModel, table=True):
     created_at: int = _number()
 
 
+class Webhook(SQLModel, table=True):
+    """An event to be told to WEBHOOK_URL; told, it is gone.
+
+    Of a conversation's, by `seq` and `part`, only the first is due: `due_at` is when a worker should look at
+    it (the end of the lease while one does). What was given up has a `failed_at` and holds up nobody.
+    """
+
+    __tablename__: ClassVar[Any] = "webhooks"
+    __table_args__ = (
+        Index("webhooks_conversation", "conversation_id", "seq", "part"),
+        _partial("webhooks_due", "due_at", where="due_at IS NOT NULL"),
+        _partial("webhooks_failed", "failed_at", "id", where="failed_at IS NOT NULL"),
+    )
+    id: str = _key()
+    conversation_id: str | None = Field(
+        default=None, foreign_key="conversations.id", ondelete="CASCADE", sa_type=Text, nullable=True
+    )
+    seq: int = _number()
+    part: int = _number()
+    type: str = _text()
+    message_id: str | None = _unset(Text)
+    data: str = _text("{}")
+    attempts: int = _number()
+    error: str | None = _unset(Text)
+    due_at: int | None = _unset()
+    failed_at: int | None = _unset()
+    created_at: int = _number()
+
+
 class Operator(SQLModel, table=True):
     __tablename__: ClassVar[Any] = "operators"
     __table_args__ = (UniqueConstraint("email", name="operators_email"),)

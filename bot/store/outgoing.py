@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.store import events, messages
+from bot.store import events, messages, telling
 from bot.store.database import Row, Transaction, microseconds
 from bot.store.records import DeliveryState, StoredMessage, delivery_of
 from channels.base import DeliveryStatus
@@ -54,6 +54,7 @@ def say(
         seq=event,
         conversation_id=message.conversation_id,
         kind="message",
+        tells=telling.of_new(message.seq),
         message_id=message.id,
         private=message.private,
         created_at=now,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from typing import Any
 
-from bot.store import events, messages, sendings
-from bot.store.database import Database, Duplicate, Transaction, moment
+from bot.store import events, messages, sendings, telling
+from bot.store.database import Database, Duplicate, Row, Transaction, moment
 from bot.store.outgoing import number, outbox, say
 from bot.store.records import Changed, ConversationStatus, Operator, StoredMessage
 
-_STATUS = "SELECT status FROM conversations WHERE id = :conversation_id"
+_STATUS = "SELECT status, assignee_id FROM conversations WHERE id = :conversation_id"
 _SET = """
     UPDATE conversations SET status = :status, fence = fence + 1, lease_until = NULL, attempts = 0,
         resume_status = CASE WHEN :status = 'snoozed' THEN COALESCE(resume_status, status) END,
@@ -20,7 +21,7 @@ _SET = """
         last_event = :event, silenced_seq = CASE WHEN :status = 'bot' THEN silenced_seq ELSE last_seq END
     WHERE id = :conversation_id AND (
         status <> :status OR COALESCE(assignee_id, '') <> COALESCE(:operator_id, assignee_id, ''))
-    RETURNING {now} AS now
+    RETURNING assignee_id, {now} AS now
 """
 _REPLY = """
     UPDATE conversations SET status = 'human', assignee_id = COALESCE(assignee_id, :operator_id),
@@ -82,6 +83,8 @@ class People:
         self, tx: Transaction, conversation_id: str, status: ConversationStatus, operator: Operator | None
     ) -> None:
         numbered = await number(tx, conversation_id, 1)
+        before = await tx.one(_STATUS, conversation_id=conversation_id)
+        assert before is not None
         row = await tx.one(
             _SET,
             conversation_id=conversation_id,
@@ -98,6 +101,7 @@ class People:
             conversation_id=conversation_id,
             status=status,
             created_at=row["now"],
+            **_changed(before, status, row["assignee_id"], operator),
         )
         if status != "bot":
             await sendings.withdraw(tx, conversation_id)
@@ -185,7 +189,8 @@ class People:
         )
         delivery_id = say(tx, message, contact_id=numbered["id"], event=numbered["last_event"], parts=parts)
         status: ConversationStatus = before["status"] if private else "human"
-        if status != before["status"]:
+        assignee_id = before["assignee_id"] or (None if private else operator.id)
+        if status != before["status"] or assignee_id != before["assignee_id"]:
             moved = await number(tx, conversation_id, 1)
             events.append_status(
                 tx,
@@ -194,10 +199,22 @@ class People:
                 conversation_id=conversation_id,
                 status=status,
                 created_at=row["now"],
+                **_changed(before, status, assignee_id, operator),
             )
         if not private:
             await sendings.withdraw(tx, conversation_id)
         return Changed(status=status, new=True, message=message, delivery_id=delivery_id)
+
+
+def _changed(
+    before: Row, status: ConversationStatus, assignee_id: str | None, operator: Operator | None
+) -> dict[str, Any]:
+    """What a change of hands tells, and of whose hands if those are others now."""
+    moved = telling.MOVED if status != before["status"] else ()
+    if assignee_id == before["assignee_id"]:
+        return {"tells": moved}
+    assignee = {"id": operator.id, "name": operator.name} if operator and assignee_id else None
+    return {"tells": (*moved, *telling.ASSIGNED), "assignee": assignee}
 
 
 def _message_id(operator: Operator, client_id: str) -> str:

@@ -70,8 +70,9 @@ class _Connection(asyncpg.Connection):  # type: ignore[misc]
 class _Session:
     """A transaction, or a reader."""
 
-    def __init__(self, texts: dict[str, tuple[str, tuple[str, ...]]]) -> None:
+    def __init__(self, texts: dict[str, tuple[str, tuple[str, ...]]], *, announces: bool = False) -> None:
         self._texts = texts
+        self.announces = announces
         self._waiting: list[tuple[str, Any, bool]] = []
         self.connection: Any = None
 
@@ -160,12 +161,13 @@ class _Block:
 class PostgresDatabase(Database):
     """A server, for many machines."""
 
-    def __init__(self, pool: Any) -> None:
+    def __init__(self, pool: Any, *, announces: bool) -> None:
         self._pool = pool
+        self._announces = announces
         self._texts: dict[str, tuple[str, tuple[str, ...]]] = {}
 
     def transaction(self) -> _Block:
-        return _Block(self._pool, _Session(self._texts), "BEGIN")
+        return _Block(self._pool, _Session(self._texts, announces=self._announces), "BEGIN")
 
     def read(self, *, snapshot: bool = False) -> _Block:
         begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" if snapshot else None
@@ -179,7 +181,7 @@ class PostgresDatabase(Database):
             self._pool.terminate()
 
 
-async def open_postgres(url: str) -> PostgresDatabase:
+async def open_postgres(url: str, *, announces: bool) -> PostgresDatabase:
     """Connect once, or raise StoreUnavailable."""
     with _understood():
         pool = await asyncpg.create_pool(
@@ -200,7 +202,7 @@ async def open_postgres(url: str) -> PostgresDatabase:
                 "tcp_keepalives_count": "3",
             },
         )
-    database = PostgresDatabase(pool)
+    database = PostgresDatabase(pool, announces=announces)
     try:
         async with database.read() as reader:
             await reader.one("SELECT 1 AS one")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import replace
 
-from bot.store import contacts, events, messages, threads
+from bot.store import contacts, events, messages, telling, threads
 from bot.store.contacts import Taken
 from bot.store.database import Database, Duplicate, Row, Transaction, moment, new_id
 from bot.store.records import Recorded, StoredMessage
@@ -176,11 +176,12 @@ class Recording:
             seq=event,
             conversation_id=stored.conversation_id,
             kind="message",
+            tells=telling.of_new(stored.seq),
             message_id=stored.id,
             created_at=now,
         )
         if conversation["resume_status"] is not None:
-            await self._wake(tx, contact_id, conversation)
+            await self._wake(tx, contact_id, conversation, unassigned=place.unassigns)
         if conversation["status"] == "waiting" and place.stranger_to:
             await threads.warn(tx, contact_id, conversation, message, place.stranger_to)
         self._note_wishes(tx, message, window)
@@ -330,7 +331,7 @@ class Recording:
         elif message.opted == "in":
             contacts.opt_in(tx, **address)
 
-    async def _wake(self, tx: Transaction, contact_id: str, conversation: Row) -> None:
+    async def _wake(self, tx: Transaction, contact_id: str, conversation: Row, *, unassigned: bool) -> None:
         number = await tx.one(_NUMBER, id=contact_id)
         assert number is not None
         tx.later(_WAKE, id=conversation["id"], event=number["last_event"])
@@ -341,6 +342,8 @@ class Recording:
             conversation_id=conversation["id"],
             status=conversation["status"],
             created_at=conversation["last_activity_at"],
+            tells=(*telling.MOVED, *telling.ASSIGNED) if unassigned else telling.MOVED,
+            **({"assignee": None} if unassigned else {}),
         )
 
     async def known(self, message: InboundMessage) -> Recorded | None:

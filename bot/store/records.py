@@ -17,6 +17,18 @@ ConversationStatus = Literal["bot", "waiting", "human", "snoozed", "resolved"]
 AuthorKind = Literal["contact", "bot", "operator", "system"]
 EventKind = Literal["message", "status", "delivery"]
 Role = Literal["admin", "operator", "viewer"]
+WebhookType = Literal[
+    "conversation.created",
+    "conversation.status_changed",
+    "conversation.assigned",
+    "message.created",
+    "message.updated",
+    "approval.requested",
+    "approval.decided",
+    "component.down",
+    "component.recovered",
+    "budget.reached",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -378,6 +390,34 @@ class Gap:
     conversation_id: str
     turn_id: str | None
     created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClaimedWebhook:
+    """An event that is ours to tell until the lease ends; `attempt` counts from 1, `age` is in seconds."""
+
+    id: str
+    type: WebhookType
+    conversation_id: str | None
+    message_id: str | None
+    data: Mapping[str, JsonValue]
+    attempt: int
+    age: float
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebhookRecord:
+    """An event that is not told yet, or, with `failed_at`, will not be; `error` says why."""
+
+    id: str
+    type: WebhookType
+    conversation_id: str | None
+    attempts: int
+    error: str | None
+    created_at: datetime
+    due_at: datetime | None
+    failed_at: datetime | None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.store import events
+from bot.store import events, telling
 from bot.store.database import Row, Transaction
 from bot.store.outgoing import number
 from channels.base import DeliveryStatus
@@ -90,6 +90,7 @@ async def show(tx: Transaction, delivery_id: str) -> None:
         seq=numbered["last_event"],
         conversation_id=row["conversation_id"],
         kind="delivery",
+        tells=telling.UPDATED,
         created_at=row["updated_at"],
         data={"message_ids": [row["message_id"]], "status": status.value, "error": error},
     )

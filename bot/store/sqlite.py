@@ -31,10 +31,11 @@ def _plain(params: Mapping[str, Any]) -> dict[str, Any]:
 class _Session:
     """A transaction, or a reader: both begin with their first statement, in the same trip."""
 
-    def __init__(self, line: Line, *, begins: bool) -> None:
+    def __init__(self, line: Line, *, begins: bool, announces: bool = False) -> None:
         self._line = line
         self._begins = begins
         self.begun = False
+        self.announces = announces
         self._waiting: list[Statement] = []
 
     async def one(self, sql: str, **params: Any) -> Row | None:
@@ -99,9 +100,9 @@ class _Door:
 class _Writing:
     """A transaction. The next one may begin as soon as this one's last statements are posted."""
 
-    def __init__(self, door: _Door) -> None:
+    def __init__(self, door: _Door, *, announces: bool) -> None:
         self._door = door
-        self._session = _Session(door.line, begins=True)
+        self._session = _Session(door.line, begins=True, announces=announces)
 
     async def __aenter__(self) -> _Session:
         await self._door.enter()
@@ -143,8 +144,9 @@ class _Reading:
 class SqliteDatabase(Database):
     """A file in WAL mode, safe with several processes on one machine."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, announces: bool) -> None:
         self._writer = WritingLine(path)
+        self._announces = announces
         self._door = _Door(self._writer)
         self._readers = [Line(path) for _ in range(_READERS)]
         self._idle: asyncio.LifoQueue[Line] = asyncio.LifoQueue()
@@ -152,7 +154,7 @@ class SqliteDatabase(Database):
             self._idle.put_nowait(reader)
 
     def transaction(self) -> _Writing:
-        return _Writing(self._door)
+        return _Writing(self._door, announces=self._announces)
 
     def read(self, *, snapshot: bool = False) -> _Reading:
         return _Reading(self._idle, snapshot=snapshot)
@@ -162,9 +164,9 @@ class SqliteDatabase(Database):
             await line.close()
 
 
-async def open_sqlite(path: str) -> SqliteDatabase:
+async def open_sqlite(path: str, *, announces: bool) -> SqliteDatabase:
     """Open the file, or raise StoreUnavailable."""
-    database = SqliteDatabase(path)
+    database = SqliteDatabase(path, announces=announces)
     async with database.transaction() as tx:
         await tx.one("SELECT 1")
     return database

@@ -20,6 +20,7 @@ from bot.store.spending import Spending
 from bot.store.turns import Turns
 from bot.store.undelivered import Undelivered
 from bot.store.uploads import Uploads
+from bot.store.webhooks import Webhooks
 
 _STATUSES = "SELECT status, COUNT(*) AS count FROM conversations GROUP BY status"
 _LATE = """
@@ -28,15 +29,15 @@ _LATE = """
 """
 
 
-async def open_database(url: str) -> Database:
+async def open_database(url: str, *, announces: bool = False) -> Database:
     """Open `sqlite:///path`, a bare path, `postgres://…` or `postgresql://…`, or raise StoreUnavailable."""
     if is_postgres(url):
         from bot.store.postgres import open_postgres
 
-        return await open_postgres(url)
+        return await open_postgres(url, announces=announces)
     from bot.store.sqlite import open_sqlite
 
-    return await open_sqlite(sqlite_path(url))
+    return await open_sqlite(sqlite_path(url), announces=announces)
 
 
 async def migrate(url: str) -> None:
@@ -68,11 +69,15 @@ class Store:
         self.uploads = Uploads(database)
         self.knowledge = KnowledgeBook(database)
         self.mailboxes = Mailboxes(database)
+        self.webhooks = Webhooks(database)
 
     @classmethod
-    async def open(cls, url: str) -> Self:
-        """Open a database that `migrate` has prepared, or raise StoreUnavailable."""
-        return cls(await open_database(url))
+    async def open(cls, url: str, *, announces: bool = False) -> Self:
+        """Open a database that `migrate` has prepared, or raise StoreUnavailable.
+
+        `announces`: what happens in it is also told to WEBHOOK_URL.
+        """
+        return cls(await open_database(url, announces=announces))
 
     async def ping(self) -> None:
         """Return when the database answers. Raises StoreUnavailable."""

@@ -5,24 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from html import escape
 
-from bot.store import events, messages
+from bot.store import events, messages, telling
 from bot.store.database import Row, Transaction, moment, new_id
 from bot.store.outgoing import number
 from bot.store.records import StoredMessage
 from channels.base import InboundMessage
 
+_UNASSIGNS = "c.status = 'resolved' AND c.assignee_id IS NOT NULL AS unassigns"
 # Of what a message says it follows: by the id it left under, or by what its sender called it.
-_NAMED_OURS = """
-    SELECT m.id, m.conversation_id, c.contact_id
+_NAMED_OURS = f"""
+    SELECT m.id, m.conversation_id, c.contact_id, {_UNASSIGNS}
     FROM messages m JOIN conversations c ON c.id = m.conversation_id
     WHERE m.id = :named AND m.channel = :channel AND m.direction = 'out' AND NOT m.private
-"""
-_NAMED_THEIRS = """
-    SELECT m.id, m.conversation_id, c.contact_id
+"""  # noqa: S608
+_NAMED_THEIRS = f"""
+    SELECT m.id, m.conversation_id, c.contact_id, {_UNASSIGNS}
     FROM messages m JOIN conversations c ON c.id = m.conversation_id
     WHERE m.channel = :channel AND m.reference = :named
     ORDER BY CASE WHEN c.contact_id = :contact_id THEN 0 ELSE 1 END, m.created_at DESC LIMIT 1
-"""
+"""  # noqa: S608
 _NOTE_SEQ = (
     "UPDATE conversations SET last_seq = last_seq + 1, last_event = :event WHERE id = :id RETURNING last_seq"
 )
@@ -31,11 +32,13 @@ _NOTE_SEQ = (
 @dataclass(frozen=True, kw_only=True)
 class Place:
     """Where a message belongs: in `conversation_id`, answering `answers`; nowhere yet when that is empty.
-    `stranger_to` is the conversation it names whose participants its sender is none of."""
+    `stranger_to` is the conversation it names whose participants its sender is none of; `unassigns`: the
+    one it joins is somebody's who had resolved it, and is the bot's again."""
 
     conversation_id: str = ""
     answers: str | None = None
     stranger_to: str = ""
+    unassigns: bool = False
 
 
 async def place(tx: Transaction, contact_id: str, message: InboundMessage) -> Place:
@@ -51,7 +54,9 @@ async def place(tx: Transaction, contact_id: str, message: InboundMessage) -> Pl
         if row is None:
             continue
         if row["contact_id"] == contact_id:
-            return Place(conversation_id=row["conversation_id"], answers=row["id"])
+            return Place(
+                conversation_id=row["conversation_id"], answers=row["id"], unassigns=bool(row["unassigns"])
+            )
         strangers = strangers or row["conversation_id"]
     return Place(stranger_to=strangers)
 
@@ -88,6 +93,7 @@ async def warn(
         seq=numbered["last_event"] - 1,
         conversation_id=note.conversation_id,
         kind="message",
+        tells=telling.CREATED,
         message_id=note.id,
         private=True,
         created_at=now,
