@@ -23,8 +23,10 @@ from bot.health import Health
 from bot.live import Live
 from bot.operators import OperatorDesk
 from bot.orchestrator.agent import Agent, LanguageModel, Prices
+from bot.orchestrator.breaker import Breaker
+from bot.orchestrator.limits import Limits
 from bot.orchestrator.registry import Registry
-from bot.orchestrator.resilience import GuardedModel, WatchedLookup
+from bot.orchestrator.resilience import GuardedModel, GuardedSource
 from bot.outside import Outside
 from bot.settings import BotConfig, ModelTier, Settings, WrongSetting, read_bot_config, secret_key
 from bot.store import Store, migrate
@@ -34,6 +36,7 @@ from bot.worker import Background
 from channels.base import Channel
 from channels.terminal import Terminal
 from channels.website import FILE_LIMIT, FILE_TYPES, Website
+from knowledge.base import KnowledgeSource
 from knowledge.embed import Embedder, OpenAIEmbedder
 from knowledge.local import LocalIndex
 from knowledge.lookup import Lookup
@@ -46,6 +49,7 @@ log = logging.getLogger("switchboard")
 
 
 FIRST_TOKEN = 30.0  # seconds a model may think before its first word
+_SEARCH = 10.0  # seconds one search may take, its line included when many ask at once
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +101,7 @@ async def open_house(settings: Settings, *, redis_url: str) -> AsyncIterator[Hou
         snapshot = LocalIndex(settings.data_dir / "knowledge", embedder=embedder, snapshot=True)
         stack.push_async_callback(snapshot.close)
         registry = Registry()
-        lookup = WatchedLookup(Lookup(index, snapshot), registry.add("knowledge", "lookup"))
+        lookup = Lookup(_source(index, "index", registry), _source(snapshot, "snapshot", registry))
         agent = Agent(
             name=config.bot.name,
             company=config.bot.company,
@@ -263,8 +267,28 @@ async def _models(
         )
         stack.push_async_callback(client.close)
         asked = OpenAIModel(client, each.name, _prices(each), max_tokens=each.max_tokens)
-        models.append(GuardedModel(asked, registry.add("model", each.name)))
+        component = registry.add(
+            "model",
+            tier,
+            interface={"name": each.name, "input_usd": each.input, "output_usd": each.output},
+            limits=Limits(concurrency=each.concurrency, per_minute=each.per_minute),
+            breaker=Breaker(),
+        )
+        models.append(GuardedModel(asked, component))
     return models
+
+
+def _source(source: KnowledgeSource, name: str, registry: Registry) -> KnowledgeSource:
+    return GuardedSource(
+        source,
+        registry.add(
+            "knowledge",
+            name,
+            interface={"takes": "a question in any language", "gives": "passages with their sources"},
+            limits=Limits(seconds=_SEARCH),
+            breaker=Breaker(failures=3, rest=15.0),
+        ),
+    )
 
 
 def _prices(tier: ModelTier) -> Prices:

@@ -38,6 +38,7 @@ MOST_CALLS = 32  # of tools in one answer
 LONGEST_EVENT = 1_000_000  # bytes; longer than any honest chunk
 _LINGER = 1.0  # seconds to wait for what follows the answer's end
 _RETRYABLE = frozenset({408, 409, 425, 429})
+_REFUSALS = frozenset({400, 413, 422})  # of this request: too long, or against the provider's rules
 _THOUGHT, _THOUGHT_ENDS = "<think>", "</think>"
 
 
@@ -189,7 +190,7 @@ class _Completion:
         text = "".join([self._text(line[5:].strip()) for line in lines if line.startswith(b"data:")])
         self._characters += len(text)
         if self._characters + self._calls.characters > LONGEST_ANSWER:
-            raise ModelFailed(f"more than {LONGEST_ANSWER} characters", retry=False)
+            raise ModelFailed(f"more than {LONGEST_ANSWER} characters", retry=False, refused=True)
         return self._thoughts.left_out(text)
 
     def end(self) -> str:
@@ -236,9 +237,9 @@ class _Completion:
 
     def _finish(self, reason: object) -> None:
         if reason == "content_filter":
-            raise ModelFailed("the provider's content filter stopped the answer", retry=False)
+            raise ModelFailed("the provider's content filter stopped the answer", retry=False, refused=True)
         if reason == "length":
-            raise ModelFailed("the answer was cut at the model's token limit", retry=False)
+            raise ModelFailed("the answer was cut at the model's token limit", retry=False, refused=True)
         if reason:
             self.ended = True
 
@@ -375,7 +376,8 @@ def _refusal(error: openai.APIError, request: ModelRequest) -> ModelFailed:
     if isinstance(error, openai.APIStatusError):
         status = error.status_code
         retry = status in _RETRYABLE or status >= 500
-        return ModelFailed(detail, retry=retry, after=retry_after(error.response.headers) if retry else None)
+        after = retry_after(error.response.headers) if retry else None
+        return ModelFailed(detail, retry=retry, after=after, refused=status in _REFUSALS)
     if isinstance(error, openai.APIConnectionError):
         return ModelFailed(detail, retry=True, usage=_unheard(error, request))
     return ModelFailed(detail, retry=False)

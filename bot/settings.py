@@ -46,7 +46,8 @@ class BotSection(_Section):
 
 
 class ModelTier(_Section):
-    """[models.NAME]: a model and its prices in USD per million tokens, as they were on the day `priced`."""
+    """[models.NAME]: a model, its prices in USD per million tokens, as they were on the day `priced`, and
+    what it bears of all workers together: calls at once, and calls begun in any minute."""
 
     name: str
     input: float = Field(ge=0)
@@ -55,6 +56,8 @@ class ModelTier(_Section):
     priced: date = Field(default_factory=lambda: datetime.now(UTC).date())
     max_tokens: int = Field(default=2_000, ge=1)
     fallback: tuple[str, ...] = ()
+    concurrency: int | None = Field(default=None, ge=1)
+    per_minute: int | None = Field(default=None, ge=1)
     base_url: str | None = None
     api_key: str | None = Field(default=None, repr=False)
 

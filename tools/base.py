@@ -42,13 +42,15 @@ class ToolContext:
 class ToolFailed(Exception):  # noqa: N818
     """The call did not do what it should; `detail` is fit for the model and the trace.
 
-    `uncertain`: nobody can know whether it took effect. Of a read tool that means nothing.
+    `uncertain`: nobody can know whether it took effect. Of a read tool that means nothing. `refused`: the
+    service is well and said no to this very call (no such order); it is not to be left alone for that.
     """
 
-    def __init__(self, detail: str, *, uncertain: bool = False) -> None:
+    def __init__(self, detail: str, *, uncertain: bool = False, refused: bool = False) -> None:
         super().__init__(detail)
         self.detail = detail
         self.uncertain = uncertain
+        self.refused = refused
 
 
 class WrongArguments(Exception):  # noqa: N818

@@ -234,17 +234,25 @@ class ModelFailed(Exception):  # noqa: N818
     """The model gave no whole answer.
 
     `retry`: the same model may do better in a moment, `after` seconds from now when the provider said so.
-    `usage` is what it used up all the same; None when the server never took the call on.
+    `usage` is what it used up all the same; None when the server never took the call on. `refused`: it is
+    well and would not answer this very request; nobody else's should suffer for that.
     """
 
     def __init__(
-        self, detail: str, *, retry: bool, after: float | None = None, usage: Usage | None = None
+        self,
+        detail: str,
+        *,
+        retry: bool,
+        after: float | None = None,
+        usage: Usage | None = None,
+        refused: bool = False,
     ) -> None:
         super().__init__(detail)
         self.detail = detail
         self.retry = retry
         self.after = after
         self.usage = usage
+        self.refused = refused
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,78 +1,233 @@
-"""The components that turns lean on, and how each has been doing: read by /readyz and /metrics."""
+"""Every component that the house leans on: what it takes, what it bears, how it is. The one place to ask."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Mapping, Sequence
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Literal
 
 from pydantic import JsonValue
 
-Kind = Literal["model", "knowledge"]
+from bot.orchestrator.breaker import Breaker
+from bot.orchestrator.figures import Figures, Recent
+from bot.orchestrator.limits import Alone, Busy, Fleet, GiveBack, Limits, Resting
+
+Kind = Literal["model", "tool", "knowledge", "channel", "store"]
 State = Literal["up", "degraded", "down"]
 
-_REMEMBERED = 256  # calls whose durations the percentiles are taken from
+_LONGEST_ERROR = 300  # characters
+_UNLIMITED = Limits()
+_BUSY = "as many calls as it bears are under way"
+_MOMENT = 1.0  # seconds after which a line may have moved on
+
+
+class Call:
+    """One call of a component while it runs, for what its exceptions don't tell."""
+
+    def __init__(self) -> None:
+        self.error: str | None = None
+        self.trouble: str | None = None
+
+    def failed(self, error: str) -> None:
+        """It failed, though nothing is raised."""
+        self.error = error
+
+    def worked_partly(self, trouble: str) -> None:
+        """It answered, but not as it should; no reason to leave it alone."""
+        self.trouble = trouble
 
 
 class Component:
-    """One model or knowledge source, as seen by those who call it."""
+    """One model, tool, knowledge source, channel or store, as seen by those who call it in this process.
 
-    def __init__(self, kind: Kind, name: str) -> None:
+    `interface` says in words or as a schema what it takes. Without a `breaker` it is always asked.
+    """
+
+    def __init__(
+        self,
+        kind: Kind,
+        name: str,
+        *,
+        interface: Mapping[str, JsonValue],
+        limits: Limits,
+        breaker: Breaker | None,
+        fleet: Fleet,
+    ) -> None:
         self.kind: Kind = kind
         self.name = name
-        self.state: State = "up"
+        self.key = f"{kind}:{name}"
+        self.interface = interface
+        self.limits = limits
+        self.breaker = breaker
         self.since = datetime.now(UTC)
-        self.calls = 0
-        self.failures = 0
         self.last_error: str | None = None
-        self._seconds: deque[float] = deque(maxlen=_REMEMBERED)
+        self.last_error_at: datetime | None = None
+        self.total = Figures()
+        self._recent = Recent()
+        self._fleet = fleet
+        self._word: State = "up"  # what the last call said
+        self._noted: State = "up"
+        self._line = asyncio.Lock()
+        self._room = asyncio.Event()
 
-    def succeeded(self, seconds: float, *, degraded: bool = False) -> None:
-        self.calls += 1
-        self._seconds.append(seconds)
-        self._turn("degraded" if degraded else "up")
+    @property
+    def state(self) -> State:
+        resting = self.breaker is not None and self.breaker.state != "closed"
+        return "down" if resting else self._word
 
-    def failed(self, error: str, *, down: bool) -> None:
-        """Count a failure; `down` when it is no longer asked."""
-        self.calls += 1
-        self.failures += 1
-        self.last_error = error
-        self._turn("down" if down else "degraded")
+    @asynccontextmanager
+    async def call(self, *, patience: float = 0.0) -> AsyncIterator[Call]:
+        """Around one call: counted, timed, within the limits, and not made while it rests.
+
+        Waits up to `patience` seconds for a place. Raises Resting or Busy where no call may be made now, and
+        TimeoutError after `limits.seconds`. What is raised inside is a failure; a call that is cancelled has
+        neither failed nor succeeded.
+        """
+        if self.breaker is not None and self.breaker.state != "closed":
+            await self._try_after_rest(self.breaker)
+        give_back = await self._place(patience) if self.limits.shared else None
+        call = Call()
+        began = time.perf_counter()
+        try:
+            async with asyncio.timeout(self.limits.seconds) as limit:
+                yield call
+        except Exception as error:
+            late = f"no answer within {self.limits.seconds:g} s" if limit.expired() else ""
+            await self.failed(late or str(error) or type(error).__name__)
+            raise
+        else:
+            if call.error is not None:
+                await self.failed(call.error)
+            else:
+                await self.succeeded(time.perf_counter() - began, trouble=call.trouble)
+        finally:
+            if give_back is not None:
+                give_back()
+                self._room.set()
+
+    async def succeeded(self, seconds: float, *, trouble: str | None = None) -> None:
+        """It was called and answered, with `trouble` if not as it should."""
+        self.total.good(seconds)
+        self._recent.current().good(seconds)
+        if self.breaker is not None and not self.breaker.clean:
+            self.breaker.succeeded()
+            await self._fleet.succeeded(self.key)
+        self._word = "degraded" if trouble else "up"
+        if trouble:
+            self._blame(trouble)
+        self._note()
+
+    async def failed(self, error: str) -> None:
+        """It was called and failed. What has no breaker is down from the first failure on."""
+        self.total.bad()
+        self._recent.current().bad()
+        self._blame(error)
+        self._word = "down" if self.breaker is None else "degraded"
+        if self.breaker is not None:
+            self.breaker.failed()
+            self._note()
+            rest = await self._fleet.failed(self.key, limit=self.breaker.limit, rest=self.breaker.rest())
+            if rest > 0:
+                self.breaker.open(rest)
+        self._note()
 
     def as_json(self) -> Mapping[str, JsonValue]:
         """How it is; `p50` and `p95` are seconds of its recent good calls, absent without any."""
+        recent = self._recent.figures()
         told: dict[str, JsonValue] = {
             "kind": self.kind,
             "state": self.state,
             "since": self.since.isoformat(),
-            "calls": self.calls,
-            "failures": self.failures,
+            "calls": self.total.calls,
+            "failures": self.total.failures,
+            "error_rate": round(recent.failures / recent.calls, 3) if recent.calls else 0.0,
         }
+        if self.breaker is not None:
+            told["breaker"] = self.breaker.state
         if self.last_error:
             told["last_error"] = self.last_error
-        if self._seconds:
-            ranked = sorted(self._seconds)
-            told["p50"] = round(ranked[len(ranked) // 2], 4)
-            told["p95"] = round(ranked[len(ranked) * 95 // 100], 4)
+        p50, p95 = recent.percentile(0.5), recent.percentile(0.95)
+        if p50 is not None and p95 is not None:
+            told |= {"p50": round(p50, 4), "p95": round(p95, 4)}
         return told
 
-    def _turn(self, state: State) -> None:
-        if state != self.state:
-            self.state = state
+    async def _try_after_rest(self, breaker: Breaker) -> None:
+        """Return for the one caller in the fleet that tries whether it is well again."""
+        left = breaker.left()
+        if left == 0.0:
+            breaker.try_once()  # before anybody is asked: nobody else here may try meanwhile
+            left = await self._fleet.probe(self.key, rest=breaker.left())
+            if left > 0:
+                breaker.open(left)
+        if left > 0:
+            raise Resting("resting after repeated failures", after=left)
+
+    async def _place(self, patience: float) -> GiveBack:
+        """A place within the limits. Those who wait stand in line, and only the first of them asks."""
+        last = time.monotonic() + patience
+        if not self._line.locked():
+            found = await self._fleet.take(self.key, self.limits)
+            if callable(found):
+                return found
+        elif patience <= 0:
+            raise Busy(_BUSY, after=_MOMENT)
+        try:
+            async with asyncio.timeout_at(asyncio.get_running_loop().time() + patience):
+                await self._line.acquire()
+        except TimeoutError:
+            raise Busy(_BUSY, after=_MOMENT) from None
+        try:
+            while True:
+                self._room.clear()
+                found = await self._fleet.take(self.key, self.limits)
+                if callable(found):
+                    return found
+                left = last - time.monotonic()
+                if left <= 0:
+                    raise Busy(_BUSY, after=found)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(min(found, left)):
+                        await self._room.wait()
+        finally:
+            self._line.release()
+
+    def _blame(self, error: str) -> None:
+        self.last_error = error[:_LONGEST_ERROR]
+        self.last_error_at = datetime.now(UTC)
+
+    def _note(self) -> None:
+        if self.state != self._noted:
+            self._noted = self.state
             self.since = datetime.now(UTC)
 
 
 class Registry:
     """Every component of this process, in the order they were added."""
 
-    def __init__(self) -> None:
-        self._components: list[Component] = []
+    def __init__(self, fleet: Fleet | None = None) -> None:
+        self._fleet = fleet or Alone()
+        self._components: dict[str, Component] = {}
 
-    def add(self, kind: Kind, name: str) -> Component:
-        component = Component(kind, name)
-        self._components.append(component)
+    def add(
+        self,
+        kind: Kind,
+        name: str,
+        *,
+        interface: Mapping[str, JsonValue] | None = None,
+        limits: Limits = _UNLIMITED,
+        breaker: Breaker | None = None,
+    ) -> Component:
+        """A new component, to be called through."""
+        component = Component(
+            kind, name, interface=interface or {}, limits=limits, breaker=breaker, fleet=self._fleet
+        )
+        if self._components.setdefault(component.key, component) is not component:
+            raise ValueError(f"there are two components {component.key}")
         return component
 
     def components(self) -> Sequence[Component]:
-        return tuple(self._components)
+        return tuple(self._components.values())

@@ -1,25 +1,27 @@
-"""What keeps a turn alive when a part fails: time limits, retries, breakers."""
+"""What keeps a turn alive when a part fails: time limits, retries, parts called through their components."""
 
 from __future__ import annotations
 
 import asyncio
 import random
-import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from typing import Literal
+from dataclasses import replace
 
-from bot.orchestrator.agent import Delta, LanguageModel, Lookup, ModelFailed, ModelRequest, ToolCall, Usage
+from bot.orchestrator.agent import Delta, LanguageModel, ModelFailed, ModelRequest, ToolCall, Usage
+from bot.orchestrator.breaker import Breaker
 from bot.orchestrator.budget import estimated
-from bot.orchestrator.registry import Component
-from knowledge.lookup import Down, Found, NoMatch
-
-Clock = Callable[[], float]  # seconds, never going back
+from bot.orchestrator.limits import Limits, NotAsked
+from bot.orchestrator.registry import Component, Registry
+from knowledge.base import KnowledgeSource, LookupFailed, Passage
+from tools.base import Arguments, Tool, ToolContext, ToolFailed
 
 _RETRIES = 2
 _FIRST_PAUSE = 0.5  # seconds; doubles with each retry
 _PATIENCE = 20.0  # seconds after which the next rung serves the customer better than another try
 _RESERVE = 5.0  # seconds before the deadline kept for the rungs below
+_IN_LINE = 0.5  # of the time to a model's first token that may go by waiting for a place
+_TOOL_IN_LINE = 3.0  # seconds a tool call may wait for one
 
 
 def pause_before_retry(
@@ -36,70 +38,33 @@ def pause_before_retry(
     return pause if now + pause < min(since + _PATIENCE, deadline - _RESERVE) else None
 
 
-class Breaker:
-    """Stops asking what keeps failing: after `failures` in a row nothing for `rest` seconds, then a probe."""
-
-    def __init__(self, *, failures: int = 5, rest: float = 30.0, clock: Clock = time.monotonic) -> None:
-        self._limit = failures
-        self._rest = rest
-        self._clock = clock
-        self._failures = 0
-        self._opened_at: float | None = None
-        self._probed_at: float | None = None
-
-    @property
-    def state(self) -> Literal["closed", "open", "half-open"]:
-        if self._opened_at is None:
-            return "closed"
-        return "open" if self._clock() - self._opened_at < self._rest else "half-open"
-
-    def allow(self) -> bool:
-        """Whether to ask now. Half open, one caller is let through; another one if that never came back."""
-        state = self.state
-        if state != "half-open":
-            return state == "closed"
-        now = self._clock()
-        if self._probed_at is not None and now - self._probed_at < self._rest:
-            return False
-        self._probed_at = now
-        return True
-
-    def succeeded(self) -> None:
-        self._failures = 0
-        self._opened_at = self._probed_at = None
-
-    def failed(self) -> None:
-        self._failures += 1
-        if self._failures >= self._limit or self._opened_at is not None:
-            self._opened_at = self._clock()
-            self._probed_at = None
-
-
 class GuardedModel:
-    """A model behind its breaker, its time limits kept and its health counted. Itself a LanguageModel."""
+    """A model called through its component, its time limits kept. Itself a LanguageModel."""
 
-    def __init__(self, model: LanguageModel, component: Component, breaker: Breaker | None = None) -> None:
+    def __init__(self, model: LanguageModel, component: Component) -> None:
         self.name = model.name
         self.prices = model.prices
         self.max_tokens = model.max_tokens
         self._model = model
         self._component = component
-        self._breaker = breaker or Breaker()
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[Delta | ToolCall | Usage]:
-        if not self._breaker.allow():
-            raise ModelFailed("resting after repeated failures", retry=False)
-        began = time.perf_counter()
+        refusal: ModelFailed | None = None
         try:
-            async with aclosing(within_limits(self._model, request)) as pieces:
-                async for piece in pieces:
-                    yield piece
-        except ModelFailed as failure:
-            self._breaker.failed()
-            self._component.failed(failure.detail, down=self._breaker.state == "open")
-            raise
-        self._breaker.succeeded()
-        self._component.succeeded(time.perf_counter() - began)
+            async with self._component.call(patience=request.first_token * _IN_LINE) as call:
+                try:
+                    async with aclosing(within_limits(self._model, request)) as pieces:
+                        async for piece in pieces:
+                            yield piece
+                except ModelFailed as failure:
+                    if not failure.refused:
+                        raise
+                    call.worked_partly(failure.detail)
+                    refusal = failure
+        except NotAsked as reason:
+            raise ModelFailed(reason.detail, retry=False) from reason
+        if refusal is not None:
+            raise refusal
 
 
 async def within_limits(
@@ -125,21 +90,50 @@ async def within_limits(
             yield piece
 
 
-class WatchedLookup:
-    """A lookup whose health is counted."""
+class GuardedSource:
+    """A knowledge source called through its component. Itself a KnowledgeSource."""
 
-    def __init__(self, lookup: Lookup, component: Component) -> None:
-        self._lookup = lookup
+    def __init__(self, source: KnowledgeSource, component: Component) -> None:
+        self._source = source
         self._component = component
 
-    async def find(
-        self, question: str, *, limit: int = 6, history: Sequence[str] = ()
-    ) -> Found | NoMatch | Down:
-        began = time.perf_counter()
-        result = await self._lookup.find(question, limit=limit, history=history)
-        match result:
-            case Down(reason=reason):
-                self._component.failed(reason, down=True)
-            case Found(degraded=degraded) | NoMatch(degraded=degraded):
-                self._component.succeeded(time.perf_counter() - began, degraded=degraded)
-        return result
+    async def search(self, query: str, *, limit: int, history: Sequence[str] = ()) -> Sequence[Passage]:
+        try:
+            async with self._component.call():
+                return await self._source.search(query, limit=limit, history=history)
+        except NotAsked as reason:
+            raise LookupFailed(reason.detail) from reason
+        except TimeoutError as error:
+            raise LookupFailed(f"no answer within {self._component.limits.seconds:g} s") from error
+
+
+def guarded(tool: Tool, registry: Registry, *, limits: Limits = Limits()) -> Tool:  # noqa: B008  it is frozen
+    """The same tool, called through a component of its own, which keeps the tool's time limit."""
+    component = registry.add(
+        "tool",
+        tool.name,
+        interface={
+            "description": tool.description,
+            "effect": tool.effect,
+            "parameters": dict(tool.parameters),
+        },
+        limits=replace(limits, seconds=tool.timeout),
+        breaker=Breaker(),
+    )
+
+    async def call(context: ToolContext, arguments: Arguments) -> str:
+        try:
+            async with component.call(patience=_TOOL_IN_LINE):
+                try:
+                    return await tool.call(context, arguments)
+                except ToolFailed as failure:
+                    if not failure.refused:
+                        raise
+                    refusal = failure
+        except NotAsked as reason:
+            raise ToolFailed(f"it cannot be used just now: {reason.detail}") from reason
+        except TimeoutError as error:
+            raise ToolFailed(f"no answer within {tool.timeout:g} s", uncertain=True) from error
+        raise refusal
+
+    return replace(tool, call=call)

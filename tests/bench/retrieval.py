@@ -103,7 +103,7 @@ async def measure(
         print("failed:", dict(learned.failed), file=sys.stderr)
     await embed_pending(index)
     meaning_after = time.perf_counter() - started
-    lookup = Lookup(index, timeout=60)
+    lookup = Lookup(index)
     await lookup.find("warm", limit=10)
     kinds: dict[str, Tally] = defaultdict(Tally)
     lookups = []

@@ -11,6 +11,7 @@ import pytest
 from bot.llm import OpenAIModel, openai_client
 from bot.orchestrator import run
 from bot.orchestrator.agent import LanguageModel
+from bot.orchestrator.breaker import Breaker
 from bot.orchestrator.outcome import HandOff, Outcome, Reply
 from bot.orchestrator.registry import Registry
 from bot.orchestrator.resilience import GuardedModel
@@ -42,9 +43,9 @@ async def client(server: ModelServer) -> AsyncIterator[openai.AsyncOpenAI]:
 @pytest.fixture
 def model(client: openai.AsyncOpenAI) -> MakeModel:
     """Models of the server by name, each as the house wires it."""
-    registry = Registry()
     return lambda name: GuardedModel(
-        OpenAIModel(client, name, PRICES, max_tokens=2_000), registry.add("model", name)
+        OpenAIModel(client, name, PRICES, max_tokens=2_000),
+        Registry().add("model", name, breaker=Breaker()),
     )
 
 
