@@ -102,11 +102,13 @@ async def open_house(settings: Settings, *, redis_url: str) -> AsyncIterator[Hou
         stack.push_async_callback(snapshot.close)
         registry = Registry()
         lookup = Lookup(_source(index, "index", registry), _source(snapshot, "snapshot", registry))
+        models = await _models(settings, config, registry, stack)
         agent = Agent(
             name=config.bot.name,
             company=config.bot.company,
             instructions=config.bot.instructions,
-            models=await _models(settings, config, registry, stack),
+            models=models,
+            tier=next(iter(models), ""),
             knowledge=lookup,
             when_unsure=config.bot.answer_when_unsure,
         )
@@ -247,15 +249,14 @@ def _mail(settings: Settings, config: BotConfig, store: Store, stack: AsyncExitS
 
 async def _models(
     settings: Settings, config: BotConfig, registry: Registry, stack: AsyncExitStack
-) -> Sequence[LanguageModel]:
-    """The models to try, in order: the first tier, then its fallbacks. None without a key or an address."""
+) -> Mapping[str, Sequence[LanguageModel]]:
+    """A ladder for each tier, cheapest first: its model, then its fallbacks. None without a key or an
+    address."""
     tiers: Mapping[str, ModelTier] = config.models or {
         "small": ModelTier(name="gpt-4o-mini", input=0.15, output=0.60)
     }
-    first, model = next(iter(tiers.items()))
-    models: list[LanguageModel] = []
-    for tier in dict.fromkeys([first, *model.fallback]):
-        each = tiers[tier]
+    models: dict[str, LanguageModel] = {}
+    for tier, each in tiers.items():
         if not (settings.openai_api_key or settings.openai_base_url or each.api_key or each.base_url):
             continue
         from bot.llm import OpenAIModel, openai_client  # a second of CPU that only models need
@@ -274,8 +275,11 @@ async def _models(
             limits=Limits(concurrency=each.concurrency, per_minute=each.per_minute),
             breaker=Breaker(),
         )
-        models.append(GuardedModel(asked, component))
-    return models
+        models[tier] = GuardedModel(asked, component)
+    return {
+        tier: [model, *(models[other] for other in tiers[tier].fallback if other in models)]
+        for tier, model in models.items()
+    }
 
 
 def _source(source: KnowledgeSource, name: str, registry: Registry) -> KnowledgeSource:

@@ -13,6 +13,7 @@ from typing import Literal
 from bot import markup, orchestrator
 from bot.bell import Bell
 from bot.fetching import Fetcher
+from bot.journal import TurnJournal
 from bot.live import PEOPLE, Live
 from bot.orchestrator.agent import Agent, LeaseLost, Overtaken, Turn, Utterance
 from bot.orchestrator.outcome import HandOff, NeedsApproval, Outcome, Reply, Silence
@@ -175,8 +176,10 @@ class Desk:
             return claim, TOO_MANY
         if not limits.reads_store:
             self._errand(self._show_typing(claim))
+        journal = TurnJournal(claim, self._store)
         while True:
             claim = await self._whole(claim, voice, until=began + _OVERTAKEN_FOR)
+            journal.follow(claim)
             turn = Turn(
                 id=claim.turn_id,
                 conversation_id=claim.conversation_id,
@@ -187,6 +190,7 @@ class Desk:
                 speech=voice,
                 purse=purse,
                 deadline=began + self._longest,
+                journal=journal,
                 summary=claim.summary,
                 limit=limits.length,
             )
@@ -372,9 +376,9 @@ def _with_subject(message: StoredMessage) -> str:
 
 def _status_after(outcome: Outcome) -> Literal["bot", "waiting"]:
     match outcome:
-        case HandOff() | NeedsApproval():
+        case HandOff():
             return "waiting"
         case Silence() if outcome is TOO_MANY:
             return "waiting"
-        case Reply() | Silence():
+        case Reply() | NeedsApproval() | Silence():
             return "bot"

@@ -13,7 +13,7 @@ from rich.markup import escape
 
 from bot.app import House, open_house, prepare
 from bot.bell import RedisLink
-from bot.orchestrator.agent import ModelFailed, ModelMessage, ModelRequest, Usage
+from bot.orchestrator.agent import LanguageModel, ModelFailed, ModelMessage, ModelRequest, Usage
 from bot.settings import Settings, WrongSetting
 from bot.store import StoreUnavailable
 from channels.base import NotDelivered
@@ -38,8 +38,9 @@ async def examine(settings: Settings, out: Console) -> bool:
             findings.append(
                 Finding(state="ok", what=f"database: {_kind(settings)} answers, schema up to date")
             )
-            checks: tuple[Callable[[House], Awaitable[Finding]], ...] = (_redis, _knowledge, _model, _turns)
+            checks: tuple[Callable[[House], Awaitable[Finding]], ...] = (_redis, _knowledge, _turns)
             findings += [await check(house) for check in checks]
+            findings += await _models(house)
             findings += await _twilio(house)
             findings += await _mail(house)
             findings += _without_effect(house)
@@ -126,12 +127,14 @@ async def _knowledge(house: House) -> Finding:
     return Finding(state="ok", what=text)
 
 
-async def _model(house: House) -> Finding:
+async def _models(house: House) -> Sequence[Finding]:
     if not house.agent.models:
-        return Finding(
-            state="ok", what="model: none; answers come from knowledge alone (OPENAI_API_KEY adds one)"
-        )
-    model = house.agent.models[0]
+        what = "model: none; answers come from knowledge alone (OPENAI_API_KEY adds one)"
+        return [Finding(state="ok", what=what)]
+    return [await _model(ladder[0]) for ladder in house.agent.models.values()]
+
+
+async def _model(model: LanguageModel) -> Finding:
     request = ModelRequest(
         messages=[ModelMessage(role="user", content="Say ok.")], first_token=15, total=15, max_tokens=5
     )

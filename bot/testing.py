@@ -7,31 +7,38 @@ from collections import deque
 from collections.abc import AsyncGenerator, Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 from bot.bell import Bell, RedisLink
 from bot.desk import Desk
 from bot.orchestrator.agent import (
     Charge,
     Delta,
+    Doubtful,
+    Ended,
+    Go,
     Granted,
     ModelFailed,
     ModelRequest,
     Prices,
     Refused,
+    ToolCall,
     Usage,
+    WrittenCall,
 )
 from channels.base import Channel, ChannelLimits, FetchedFile, OutboundMessage, RemoteFile, Source
+from tools.base import Arguments
 
 PRICES = Prices(input=150_000, output=600_000, dated=datetime(2026, 7, 1, tzinfo=UTC))
 
-Scripted = str | ModelFailed | Sequence[str | float | ModelFailed]
+Scripted = str | ModelFailed | Sequence[str | float | ModelFailed | ToolCall]
 
 
 class ScriptedModel:
     """A LanguageModel without a socket: answers each request with the next script, and keeps the requests.
 
-    A script is a text, or its pieces one after the other; a number waits that many seconds; a ModelFailed is
-    raised where it stands. Out of scripts it says `otherwise`.
+    A script is a text, or its pieces one after the other, tool calls last; a number waits that many seconds;
+    a ModelFailed is raised where it stands. Out of scripts it says `otherwise`.
     """
 
     prices = PRICES
@@ -43,7 +50,7 @@ class ScriptedModel:
         self._scripts = deque(scripts)
         self._otherwise = otherwise
 
-    async def stream(self, request: ModelRequest) -> AsyncGenerator[Delta | Usage]:
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[Delta | ToolCall | Usage]:
         self.requests.append(request)
         script = self._scripts.popleft() if self._scripts else self._otherwise
         tokens = 0
@@ -51,6 +58,8 @@ class ScriptedModel:
             match piece:
                 case ModelFailed():
                     raise piece
+                case ToolCall():
+                    yield piece
                 case str():
                     tokens += 1
                     yield Delta(text=piece)
@@ -76,6 +85,39 @@ class FullPurse:
 
     async def release(self, granted: Granted) -> None:
         self.released.append(granted)
+
+
+class MemoryJournal:
+    """A Journal without a database: each call once, and what came of it; `doubtful` names the tools whose
+    calls somebody began before and nobody knows the end of."""
+
+    def __init__(
+        self,
+        *,
+        earlier: Sequence[WrittenCall] = (),
+        news: Sequence[WrittenCall] = (),
+        waiting: Sequence[WrittenCall] = (),
+        doubtful: Collection[str] = (),
+    ) -> None:
+        self.earlier = earlier
+        self.news = news
+        self.waiting = waiting
+        self.begun: list[tuple[str, Arguments]] = []
+        self.ended: dict[str, tuple[str, str]] = {}
+        self._doubtful = doubtful
+
+    async def begin(self, tool: str, arguments: Arguments, *, idempotent: bool) -> Go | Ended | Doubtful:
+        key = f"{tool} {sorted(arguments.items())}"
+        if (ended := self.ended.get(key)) is not None:
+            state, result = ended
+            return Doubtful() if state == "doubtful" else Ended(result=result, failed=state == "failed")
+        if tool in self._doubtful and not idempotent:
+            return Doubtful()
+        self.begun.append((tool, arguments))
+        return Go(key=key)
+
+    async def end(self, key: str, state: Literal["done", "failed", "doubtful"], result: str) -> None:
+        self.ended[key] = (state, result)
 
 
 class InlineQueue(Bell):

@@ -56,7 +56,14 @@ class Pages:
 
 
 def agent(pages: Pages, *models: LanguageModel) -> Agent:
-    return Agent(name="Ada", company="Northwind", instructions="", models=models, knowledge=pages)
+    return Agent(
+        name="Ada",
+        company="Northwind",
+        instructions="",
+        models={"small": models} if models else {},
+        tier="small" if models else "",
+        knowledge=pages,
+    )
 
 
 async def until(state: Callable[[], object], *, within: float = 10.0, what: str = "the state") -> None:

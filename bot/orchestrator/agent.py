@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
 
@@ -77,7 +77,7 @@ CallState = Literal["running", "done", "failed", "doubtful", "pending", "approve
 class WrittenCall:
     """A write call as the journal has it: `pending` waits for an operator, `approved` for a worker.
 
-    `note` is what an operator said with the decision.
+    `note` is what an operator said with the decision, `why` what the customer wanted, in their words.
     """
 
     id: str
@@ -86,6 +86,7 @@ class WrittenCall:
     state: CallState
     result: str = ""
     note: str = ""
+    why: str = ""
 
 
 class Journal(Protocol):
@@ -170,6 +171,7 @@ class Turn:
     said: Sequence[Utterance]
     pending: int
     speech: Speech
+    journal: Journal
     purse: Purse
     deadline: float
     summary: str = ""
@@ -289,17 +291,56 @@ class Lookup(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Agent:
-    """Who answers: a name, instructions, the models to try in order, what it knows and what it can do.
+class Route:
+    """What a message is about: the `agent` and the `tier` of models it is for, by name, None for the usual
+    ones. `several`: it wants several things. `told` is how that was found, for the trace."""
 
-    Without models, or when all of them are down, the passages themselves are the answer.
+    agent: str | None = None
+    tier: str | None = None
+    several: bool = False
+    told: Mapping[str, JsonValue] = field(default_factory=dict)
+
+
+class Router(Protocol):
+    """Tells what messages are about."""
+
+    async def route(self, text: str, *, history: Sequence[str], language: str) -> Route: ...
+
+    async def tool_for(self, wish: str, tools: Sequence[Tool]) -> Tool | None:
+        """The one of the tools that a wish plainly is for."""
+        ...
+
+
+class Hours(Protocol):
+    """When people are there."""
+
+    def next_opening(self, moment: datetime) -> datetime | None:
+        """When they are there again; None while they are."""
+        ...
+
+    def said(self, moment: datetime, language: str) -> str:
+        """A moment in words: "on Monday at 09:00"."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Agent:
+    """Who answers: a name, instructions, what it knows and can do, and the models to try in order.
+
+    `models` has a ladder for each tier, cheapest tier first: its model, then the fallbacks; `tier` is the
+    one to begin with. Without models, or when all of them are down, the passages themselves are the answer.
     `when_unsure` says whether a question that knowledge cannot ground is asked back or handed to a person.
+    `router` names which of the `specialists` is for a message.
     """
 
     name: str
     company: str
     instructions: str
-    models: Sequence[LanguageModel]
+    models: Mapping[str, Sequence[LanguageModel]]
+    tier: str
     knowledge: Lookup
     tools: Sequence[Tool] = ()
+    router: Router | None = None
+    specialists: Mapping[str, Agent] = field(default_factory=dict)
+    hours: Hours | None = None
     when_unsure: Literal["handoff", "ask"] = "handoff"

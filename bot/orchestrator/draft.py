@@ -41,7 +41,8 @@ class Draft:
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What is asked in a turn, by whom it is answered, and where the answer and the steps to it go."""
+    """What is asked in a turn, by whom and on which tier of models it is answered, and where the answer and
+    the steps to it go."""
 
     turn: Turn
     agent: Agent
@@ -49,3 +50,4 @@ class Asked:
     draft: Draft
     question: str
     language: Language
+    tier: str

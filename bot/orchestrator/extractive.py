@@ -300,6 +300,11 @@ def _cleaned(text: str) -> str:
     return _HEADING.sub("", _LINK.sub(r"\1", _PICTURE.sub("", text)))
 
 
+def renumbered(text: str, by: int) -> str:
+    """A composed answer whose sources are counted on from those of what stands before it."""
+    return re.sub(r"\[(\d{1,3})\](?!\()", lambda found: f"[{int(found.group(1)) + by}]", text)
+
+
 def escaped(title: str) -> str:
     """A page's title as Markdown that shows just that."""
     return re.sub(r"([*_`\[\]\\<>])", r"\\\1", title)

@@ -33,12 +33,16 @@ _TRAILING = ".,;:!?)'*_"
 class Guard:
     """One answer's guard: numbers the cited passages anew, 1 being the first cited."""
 
-    def __init__(self, *, passages: Sequence[Passage], instructions: str, secret: str) -> None:
+    def __init__(
+        self, *, passages: Sequence[Passage], instructions: str, secret: str, links: Sequence[str] = ()
+    ) -> None:
+        """`links` may be given besides those in passages and instructions; what else stands there is not."""
         self.cited: list[Passage] = []
         self.removed: list[str] = []
         self._passages = passages
         self._known = "\n".join([instructions, *(f"{each.url} \n{each.text}" for each in passages)])
         self._listed = {_bare(url) for url in _URL.findall(self._known)}
+        self._listed |= {_bare(link) for link in links if _URL.fullmatch(link)}
         self._secret = _plain(secret)
         self._tail = ""
         self._held = ""

@@ -2,36 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 from pydantic import JsonValue
 
 from bot.orchestrator import extractive
-from bot.orchestrator.agent import Agent, Turn
-from bot.orchestrator.answer import DoesNotKnow, NoModelAnswered, by_models
+from bot.orchestrator.agent import Agent, ModelMessage, Turn
+from bot.orchestrator.answer import DoesNotKnow, NoModelAnswered, OutOfMoney, by_models
 from bot.orchestrator.draft import Asked, Draft
+from bot.orchestrator.endings import bots_last_words, cannot_read, hand_off, say, unsure
+from bot.orchestrator.hands import Hands, Stuck
 from bot.orchestrator.language import Language, guess
-from bot.orchestrator.outcome import HandOff, HandOffReason, Outcome, Reply
-from bot.orchestrator.phrases import Phrase, admits_not_knowing, admits_not_reading, phrase_in
+from bot.orchestrator.news import in_words, unsettled
+from bot.orchestrator.outcome import HandOffReason, NeedsApproval, Outcome, Reply, Silence
+from bot.orchestrator.phrases import phrase_in
+from bot.orchestrator.planner import planned
+from bot.orchestrator.rules import Deeds, by_rules
 from bot.orchestrator.wishes import Courtesy, courtesy, objects, wants_person
 from bot.trace import StepKind, Trace
 from knowledge.base import Passage
 from knowledge.lookup import Down, Found, NoMatch
 
 Kind = Courtesy | Literal["person", "unreadable", "objection", "question"]
+Lookup = Found | NoMatch | Down
 
 _LONGEST_QUESTION = 2_000  # characters looked up
 _HISTORY = 6  # utterances before the question that help to understand it
-_WORTH_A_LOOK = 0.1  # of Passage.score: a page that may be about the question, if no answer to it
-_PAGES = 2  # such pages worth naming
-_HANDED_OFF: Mapping[HandOffReason, Phrase] = {
-    "customer_request": "handoff_customer_request",
-    "missing_knowledge": "handoff_missing_knowledge",
-    "unsupported": "handoff_unreadable",
-    "budget": "handoff_degraded",
-    "degraded": "handoff_degraded",
-}
+_DOWN = "The knowledge could not be asked."
 
 
 async def run(turn: Turn, agent: Agent, trace: Trace) -> Outcome:
@@ -45,7 +45,7 @@ async def run(turn: Turn, agent: Agent, trace: Trace) -> Outcome:
     quotes = [utterance.quotes for utterance in to_answer if utterance.quotes]
     said = [utterance.text for utterance in turn.said[: len(turn.said) - turn.pending]]
     # What is expressly answered tells most of what "and this one?" means, as what was said last does.
-    before = [*(text for text in said if text not in quotes), *quotes]
+    before = [*(text for text in said if text not in quotes), *quotes][-_HISTORY:]
     asked = Asked(
         turn=turn,
         agent=agent,
@@ -53,20 +53,48 @@ async def run(turn: Turn, agent: Agent, trace: Trace) -> Outcome:
         draft=Draft(turn.speech),
         question="\n".join(pending).strip(),
         language=_language(turn),
+        tier=agent.tier,
     )
+    news = turn.journal.news
+    if not turn.pending:
+        return await _news(asked)
+    outcome = await _answer(asked, pending, before)
+    if (told := in_words(asked, news)) and not isinstance(outcome, Silence):
+        outcome = replace(outcome, text=f"{told}\n\n{outcome.text}")
+    if (stuck := unsettled(news)) and isinstance(outcome, Reply | NeedsApproval):
+        return await hand_off(asked, stuck.reason, stuck.why, told=outcome.text)
+    return outcome
 
-    with trace.step("route", "message", messages=turn.pending) as step:
+
+async def _news(asked: Asked) -> Outcome:
+    """The customer wrote nothing new: they hear what came of what they asked for before."""
+    news = asked.turn.journal.news
+    with asked.trace.step("route", "news") as step:
+        step.output = {"calls": [{"tool": each.tool, "state": each.state} for each in news]}
+    told = in_words(asked, news)
+    if stuck := unsettled(news):
+        return await hand_off(asked, stuck.reason, stuck.why, told=told)
+    if not told:
+        return Silence(why="nothing has come of anything yet")
+    await say(asked, told)
+    return Reply(text=told)
+
+
+async def _answer(asked: Asked, pending: Sequence[str], before: Sequence[str]) -> Outcome:
+    """What becomes of what the customer has just written."""
+    agent = asked.agent
+    with asked.trace.step("route", "message", messages=asked.turn.pending) as step:
         kind: Kind = _kind(asked.question, pending, agent.name)
         step.output = {"language": asked.language, "kind": kind}
     match kind:
         case "question":
-            return await _by_knowledge(asked, before)
+            return await _question(asked, before)
         case "person":
-            return await _hand_off(asked, "customer_request", "The customer asked for a person.")
+            return await hand_off(asked, "customer_request", "The customer asked for a person.")
         case "objection":
-            return await _unsure(asked, "sorry")
+            return await unsure(asked, "sorry")
         case "unreadable":
-            return await _cannot_read(asked)
+            return await cannot_read(asked)
         case pleasantry:
             text = phrase_in(asked.language, pleasantry, name=agent.name, company=agent.company)
             await asked.draft.say(text)
@@ -84,20 +112,116 @@ def _kind(question: str, pending: Sequence[str], name: str) -> Kind:
     return "objection" if objects(question) else "question"
 
 
-async def _by_knowledge(asked: Asked, before: Sequence[str]) -> Outcome:
-    match await _look_up(asked, before):
+async def _question(asked: Asked, before: Sequence[str]) -> Outcome:
+    """Who should answer, and what the pages say, side by side; then the answer."""
+    async with asyncio.TaskGroup() as group:
+        lookup = group.create_task(_look_up(asked, before))
+        routing = group.create_task(_route(asked, before))
+    found, (asked, several) = lookup.result(), routing.result()
+    hands = Hands(asked, asked.agent.tools)
+    if hands.stuck is not None:  # by an attempt at this turn that died
+        return await hand_off(asked, hands.stuck.reason, hands.stuck.why)
+    if asked.agent.models and (hands.tools or isinstance(found, Found)):
+        return await _by_models(asked, hands, found, before, several=several)
+    return await _by_rules(asked, hands, found, before)
+
+
+async def _by_models(
+    asked: Asked, hands: Hands, found: Lookup, before: Sequence[str], *, several: bool
+) -> Outcome:
+    """By a model, that may have calls made besides reading the passages; else by rules."""
+    passages = list(found.passages) if isinstance(found, Found) else []
+    done: Sequence[ModelMessage] = ()
+    if several and hands.tools:
+        done, more = await planned(asked, hands, lambda wish: _look_up(asked, before, wish=wish))
+        passages += [each for each in more if each not in passages]
+    answer = hands.stuck or await by_models(asked, passages, hands, done)
+    match answer:
+        case Reply() if hands.proposed:
+            return NeedsApproval(calls=hands.proposed, text=answer.text, citations=answer.citations)
+        case Reply():
+            return answer
+        case Stuck(reason=reason, why=why):
+            return await hand_off(asked, reason, why)
+        case OutOfMoney():
+            return await _by_rules(asked, hands, found, before, failed="budget")
+        case DoesNotKnow() if not (hands.made or hands.proposed):
+            return await (hand_off(asked, "degraded", _DOWN) if isinstance(found, Down) else unsure(asked))
+        case DoesNotKnow() | NoModelAnswered():
+            return await _by_rules(asked, hands, found, before, failed="degraded")
+
+
+async def _by_rules(
+    asked: Asked,
+    hands: Hands,
+    found: Lookup,
+    before: Sequence[str],
+    *,
+    failed: HandOffReason | None = None,
+) -> Outcome:
+    """Without a model: tools for what they are plainly for, the passages as they are for the rest.
+
+    `failed` is why no model answered, if there are any: then a person has the last word, not a question back.
+    """
+    deeds = await by_rules(asked, hands, lambda wish: _look_up(asked, before, wish=wish))
+    if deeds is not None:
+        return await _tell(asked, hands, deeds, failed=failed)
+    match found:
         case Down():
-            return await _hand_off(asked, "degraded", "The knowledge could not be asked.")
-        case NoMatch(nearest=passages):
-            return await _unsure(asked, nearest=passages)
+            return await hand_off(asked, "degraded", _DOWN)
+        case NoMatch(nearest=nearest):
+            why = "No model answered, and the help pages don't."
+            return await (hand_off(asked, failed, why) if failed else unsure(asked, nearest=nearest))
         case Found(passages=passages):
-            return await _answer(asked, passages)
+            return await _quote(asked, passages, failed=failed)
 
 
-async def _look_up(asked: Asked, before: Sequence[str]) -> Found | NoMatch | Down:
-    question = asked.question[:_LONGEST_QUESTION]
+async def _tell(asked: Asked, hands: Hands, deeds: Deeds, *, failed: HandOffReason | None) -> Outcome:
+    """What was done, and what not; a person goes on where something came to nothing."""
+    if deeds.failed:
+        why = "; ".join(["This could not be done:", *deeds.failed])
+        return await hand_off(asked, "tool_failure", why, told=deeds.text)
+    if not deeds.text:
+        return await hand_off(asked, failed or "degraded", "No model answered.")
+    await asked.draft.restart()
+    await say(asked, deeds.text)
+    if hands.proposed:
+        return NeedsApproval(calls=hands.proposed, text=deeds.text, citations=deeds.citations)
+    return Reply(text=deeds.text, citations=deeds.citations, answered=deeds.answered)
+
+
+async def _quote(asked: Asked, passages: Sequence[Passage], *, failed: HandOffReason | None) -> Outcome:
+    """The passages' own words, if they are good enough to be an answer."""
+    kind: StepKind = "fallback" if failed else "model"
+    with asked.trace.step(kind, "passages", needs=("lookup",)) as step:
+        quoted = extractive.compose(asked.question, passages, language=asked.language)
+        step.output = {"confident": quoted is not None}
+    if quoted is None:
+        return await (hand_off(asked, failed, "No model answered.") if failed else unsure(asked))
+    if quoted.text == bots_last_words(asked.turn):
+        return await unsure(asked, "sorry")  # said again it would help no more than the first time
+    await say(asked, quoted.text)
+    return quoted
+
+
+async def _route(asked: Asked, before: Sequence[str]) -> tuple[Asked, bool]:
+    """The turn with the agent and the tier that its message is for, and whether it wants several things."""
+    router = asked.agent.router
+    if router is None:
+        return asked, False
+    with asked.trace.step("route", "intent") as step:
+        question = asked.question[:_LONGEST_QUESTION]
+        route = await router.route(question, history=before, language=asked.language)
+        step.output = route.told
+    agent = asked.agent.specialists.get(route.agent or "", asked.agent)
+    tier = route.tier if route.tier is not None and route.tier in agent.models else agent.tier
+    return replace(asked, agent=agent, tier=tier), route.several
+
+
+async def _look_up(asked: Asked, before: Sequence[str], *, wish: str | None = None) -> Lookup:
+    question = (asked.question if wish is None else wish)[:_LONGEST_QUESTION]
     with asked.trace.step("knowledge", "lookup", question=question) as step:
-        found = await asked.agent.knowledge.find(question, history=before[-_HISTORY:])
+        found = await asked.agent.knowledge.find(question, history=before)
         match found:
             case Down(reason=reason):
                 step.status, step.error = "failed", reason
@@ -109,90 +233,11 @@ async def _look_up(asked: Asked, before: Sequence[str]) -> Found | NoMatch | Dow
     return found
 
 
-async def _answer(asked: Asked, passages: Sequence[Passage]) -> Outcome:
-    """By a model, else the passages as they are, else a person."""
-    unpaid = False
-    if asked.agent.models:
-        match await by_models(asked, passages):
-            case Reply() as reply:
-                return reply
-            case DoesNotKnow():
-                return await _unsure(asked)
-            case NoModelAnswered(unpaid=unpaid):
-                pass
-    kind: StepKind = "fallback" if asked.agent.models else "model"
-    with asked.trace.step(kind, "passages", needs=("lookup",)) as step:
-        quoted = extractive.compose(asked.question, passages, language=asked.language)
-        step.output = {"confident": quoted is not None}
-    if quoted is not None and quoted.text == _bots_last_words(asked.turn):
-        return await _unsure(asked, "sorry")  # said again it would help no more than the first time
-    if quoted is not None:
-        for paragraph in quoted.text.split("\n\n"):
-            await asked.draft.say(paragraph if not asked.draft.text else f"\n\n{paragraph}")
-        return quoted
-    if asked.agent.models:
-        why = "A budget is used up." if unpaid else "No model answered."
-        return await _hand_off(asked, "budget" if unpaid else "degraded", why)
-    return await _unsure(asked)
-
-
-async def _unsure(asked: Asked, words: Phrase = "unsure", *, nearest: Sequence[Passage] = ()) -> Outcome:
-    """Ask back, naming pages that may help; a person takes over when that did not help, if the agent's
-    owner wants that."""
-    pages = _worth_a_look(nearest)
-    misses = _misses(asked.turn)
-    if asked.agent.when_unsure == "handoff" and misses > (1 if pages else 0):
-        return await _hand_off(asked, "missing_knowledge", "The help pages don't answer this.")
-    text = phrase_in(asked.language, words)
-    if pages:
-        links = "\n".join(f"- [{extractive.escaped(page.title)}]({page.url})" for page in pages)
-        told = (phrase_in(asked.language, "maybe"), links, phrase_in(asked.language, "otherwise"))
-        text = "\n\n".join(told)
-    await asked.draft.say(text)
-    return Reply(text=text, answered=False)
-
-
-def _worth_a_look(nearest: Sequence[Passage]) -> Sequence[Passage]:
-    """One passage for each of the few pages that may be about the question and can be opened."""
-    pages = {each.document: each for each in reversed(nearest) if each.url and each.score >= _WORTH_A_LOOK}
-    return [each for each in nearest if pages.get(each.document) is each][:_PAGES]
-
-
-def _misses(turn: Turn) -> int:
-    """How many times in a row the bot has just said that it does not know."""
-    told = [utterance for utterance in reversed(turn.said) if utterance.speaker != "contact"]
-    known = (i for i, each in enumerate(told) if each.speaker != "bot" or not admits_not_knowing(each.text))
-    return next(known, len(told))
-
-
-async def _cannot_read(asked: Asked) -> Outcome:
-    """Ask for words where only files came; the second time in a row a person looks at them."""
-    if asked.agent.when_unsure == "handoff" and admits_not_reading(_bots_last_words(asked.turn)):
-        return await _hand_off(asked, "unsupported", "The customer sends files, which the bot can't open.")
-    text = phrase_in(asked.language, "unreadable")
-    await asked.draft.say(text)
-    return Reply(text=text, answered=False)
-
-
-def _bots_last_words(turn: Turn) -> str:
-    """What the contact was told last, if the bot said it."""
-    told = [utterance for utterance in turn.said if utterance.speaker != "contact"]
-    return told[-1].text if told and told[-1].speaker == "bot" else ""
-
-
-async def _hand_off(asked: Asked, reason: HandOffReason, why: str) -> HandOff:
-    """Tell the customer that a person takes over, and the operator why."""
-    text = phrase_in(asked.language, _HANDED_OFF[reason])
-    await asked.draft.say(text)
-    wrote = f" They wrote: {asked.question[:_LONGEST_QUESTION]}" if asked.question else ""
-    return HandOff(reason=reason, text=text, summary=why + wrote)
-
-
 def _language(turn: Turn) -> Language:
     """The customer's language: told by the newest message that tells."""
     spoken = [utterance.text for utterance in turn.said if utterance.speaker == "contact"]
-    pending = "\n".join(spoken[-turn.pending :])
-    return guess(pending, *reversed(spoken[: -turn.pending]))
+    pending = "\n".join(spoken[-turn.pending :]) if turn.pending else ""
+    return guess(pending, *reversed(spoken[: len(spoken) - turn.pending]))
 
 
 def _listed(passages: Sequence[Passage]) -> list[JsonValue]:

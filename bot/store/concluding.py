@@ -8,7 +8,8 @@ from typing import Literal
 import orjson
 
 from bot.orchestrator.outcome import HandOff, NeedsApproval, Outcome, Reply, Silence
-from bot.store import events, messages
+from bot.store import calls, events, messages
+from bot.store.calls import Deadlines
 from bot.store.database import Reader, Transaction, microseconds, moment, new_id
 from bot.store.outgoing import number, outbox, say
 from bot.store.records import Claim, Concluded, StoredMessage
@@ -17,7 +18,8 @@ from bot.trace import Step
 _CONCLUDE = """
     UPDATE conversations SET
         status = :status, answered_seq = :up_to_seq, lease_until = NULL, attempts = 0,
-        due_at = CASE WHEN :status = 'bot' AND last_in_seq > :up_to_seq THEN {now} END,
+        epoch = epoch + 1, calls = calls + :asked, news = news - :told,
+        due_at = CASE WHEN :status = 'bot' AND (last_in_seq > :up_to_seq OR news > :told) THEN {now} END,
         waiting_since = CASE WHEN :status = 'waiting' THEN {now} ELSE waiting_since END,
         last_seq = last_seq + :said, last_event = :event, last_activity_at = {now}
     WHERE id = :conversation_id AND fence = :fence AND status = 'bot' AND lease_until IS NOT NULL
@@ -77,6 +79,7 @@ async def conclude(
     parts: Sequence[str] | None,
     author_name: str,
     per_hour: int | None,
+    deadlines: Deadlines,
 ) -> Concluded | None:
     """What `Turns.conclude` promises, in the given transaction."""
     said = not isinstance(outcome, Silence)
@@ -95,6 +98,8 @@ async def conclude(
         up_to_seq=claim.up_to_seq,
         said=int(said),
         event=event,
+        asked=len(outcome.calls) if isinstance(outcome, NeedsApproval) else 0,
+        told=len(claim.news),
     )
     _trace(tx, claim.turn_id, steps)
     if row is None:
@@ -122,6 +127,9 @@ async def conclude(
             delivery=outbox(parts),
         )
         delivery_id = say(tx, message, contact_id=contact_id, event=event - int(moved), parts=parts)
+    if isinstance(outcome, NeedsApproval):
+        await calls.ask(tx, claim, outcome.calls, deadlines)
+    calls.tell(tx, claim.news)
     if moved:
         events.append_status(
             tx,

@@ -98,7 +98,9 @@ class Conversation(SQLModel, table=True):
 
     `due_at` is when a worker should look at it (the end of the lease while one does); `fence` rises with
     every claim and whenever a person takes over, so that a late turn can't write. Of what the bot said up
-    to `silenced_seq`, nothing leaves any more: a person took over there.
+    to `silenced_seq`, nothing leaves any more: a person took over there. `epoch` counts the answers given,
+    so that every attempt at the same turn sees the same one; `calls` the write calls ever begun or asked
+    for; `news` what the contact has yet to be told of although they wrote nothing new.
     """
 
     __tablename__: ClassVar[Any] = "conversations"
@@ -125,6 +127,9 @@ class Conversation(SQLModel, table=True):
     lease_until: int | None = _unset()
     due_at: int | None = _unset()
     attempts: int = _number()
+    epoch: int = _number()
+    calls: int = _number()
+    news: int = _number()
     waiting_since: int | None = _unset()
     last_activity_at: int = _number()
     summary: str = _text()
@@ -223,6 +228,73 @@ class Step(SQLModel, table=True):
     tokens_out: int = _number()
     cost: int = _number()
     needs: str = _text("[]")
+
+
+class Call(SQLModel, table=True):
+    """The journal: a call of a tool that changes something outside, or that waits for an operator.
+
+    It serves `message_id`, and belongs to the turn that began in the conversation's `epoch`, whichever
+    attempt. `asked`: an operator is to allow it, or was; `proposed` are the arguments as the bot wrote them,
+    `arguments` those that count. `due_at` is when a worker should look at it, and empty once it is at rest;
+    `fence` rises with every worker that carries it out. `untold`: it has ended and the contact has not heard.
+    """
+
+    __tablename__: ClassVar[Any] = "calls"
+    __table_args__ = (
+        UniqueConstraint("key", name="calls_key"),
+        Index("calls_conversation", "conversation_id"),
+        Index("calls_state", "state", "created_at"),
+        _partial("calls_due", "due_at", where="due_at IS NOT NULL"),
+    )
+    id: str = _key()
+    conversation_id: str = _of("conversations.id")
+    turn_id: str = _text()
+    message_id: str = _text()
+    epoch: int = _number()
+    tool: str = _text()
+    arguments: str = _text("{}")
+    proposed: str = _text("{}")
+    key: str = _text()
+    idempotent: bool = _flag()
+    asked: bool = _flag()
+    state: str = _text("running")
+    result: str = _text()
+    why: str = _text()
+    note: str = _text()
+    decided_by: str | None = _unset(Text)
+    decided_at: int | None = _unset()
+    expires_at: int | None = _unset()
+    reminded_at: int | None = _unset()
+    due_at: int | None = _unset()
+    fence: int = _number()
+    untold: bool = _flag()
+    told_at: int | None = _unset()
+    created_at: int = _number()
+    ended_at: int | None = _unset()
+
+
+class FollowUp(SQLModel, table=True):
+    """Something the bot promised to come back to; `due_at` is empty once it did, or a person has it.
+
+    `untold`: its time has come and the contact has not heard.
+    """
+
+    __tablename__: ClassVar[Any] = "follow_ups"
+    __table_args__ = (
+        UniqueConstraint("key", name="follow_ups_key"),
+        Index("follow_ups_conversation", "conversation_id"),
+        _partial("follow_ups_due", "due_at", where="due_at IS NOT NULL"),
+    )
+    id: str = _key()
+    conversation_id: str = _of("conversations.id")
+    turn_id: str = _text()
+    message_id: str = _text()
+    key: str = _text()
+    about: str = _text()
+    due_at: int | None = _unset()
+    untold: bool = _flag()
+    told_at: int | None = _unset()
+    created_at: int = _number()
 
 
 class Draft(SQLModel, table=True):

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from bot.store import events, messages, sendings, telling
+from bot.store import calls, events, messages, sendings, telling
 from bot.store.database import Database, Duplicate, Row, Transaction, moment
 from bot.store.outgoing import number, outbox, say
 from bot.store.records import Changed, ConversationStatus, Operator, StoredMessage
@@ -16,7 +16,7 @@ _SET = """
     UPDATE conversations SET status = :status, fence = fence + 1, lease_until = NULL, attempts = 0,
         resume_status = CASE WHEN :status = 'snoozed' THEN COALESCE(resume_status, status) END,
         assignee_id = CASE WHEN :status = 'bot' THEN NULL ELSE COALESCE(:operator_id, assignee_id) END,
-        due_at = CASE WHEN :status = 'bot' AND last_in_seq > answered_seq THEN {now} END,
+        due_at = CASE WHEN :status = 'bot' AND (last_in_seq > answered_seq OR news > 0) THEN {now} END,
         waiting_since = CASE WHEN :status = 'waiting' THEN {now} END,
         last_event = :event, silenced_seq = CASE WHEN :status = 'bot' THEN silenced_seq ELSE last_seq END
     WHERE id = :conversation_id AND (
@@ -26,7 +26,7 @@ _SET = """
 _REPLY = """
     UPDATE conversations SET status = 'human', assignee_id = COALESCE(assignee_id, :operator_id),
         resume_status = NULL, waiting_since = NULL, answered_seq = last_in_seq,
-        fence = fence + 1, lease_until = NULL, due_at = NULL, attempts = 0,
+        fence = fence + 1, lease_until = NULL, due_at = NULL, attempts = 0, epoch = epoch + 1, news = 0,
         silenced_seq = last_seq, last_seq = last_seq + 1, last_event = :event, last_activity_at = {now}
     WHERE id = :conversation_id RETURNING last_seq, {now} AS now
 """
@@ -202,6 +202,7 @@ class People:
                 **_changed(before, status, assignee_id, operator),
             )
         if not private:
+            calls.tell_all(tx, conversation_id)
             await sendings.withdraw(tx, conversation_id)
         return Changed(status=status, new=True, message=message, delivery_id=delivery_id)
 

@@ -9,6 +9,7 @@ from typing import Literal
 
 from pydantic import JsonValue
 
+from bot.orchestrator.agent import WrittenCall
 from bot.orchestrator.outcome import Citation
 from bot.trace import Step
 from channels.base import Attachment, DeliveryStatus, OutboundMessage, RemoteFile
@@ -131,6 +132,10 @@ class Claim:
     The reply goes to `recipient` by `channel` and answers `in_reply_to`, the newest of them; `verified`
     says whether somebody vouched for its sender. `quoted` are the texts, by id, of messages before these
     that the contact's among them answer.
+
+    `epoch` is the same for every attempt at the same turn. `earlier`, `news` and `waiting` are the calls of
+    an orchestrator's Journal; when nobody wrote, `pending` is 0 and the turn tells the news where they were
+    asked for.
     """
 
     turn_id: str
@@ -152,6 +157,10 @@ class Claim:
     summary: str
     subject: str
     cost: int  # the conversation's so far, in micro-dollars
+    epoch: int
+    earlier: Sequence[WrittenCall] = ()
+    news: Sequence[WrittenCall] = ()
+    waiting: Sequence[WrittenCall] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ from bot.store.conversations import Conversations
 from bot.store.database import Database, is_postgres, sqlite_path
 from bot.store.deliveries import Deliveries
 from bot.store.inbox import Inbox
+from bot.store.journal import Journal
 from bot.store.knowledge import KnowledgeBook
 from bot.store.mailboxes import Mailboxes
 from bot.store.operators import Operators
@@ -59,6 +60,7 @@ class Store:
         self.conversations = Conversations(database)
         self.turns = Turns(database)
         self.spending = Spending(database)
+        self.journal = Journal(database)
         self.deliveries = Deliveries(database)
         self.undelivered = Undelivered(database)
         self.people = People(database)

@@ -9,7 +9,8 @@ from typing import Literal
 import orjson
 
 from bot.orchestrator.outcome import Outcome
-from bot.store import concluding, contacts, messages
+from bot.store import calls, concluding, contacts, messages
+from bot.store.calls import Deadlines, Written
 from bot.store.database import Database, Reader, Row, moment, new_id
 from bot.store.records import Claim, Concluded, TurnRecord
 from bot.trace import Step
@@ -19,9 +20,9 @@ _WINDOW = 20  # messages a turn sees; what came before is in the summary
 _CLAIM = """
     UPDATE conversations SET fence = fence + 1, attempts = attempts + 1,
         lease_until = {now} + :lease, due_at = {now} + :lease
-    WHERE id = :conversation_id AND status = 'bot' AND last_in_seq > answered_seq
+    WHERE id = :conversation_id AND status = 'bot' AND (last_in_seq > answered_seq OR news > 0)
         AND due_at <= {now} AND (lease_until IS NULL OR lease_until <= {now})
-    RETURNING contact_id, fence, attempts, last_in_seq, answered_seq, summary, subject, cost
+    RETURNING contact_id, fence, attempts, last_in_seq, answered_seq, summary, subject, cost, epoch, calls
 """
 _ABANDON_OTHERS = """
     UPDATE turns SET status = 'abandoned', ended_at = {now}
@@ -40,6 +41,10 @@ _NEWEST_IN = f"""
     SELECT {messages.COLUMNS} FROM messages m LEFT JOIN deliveries d ON d.message_id = m.id
     WHERE m.conversation_id = :conversation_id AND m.seq = :seq
 """  # noqa: S608
+_BY_ID = f"""
+    SELECT {messages.COLUMNS} FROM messages m LEFT JOIN deliveries d ON d.message_id = m.id
+    WHERE m.id = :id
+"""  # noqa: S608
 _QUOTED = "SELECT id, text FROM messages WHERE id {in ids}"
 
 _RENEW = """
@@ -48,8 +53,8 @@ _RENEW = """
     RETURNING last_in_seq
 """
 _REFRESH = """
-    SELECT contact_id, fence, attempts, last_in_seq, answered_seq, summary, subject, cost FROM conversations
-    WHERE id = :conversation_id
+    SELECT contact_id, fence, attempts, last_in_seq, answered_seq, summary, subject, cost, epoch, calls
+    FROM conversations WHERE id = :conversation_id
 """
 _RELEASE = """
     UPDATE conversations SET lease_until = NULL, due_at = {now} + :delay, attempts = attempts - :forgiven
@@ -166,8 +171,10 @@ class Turns:
         parts: Sequence[str] | None,
         author_name: str,
         per_hour: int | None = None,
+        deadlines: Deadlines = Deadlines(),  # noqa: B008  it is frozen
     ) -> Concluded | None:
-        """Write the turn's reply, trace and the conversation's state, all or nothing.
+        """Write the turn's reply, trace and the conversation's state, all or nothing; what needs an
+        operator's word is asked for, and the news it brought has been told.
 
         None when the turn was lost meanwhile: nothing is said, and the text is kept as a draft.
         `parts` are the texts it leaves in; None: the recipient reads our store, so that it is sent with the
@@ -184,6 +191,7 @@ class Turns:
                 parts=parts,
                 author_name=author_name,
                 per_hour=per_hour,
+                deadlines=deadlines,
             )
 
     async def get(self, turn_id: str) -> TurnRecord | None:
@@ -230,12 +238,23 @@ async def _seen(reader: Reader, turn_id: str, conversation_id: str, row: Row) ->
     window = [messages.stored(each) for each in reversed(rows)]
     last = row["last_in_seq"]  # what came after it wants no answer
     asked = [each for each in window if each.direction == "in" and row["answered_seq"] < each.seq <= last]
+    journal: Sequence[Written] = ()
+    if row["calls"]:
+        journal = await calls.of_conversation(reader, conversation_id, row["epoch"])
+    untold = [each for each in journal if each.untold]
+    wrote = last > row["answered_seq"]
     if asked:
         newest = asked[-1]
-    else:  # more than a window of others' words came after it
-        found = await reader.one(_NEWEST_IN, conversation_id=conversation_id, seq=last)
+    else:  # more than a window of others' words came after it, or nobody wrote and there is news to tell
+        found = await (
+            reader.one(_NEWEST_IN, conversation_id=conversation_id, seq=last)
+            if wrote
+            else reader.one(_BY_ID, id=untold[0].message_id)
+        )
         assert found is not None
         newest = messages.stored(found)
+    # What was asked for elsewhere is told there, by a turn of its own.
+    news = [each for each in untold if (each.channel, each.recipient) == (newest.channel, newest.address)]
     shown = {each.id for each in window}
     quoted = [
         each.in_reply_to
@@ -258,10 +277,14 @@ async def _seen(reader: Reader, turn_id: str, conversation_id: str, row: Row) ->
         in_reply_to=newest.id,
         up_to_seq=max(newest.seq, last),
         answered_seq=row["answered_seq"],
-        pending=max(len(asked), 1),
+        pending=max(len(asked), int(wrote)),
         messages=window,
         quoted={each["id"]: each["text"] for each in found_quotes},
         summary=row["summary"],
         subject=newest.subject or row["subject"],
         cost=row["cost"],
+        epoch=row["epoch"],
+        earlier=[each.call for each in journal if each.earlier],
+        news=[each.call for each in news],
+        waiting=[each.call for each in journal if not each.earlier and not each.untold],
     )

@@ -189,7 +189,7 @@ async def test_a_turn_that_hangs_ends_with_a_person(store: Store, tmp_path: Path
         (Silence(why="an automatic reply"), ("bot", [])),
         (
             NeedsApproval(calls=[ProposedCall(tool="refund", arguments={})], text="I have asked."),
-            ("waiting", ["I have asked."]),
+            ("bot", ["I have asked."]),
         ),
     ],
 )

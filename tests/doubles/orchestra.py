@@ -6,11 +6,11 @@ import time
 from collections.abc import Sequence
 from typing import Literal
 
-from bot.orchestrator.agent import Agent, LanguageModel, Purse, Turn, Utterance
-from bot.testing import FullPurse
+from bot.orchestrator.agent import Agent, Journal, LanguageModel, Purse, Router, Turn, Utterance
+from bot.testing import FullPurse, MemoryJournal
 from knowledge.base import Passage
 from knowledge.lookup import Down, Found, NoMatch
-from tools.base import Person
+from tools.base import Person, Tool
 
 RETURNS = Passage(
     document="returns.md",
@@ -76,6 +76,7 @@ def turn(
     pending: int = 1,
     seconds: float = 90.0,
     purse: Purse | None = None,
+    journal: Journal | None = None,
 ) -> Turn:
     """A turn that answers the last `pending` of what was said; a bare string is the contact's."""
     return Turn(
@@ -90,6 +91,7 @@ def turn(
         speech=voice or Voice(),
         purse=purse or FullPurse(),
         deadline=time.monotonic() + seconds,
+        journal=journal or MemoryJournal(),
     )
 
 
@@ -101,13 +103,18 @@ def agent(
     *models: LanguageModel,
     knowledge: Found | NoMatch | Down | Pages | None = None,
     when_unsure: Literal["handoff", "ask"] = "handoff",
+    tools: Sequence[Tool] = (),
+    router: Router | None = None,
 ) -> Agent:
     """Ada of Northwind, who knows about returns and shipping unless told otherwise."""
     return Agent(
         name="Ada",
         company="Northwind",
         instructions="Write to service@northwind.example when asked for an address.",
-        models=models,
+        models={"small": models} if models else {},
+        tier="small" if models else "",
+        tools=tools,
+        router=router,
         knowledge=knowledge
         if isinstance(knowledge, Pages)
         else Pages(knowledge or Found(passages=(RETURNS, SHIPPING))),

@@ -195,18 +195,19 @@ def test_below_the_cheapest_tier_is_none() -> None:
 async def test_a_budget_that_holds_only_the_cheaper_model_has_it_answer() -> None:
     purse, trace = ThinPurse(5_000), Trace(turn_id="turn")
     small, large = ScriptedModel("Within 30 days. [1]", name="small"), dear()
-    outcome = await run(turn("How long can I return it?", purse=purse), agent(large, small), trace)
+    tiers = {"small": [small], "large": [large]}
+    asked = replace(agent(large), models=tiers, tier="large")
+    outcome = await run(turn("How long can I return it?", purse=purse), asked, trace)
     assert isinstance(outcome, Reply)
     assert (len(large.requests), len(small.requests)) == (0, 1)
     steps = [(each.kind, each.name, each.status) for each in trace.steps if each.kind != "knowledge"][1:]
     assert steps == [
         ("model", "large", "skipped"),
         ("guard", "budget", "ok"),
-        ("fallback", "small", "ok"),
         ("model", "small", "ok"),
     ]
     guard = next(each for each in trace.steps if each.name == "budget")
-    assert guard.output == {"scope": "day", "tight": False}
+    assert guard.output == {"scope": "day", "tight": False, "decision": "the small tier"}
 
 
 async def test_when_no_budget_is_left_the_passages_answer() -> None:

@@ -1,0 +1,238 @@
+"""Tools at work in a turn: what a model or a plan wants called is checked, allowed, made, and told back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import orjson
+from pydantic import JsonValue
+
+from bot.orchestrator.agent import ModelMessage, OfferedTool, ToolCall
+from bot.orchestrator.authority import returned, unheard_of
+from bot.orchestrator.draft import Asked
+from bot.orchestrator.outcome import HandOffReason, ProposedCall
+from bot.orchestrator.perform import Performed, perform
+from tools.base import Arguments, Tool, ToolContext, WrongArguments
+
+MOST_CALLS = 24  # made in one turn
+_REPAIRS = 1  # times that calls which can't be made are told back for another try
+_AGAIN = 3  # times that the same question to a tool is answered from memory
+
+State = Literal["done", "failed", "doubtful", "waits", "refused"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """What came of one call: `waits` for an operator, `refused` before anything was asked of anybody."""
+
+    state: State
+    result: str
+    arguments: Arguments | None = None  # as the tool took them
+
+    @property
+    def said(self) -> str:
+        """What came of it as a model reads it."""
+        match self.state:
+            case "done":
+                return self.result or "done"
+            case "waits":
+                return f"NOT DONE YET: {self.result}"
+            case "doubtful":
+                return f"UNKNOWN: {self.result}"
+            case "failed" | "refused":
+                return f"NOT DONE: {self.result}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stuck:
+    """A person must go on, for this reason; `why` tells them more."""
+
+    reason: HandOffReason
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """A call of this turn and what came of it; `wish` is what it was for, in the customer's words."""
+
+    tool: Tool
+    told: Told
+    wish: str
+
+
+class Hands:
+    """The tools of one turn, and what they have done in it.
+
+    `made` are its calls, those that wait for an operator among them, and `proposed` the latter. `acted`:
+    something was changed, in this turn or an attempt at it. `stuck`: nobody but a person may go on.
+    `exhausted`: no more calls are made in this turn.
+    """
+
+    def __init__(self, asked: Asked, tools: Sequence[Tool]) -> None:
+        self.tools: Mapping[str, Tool] = {tool.name: tool for tool in tools}
+        self.proposed: list[ProposedCall] = []
+        self.made: list[Made] = []
+        self.results: list[str] = []  # of the tools that returned something
+        self.stuck: Stuck | None = None
+        self.exhausted = not tools
+        journal = asked.turn.journal
+        told = [*journal.earlier, *journal.news]
+        self.acted = any(each.state == "done" for each in told)
+        self.results += [each.result for each in told if each.result]
+        for each in journal.earlier:
+            if each.state in {"running", "doubtful"} and not self._may_be_repeated(each.tool):
+                self.stuck = _nobody_knows(each.tool)
+        self._asked = asked
+        self._calls = 0
+        self._refused = 0
+        self._known: dict[tuple[str, bytes], tuple[Performed, int]] = {}
+        self._writing = asyncio.Lock()
+
+    @property
+    def values(self) -> Sequence[str]:
+        """What tools returned as values of their own, and not as part of a sentence."""
+        return list(returned(self.results))
+
+    @property
+    def offered(self) -> Sequence[OfferedTool]:
+        """What a model may call now."""
+        if self.exhausted:
+            return ()
+        return [
+            OfferedTool(name=tool.name, description=tool.description, parameters=tool.parameters)
+            for tool in self.tools.values()
+        ]
+
+    async def answer(self, calls: Sequence[ToolCall]) -> Sequence[ModelMessage]:
+        """Make a model's calls, reading ones side by side and writing ones one after another, as a model
+        that calls several at once has them in order. What can't be called is told back once."""
+        reads = [call for call in calls if not self._writes(call.name)]
+        told: dict[str, Told] = {}
+        async with asyncio.TaskGroup() as group:
+            tasks = {call.id: group.create_task(self.make(call.name, call.arguments)) for call in reads}
+        told |= {name: task.result() for name, task in tasks.items()}
+        for call in calls:
+            if call.id not in told:
+                told[call.id] = await self.make(call.name, call.arguments)
+        if any(each.state == "refused" for each in told.values()):
+            self._refused += 1
+        if self._refused > _REPAIRS or self._calls >= MOST_CALLS:
+            self.exhausted = True
+        return [ModelMessage(role="tool", content=told[call.id].said, call_id=call.id) for call in calls]
+
+    async def make(
+        self, name: str, given: str | Arguments, *, wish: str = "", needs: Sequence[str] = ()
+    ) -> Told:
+        """One call, from a model's JSON or a plan's values. Raises LeaseLost."""
+        tool = self.tools.get(name)
+        if tool is None:
+            return Told(state="refused", result=f"there is no tool {name!r}")
+        told = await self._made(tool, given, needs)
+        if told.state != "refused":
+            self.made.append(Made(tool=tool, told=told, wish=wish or self._asked.question))
+        return told
+
+    async def _made(self, tool: Tool, given: str | Arguments, needs: Sequence[str]) -> Told:
+        try:
+            arguments = tool.check(_object(given))
+        except WrongArguments as wrong:
+            with self._asked.trace.step("tool", tool.name, needs=needs) as step:
+                step.input = {"given": given if isinstance(given, str) else dict(given)}
+                step.status, step.error = "failed", f"wrong arguments: {wrong}"
+            return Told(state="refused", result=f"wrong arguments: {wrong}")
+        if self._calls >= MOST_CALLS:
+            return Told(state="refused", result="no more calls are made for this message")
+        if tool.needs_verified and not self._asked.turn.person.verified:
+            result = "the customer has not proved who they are; a person from the team can go on with them"
+            return Told(state="failed", result=result, arguments=arguments)
+        if self._needs_approval(tool, arguments):
+            self._propose(tool, arguments)
+            result = "a colleague has been asked to approve this; it has not been done"
+            return Told(state="waits", result=result, arguments=arguments)
+        if tool.effect == "read":
+            made = await self._read(tool, arguments, needs)
+        else:
+            async with self._writing:
+                made = await self._perform(tool, arguments, needs)
+            self.acted |= made.state == "done"
+        if made.state == "doubtful":
+            self.stuck = _nobody_knows(tool.name)
+        if made.state == "done":
+            self.results.append(made.result)
+        state: State = "refused" if made.state == "wrong" else made.state
+        return Told(state=state, result=made.result, arguments=arguments)
+
+    async def _read(self, tool: Tool, arguments: Arguments, needs: Sequence[str]) -> Performed:
+        """A question to a tool; who asks the same again is told the same, and after a while to stop."""
+        key = tool.name, orjson.dumps(arguments, option=orjson.OPT_SORT_KEYS)
+        if key in self._known:
+            made, times = self._known[key]
+            self._known[key] = made, times + 1
+            self.exhausted |= times + 1 >= _AGAIN
+            return made
+        made = await self._perform(tool, arguments, needs)
+        self._known[key] = made, 0
+        return made
+
+    async def _perform(self, tool: Tool, arguments: Arguments, needs: Sequence[str]) -> Performed:
+        turn = self._asked.turn
+        context = ToolContext(
+            person=turn.person,
+            conversation_id=turn.conversation_id,
+            turn_id=turn.id,
+            channel=turn.channel,
+            language=self._asked.language,
+            key="",
+        )
+        self._calls += 1
+        return await perform(tool, context, arguments, turn.journal, self._asked.trace, needs=needs)
+
+    def _needs_approval(self, tool: Tool, arguments: Arguments) -> bool:
+        """Because its owner wants that, or because the customer's words don't carry what is to be written."""
+        if tool.approval is not None:
+            return True
+        if tool.effect == "read":
+            return False
+        turn = self._asked.turn
+        said = [text for each in turn.said if each.speaker == "contact" for text in (each.text, each.quotes)]
+        invented = unheard_of(tool, arguments, said=said, person=turn.person, results=self.results)
+        if invented:
+            with self._asked.trace.step("guard", "not the customer's words", tool=tool.name) as step:
+                step.output = {"arguments": list(invented), "decision": "an operator is asked"}
+        return bool(invented)
+
+    def _propose(self, tool: Tool, arguments: Arguments) -> None:
+        call = ProposedCall(tool=tool.name, arguments=arguments, why=self._asked.question)
+        waiting = [(each.tool, each.arguments) for each in self._asked.turn.journal.waiting]
+        if call not in self.proposed and (call.tool, call.arguments) not in waiting:
+            self.proposed.append(call)
+
+    def _writes(self, name: str) -> bool:
+        tool = self.tools.get(name)
+        return tool is not None and tool.effect == "write"
+
+    def _may_be_repeated(self, name: str) -> bool:
+        tool = self.tools.get(name)
+        return tool is not None and tool.idempotent
+
+
+def _nobody_knows(tool: str) -> Stuck:
+    return Stuck(
+        reason="tool_failure", why=f"Nobody knows whether {tool} was done: it was begun, and no end was seen."
+    )
+
+
+def _object(given: str | Arguments) -> Arguments:
+    """The arguments that a model wrote. Raises WrongArguments when they are no JSON object."""
+    if not isinstance(given, str):
+        return given
+    try:
+        read: JsonValue = orjson.loads(given or "{}")
+    except orjson.JSONDecodeError as error:
+        raise WrongArguments({"": f"they are no JSON: {error}"}) from None
+    if not isinstance(read, dict):
+        raise WrongArguments({"": "they are no JSON object"})
+    return read

@@ -1,0 +1,149 @@
+"""Tools and several wishes without a model: which tool a wish is for, its arguments, and plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from bot.orchestrator import extractive
+from bot.orchestrator.deed_phrases import deed_phrase
+from bot.orchestrator.draft import Asked
+from bot.orchestrator.endings import bots_last_words
+from bot.orchestrator.forms import Form, asked_for, fill, question
+from bot.orchestrator.hands import Hands, Told
+from bot.orchestrator.outcome import Citation
+from bot.orchestrator.plan import Finding, Subtask, carry_out, checked
+from bot.orchestrator.several import wishes
+from bot.orchestrator.told import plainly
+from knowledge.lookup import Down, Found, NoMatch
+from tools.base import Arguments, Tool
+
+LookUp = Callable[[str], Awaitable[Found | NoMatch | Down]]
+
+_REMEMBERED = 4  # of the customer's messages that a form is filled from
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deeds:
+    """What came of a message's wishes, in words; `failed` are those that came to nothing, as the customer
+    wrote them. `answered` is False when it only asks for what is missing."""
+
+    text: str
+    citations: Sequence[Citation] = ()
+    answered: bool = True
+    failed: Sequence[str] = ()
+
+
+async def by_rules(asked: Asked, hands: Hands, look_up: LookUp) -> Deeds | None:
+    """Do what a message asks tools for, and answer what else it asks. None when it asks no tool for anything:
+    then it is a question like any other.
+
+    What a model has had called before it failed is told, and nothing is done besides.
+    """
+    if hands.made:
+        return _as_made(asked, hands)
+    tools = list(hands.tools.values())
+    if not tools:
+        return None
+    heard = [each.text for each in reversed(asked.turn.said) if each.speaker == "contact"][:_REMEMBERED]
+    plan: list[tuple[Subtask, Tool | None, Form | None]] = []
+    if (continued := asked_for(tools, bots_last_words(asked.turn))) is not None:
+        tool, name = continued
+        wish = Subtask(id="1", wish=heard[1] if len(heard) > 1 else heard[0])
+        plan.append(_with_form(wish, tool, fill(tool, heard, answered=name)))
+    elif asked.agent.router is not None:
+        for number, wish_text in enumerate(wishes(asked.question), 1):
+            chosen = await asked.agent.router.tool_for(wish_text, tools)
+            subtask = Subtask(id=str(number), wish=wish_text)
+            if chosen is None:
+                plan.append((subtask, None, None))
+            else:  # what one wish doesn't say may stand in the others
+                plan.append(_with_form(subtask, chosen, fill(chosen, [wish_text, asked.question])))
+    if all(chosen is None for _, chosen, _ in plan):
+        return None
+    return await _carry_out(asked, hands, plan, look_up)
+
+
+def _as_made(asked: Asked, hands: Hands) -> Deeds:
+    """What came of calls, without anybody to put it in better words."""
+    told = [
+        _in_words(asked, each.tool, each.wish, each.told)
+        for each in hands.made
+        if each.told.state in {"done", "waits"}
+    ]
+    failed = [each.wish for each in hands.made if each.told.state not in {"done", "waits"}]
+    return Deeds(text="\n\n".join(dict.fromkeys(told)), failed=list(dict.fromkeys(failed)))
+
+
+def _with_form(subtask: Subtask, tool: Tool, form: Form) -> tuple[Subtask, Tool, Form]:
+    ready = Subtask(id=subtask.id, wish=subtask.wish, tool=tool.name, arguments=dict(form.arguments))
+    return ready, tool, form
+
+
+async def _carry_out(
+    asked: Asked,
+    hands: Hands,
+    plan: Sequence[tuple[Subtask, Tool | None, Form | None]],
+    look_up: LookUp,
+) -> Deeds:
+    told: dict[str, Told] = {}
+
+    async def perform(subtask: Subtask, arguments: Arguments) -> Finding:
+        if not subtask.tool:
+            return await _looked_up(subtask, look_up)
+        told[subtask.id] = made = await hands.make(subtask.tool, arguments, wish=subtask.wish)
+        done = made.state in {"done", "waits"}
+        return Finding(
+            subtask=subtask,
+            state="done" if done else "failed",
+            result=made.result,
+            arguments=made.arguments or {},
+        )
+
+    ready = [subtask for subtask, _, form in plan if form is None or form.missing is None]
+    with asked.trace.step("route", "plan", by="rules") as step:
+        step.output = {"subtasks": [{"wish": each.wish, "tool": each.tool} for each, _, _ in plan]}
+    found = {each.subtask.id: each for each in await carry_out(checked(ready), perform)} if ready else {}
+    paragraphs: list[str] = []
+    citations: list[Citation] = []
+    failed: list[str] = []
+    asks = ""
+    for subtask, tool, form in plan:
+        if tool is not None and form is not None and form.missing is not None:
+            asks = asks or question(tool, form.missing, asked.language)
+        elif tool is None:
+            quoted = extractive.compose(subtask.wish, found[subtask.id].passages, language=asked.language)
+            if quoted is None:
+                failed.append(subtask.wish)
+            else:
+                paragraphs.append(extractive.renumbered(quoted.text, len(citations)))
+                citations += quoted.citations
+        elif told[subtask.id].state in {"done", "waits"}:
+            paragraphs.append(_in_words(asked, tool, subtask.wish, told[subtask.id]))
+        elif tool.needs_verified and not asked.turn.person.verified:
+            paragraphs.append(deed_phrase(asked.language, "unverified", what=_quoted(subtask.wish)))
+        else:
+            failed.append(subtask.wish)
+    not_done = [deed_phrase(asked.language, "not_done", what=_quoted(wish)) for wish in failed]
+    text = "\n\n".join([*paragraphs, *not_done, *([asks] if asks else [])])
+    return Deeds(text=text, citations=tuple(citations), answered=bool(paragraphs), failed=failed)
+
+
+async def _looked_up(subtask: Subtask, look_up: LookUp) -> Finding:
+    match await look_up(subtask.wish):
+        case Found(passages=passages):
+            return Finding(subtask=subtask, state="done", passages=passages)
+        case NoMatch():
+            return Finding(subtask=subtask, state="failed", result="the help pages don't say")
+        case Down(reason=reason):
+            return Finding(subtask=subtask, state="failed", result=reason)
+
+
+def _in_words(asked: Asked, tool: Tool, wish: str, told: Told) -> str:
+    if told.state == "waits":
+        return deed_phrase(asked.language, "approval_asked", what=_quoted(wish))
+    return plainly(tool, told.arguments or {}, told.result)
+
+
+def _quoted(wish: str) -> str:
+    return f"“{extractive.escaped(wish)}”"
