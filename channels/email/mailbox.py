@@ -146,7 +146,7 @@ class MailboxReader:
         loop = asyncio.get_running_loop()
         failures = 0
         while True:
-            began = loop.time()
+            began, reached = loop.time(), self._position
             try:
                 async with connect(self._account, patience=self._pace.patience) as connection:
                     await self._follow(connection)
@@ -157,8 +157,9 @@ class MailboxReader:
             except Exception as error:  # the store's, or a flaw of ours: the mailbox is tried again
                 log.exception("mailbox %s: reading failed", self._name)
                 self._trouble(f"reading failed: {words(error)}")
-            # A connection that soon ends again is not renewed at once: servers count logins.
-            failures = 1 if loop.time() - began > 10 else failures + 1
+            # A connection that soon ends again, without a mail, is not renewed at once: servers count logins.
+            brought = self._position != reached and reached is not None
+            failures = 1 if brought or loop.time() - began > 10 else failures + 1
             await asyncio.sleep(
                 self._pace.lasting_pause * jitter() if self._lasting else self._pause(failures)
             )

@@ -93,6 +93,19 @@ async def test_a_slow_server_is_not_taken_for_a_dead_one(server: Dovecot, betwee
         assert between.connections == 1
 
 
+async def test_connections_that_each_bring_a_mail_are_renewed_without_growing_pauses(
+    server: Dovecot, between: Proxy
+) -> None:
+    mails = [mail(number, 60_000) for number in range(9)]
+    await asyncio.to_thread(server.deliver, *mails)
+    postbox = Postbox()
+    between.each_at_most = 100_000
+    pace = dataclasses.replace(PACE, first_pause=0.1, longest_pause=60)
+    async with reading(reader(postbox, between.port, pace=pace)):
+        await postbox.until(lambda: len(postbox.accepted) == 9, within=10)
+    assert [each.raw for each in postbox.accepted.values()] == mails
+
+
 async def test_a_server_that_is_away_is_found_again(tmp_path: Path) -> None:
     with dovecot() as server:
         postbox = Postbox()
