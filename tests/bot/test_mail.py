@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
-import time
 import urllib.request
 from collections.abc import Iterator
 from email.utils import formatdate
@@ -13,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.postoffice import SUPPORT, ZOE, PostOffice, parts, post_office
-from tests.processes import Switchboard, switchboard, until, valkey
+from tests.processes import Switchboard, switchboard, until
 
 QUESTION = "How long does delivery to Norway take?"
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
@@ -254,43 +252,6 @@ def test_two_of_us_stop_within_one_round(tmp_path: Path) -> None:
                 (SUPPORT, ZOE),
             ]
             assert len(conversations(south, SUPPORT)) == 1
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(400)
-def test_killed_at_any_moment_every_mail_is_answered_once_in_order(tmp_path: Path) -> None:
-    count = 60
-    senders = [f"customer{number}@customer.example" for number in range(count)]
-    with (
-        post_office() as office,
-        valkey(tmp_path) as redis,
-        switchboard(
-            tmp_path,
-            mails=2,
-            redis_url=redis.url,
-            settings=office.settings(),
-            learn=Path(__file__).parents[2] / "knowledge" / "sample",
-        ) as house,
-    ):
-        for kill in range(3):
-            for sender in senders[kill::3]:
-                office.write(QUESTION, sender=sender)
-            found = len(house.rows("SELECT id FROM messages WHERE direction = 'in'"))
-            until(
-                lambda: len(house.rows("SELECT id FROM messages WHERE direction = 'in'")) > found,  # noqa: B023
-                60,
-                "some are read",
-            )
-            for mail in house.mails:
-                mail.end(signal.SIGKILL)
-            for mail in house.mails:
-                mail.start()
-        deadline = time.monotonic() + 120
-        for sender in senders:
-            office.answers(1, to=sender, within=deadline - time.monotonic())
-        assert len(office.sent) == count
-        rows = house.rows("SELECT COUNT(*) AS n FROM messages WHERE direction = 'in'")
-        assert rows[0]["n"] == count
 
 
 def bounce(recipient: str, message_id: str) -> bytes:
