@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute
 from bot import api
 from bot.api.access import Gate
 from bot.bell import Bell, RedisLink
-from bot.dashboard import Dashboard
+from bot.dashboard import Dashboard, Originals
 from bot.demo import SAMPLE, SHOP, HelpCentre
 from bot.desk import Desk
 from bot.health import Health
@@ -309,9 +309,11 @@ def _operators_routes(
 ) -> Sequence[BaseRoute]:
     desk = OperatorDesk(store=store, bell=bell, live=live, channels=channels)
     gate = Gate(store=store, key=secret_key(settings), address=settings.address)
+    files = settings.data_dir / "files"
+    originals = Originals(store=store, channels=channels, files=files)
     return [
-        *api.routes(store=store, desk=desk, live=live, gate=gate, files=settings.data_dir / "files"),
-        *Dashboard(store=store, gate=gate).routes(),
+        *api.routes(store=store, desk=desk, live=live, gate=gate, files=files),
+        *Dashboard(store=store, gate=gate, originals=originals).routes(),
     ]
 
 

@@ -9,12 +9,7 @@ from collections.abc import Sequence
 import nh3
 from markdown_it import MarkdownIt
 
-_TAGS = {
-    *("p", "br", "hr", "strong", "em", "del", "code", "pre", "blockquote"),
-    *("ul", "ol", "li", "h1", "h2", "h3", "h4", "a", "table", "thead", "tbody", "tr", "th", "td"),
-}
-_ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}}
-_SCHEMES = {"http", "https", "mailto", "tel"}
+from channels.allowed import ATTRIBUTES, SCHEMES, TAGS
 
 _TAG = re.compile(r"(</?[a-z][^<>\"]*(?:\"[^\"]*\"[^<>\"]*)*>)")
 _NUMBER = re.compile(r"\[(\d{1,3})\]")
@@ -55,8 +50,8 @@ def from_plain(text: str) -> str:
 def _clean(markup: str) -> str:
     return nh3.clean(
         markup,
-        tags=_TAGS,
-        attributes=_ATTRIBUTES,
-        url_schemes=_SCHEMES,
+        tags=set(TAGS),
+        attributes={tag: set(names) for tag, names in ATTRIBUTES.items()},
+        url_schemes=set(SCHEMES),
         link_rel="noopener noreferrer nofollow",
     )

@@ -65,6 +65,19 @@ class FetchedFile:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Original:
+    """A message as it came, before it was trimmed for reading. `html` is safe to show by itself.
+
+    `facts` are what its head says, by name. `elsewhere` counts the pictures that lie on other servers, which
+    learn who looks: they are in `html` only when they were asked for.
+    """
+
+    facts: Sequence[tuple[str, str]]
+    html: str
+    elsewhere: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Quoted:
     """What the recipient of an answer wrote last."""
 
@@ -258,6 +271,11 @@ class Channel(ABC):
     async def fetch(self, file: RemoteFile, into: Path) -> FetchedFile:  # noqa: ARG002
         """Write a remote file's bytes to `into`, or raise NotFetched."""
         raise NotFetched(f"{self.name} has no files to fetch: {file.url}")
+
+    async def original(self, raw: bytes, *, pictures: bool) -> Original | None:  # noqa: ARG002
+        """A message of which the raw bytes were kept, as it came; None when it can't be shown. `pictures`:
+        with those that lie elsewhere."""
+        return None
 
     async def typing(self, external_id: str) -> None:  # noqa: B027
         """Show the sender of a message that it was read and an answer is on the way; must not raise."""

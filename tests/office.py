@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -19,7 +20,7 @@ from starlette.applications import Starlette
 
 from bot import api
 from bot.api.access import Gate
-from bot.dashboard import Dashboard
+from bot.dashboard import Dashboard, Originals
 from bot.operators import OperatorDesk
 from bot.orchestrator.agent import LanguageModel
 from bot.serve import _Server
@@ -27,6 +28,7 @@ from bot.store import Store
 from bot.store.records import Role
 from bot.testing import InlineQueue
 from bot.web import create_app
+from channels.base import Channel
 from tests.front import Front, Pages, front, until
 from tests.visitor import Visitor
 
@@ -93,18 +95,20 @@ async def office(
     pages: Pages | None = None,
     models: Sequence[LanguageModel] = (),
     address: str = "http://127.0.0.1",
+    more: Mapping[str, Channel] = MappingProxyType({}),
 ) -> AsyncIterator[Office]:
-    """Everything operators use, over a real store."""
+    """Everything operators use, over a real store; `more` channels answer beside the website's."""
     bell = InlineQueue()
     async with front(store, folder=folder, pages=pages, models=models, bell=bell) as house:
-        channels = {"web": house.website, "memory": house.memory}
+        channels: dict[str, Channel] = {"web": house.website, "memory": house.memory} | dict(more)
         desk = OperatorDesk(store=store, bell=bell, live=house.live, channels=channels)
+        originals = Originals(store=store, channels=channels, files=folder / "files")
         gate = Gate(store=store, key="a key of the test's own", address=address)
         app = create_app(
             [
                 *house.website.routes(house.desk),
                 *api.routes(store=store, desk=desk, live=house.live, gate=gate, files=folder / "files"),
-                *Dashboard(store=store, gate=gate).routes(),
+                *Dashboard(store=store, gate=gate, originals=originals).routes(),
             ]
         )
         server = _Server(

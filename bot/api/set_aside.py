@@ -54,10 +54,10 @@ class SetAside:
     async def _original(self, request: Request) -> Response:
         await self._gate.admit(request)
         message_id = str(request.path_params["message"]).replace("\x00", "")
-        key = await self._store.inbox.original(path_id(request, "conversation"), message_id)
-        if not key:
+        kept = await self._store.inbox.original(path_id(request, "conversation"), message_id)
+        if kept is None:
             raise not_found("mail")
-        return self._as_file(key, message_id)
+        return self._as_file(kept.key, message_id)
 
     def _as_file(self, key: str, name: str) -> Response:
         """Never shown in the browser: whoever wrote it could have put anything into it."""

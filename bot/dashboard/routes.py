@@ -20,6 +20,7 @@ from bot.api.access import Gate, SignedIn, TooManyTries
 from bot.api.bodies import body_of
 from bot.api.session import EMAIL_LIMIT, PASSWORD_LIMIT
 from bot.dashboard import words
+from bot.dashboard.originals import Originals, framed
 from bot.dashboard.why import explain
 from bot.store import Store
 from bot.store.inbox import BadPage
@@ -41,9 +42,10 @@ TABS: Mapping[str, tuple[str, ConversationStatus | None]] = {
 class Dashboard:
     """Server-rendered pages; whoever is not signed in is asked to."""
 
-    def __init__(self, *, store: Store, gate: Gate) -> None:
+    def __init__(self, *, store: Store, gate: Gate, originals: Originals) -> None:
         self._store = store
         self._gate = gate
+        self._originals = originals
         self._templates = Environment(
             loader=FileSystemLoader(_HERE / "templates"),
             autoescape=True,
@@ -66,6 +68,8 @@ class Dashboard:
                     Route("/sign-out", self._sign_out, methods=["POST"]),
                     Route("/conversations", self._list),
                     Route("/conversations/{id}", self._conversation),
+                    Route("/conversations/{id}/messages/{message}", self._original),
+                    Route("/conversations/{id}/messages/{message}/page", self._framed),
                     Route("/turns/{id}", self._turn),
                     Route("/set-aside/{id}", self._put_away, methods=["POST"]),
                     Mount("/static", _Static(directory=_HERE / "static")),
@@ -151,6 +155,32 @@ class Dashboard:
         why = explain(turn, [citation for each in said for citation in each.citations])
         return self._page("turn.html", turn=turn, why=why, length=max([0.001, *ends]))
 
+    async def _original(self, request: Request) -> Response:
+        """The whole of a mail, the head of it here and the rest in a frame."""
+        who = await self._gate.who(request)
+        if who is None:
+            return _to_sign_in(request)
+        conversation_id, message_id = _names(request)
+        if await self._store.inbox.original(conversation_id, message_id) is None:
+            return self._missing(who)
+        pictures = request.query_params.get("pictures") == "1"
+        return self._page(
+            "original.html",
+            original=await self._originals.read(conversation_id, message_id, pictures=False),
+            pictures=pictures,
+            at=f"/dashboard/conversations/{conversation_id}/messages/{message_id}",
+            download=f"/api/conversations/{conversation_id}/messages/{message_id}/original",
+        )
+
+    async def _framed(self, request: Request) -> Response:
+        """What a mail says, for the frame."""
+        who = await self._gate.who(request)
+        if who is None:
+            return _to_sign_in(request)
+        pictures = request.query_params.get("pictures") == "1"
+        original = await self._originals.read(*_names(request), pictures=pictures)
+        return framed(original, pictures=pictures) if original else self._missing(who)
+
     async def _put_away(self, request: Request) -> Response:
         """Somebody has seen to a mail that could not be read."""
         who = await self._gate.who(request)
@@ -220,6 +250,12 @@ class _Static(StaticFiles):
         if path.startswith("."):
             raise HTTPException(404)
         return await super().get_response(path, scope)
+
+
+def _names(request: Request) -> tuple[str, str]:
+    """Which conversation and which message of it."""
+    given = request.path_params
+    return str(given["id"]).replace("\x00", ""), str(given["message"]).replace("\x00", "")
 
 
 async def _form(request: Request) -> Mapping[str, str]:

@@ -6,7 +6,15 @@ from collections.abc import Sequence
 
 from bot.store import messages
 from bot.store.database import Database, Row, moment
-from bot.store.records import Assignee, ConversationStatus, InboxEntry, StoredMessage, Thread, TurnSummary
+from bot.store.records import (
+    Assignee,
+    ConversationStatus,
+    InboxEntry,
+    KeptOriginal,
+    StoredMessage,
+    Thread,
+    TurnSummary,
+)
 
 _PREVIEW = 160  # characters
 _UNREAD = 99  # counted no further
@@ -65,7 +73,10 @@ _COUNT = """
     SELECT COUNT(*) AS count FROM (
         SELECT 1 FROM conversations WHERE status = :status LIMIT :limit) AS counted
 """
-_ORIGINAL = "SELECT original FROM messages WHERE id = :id AND conversation_id = :conversation_id"
+_ORIGINAL = """
+    SELECT channel, original FROM messages
+    WHERE id = :id AND conversation_id = :conversation_id AND original <> ''
+"""
 _ALL: tuple[ConversationStatus, ...] = ("bot", "waiting", "human", "snoozed", "resolved")
 _END = 2**62  # later than every time
 
@@ -152,11 +163,11 @@ class Inbox:
             rows = await reader.all(_SINCE, conversation_id=conversation_id, after=seq, limit=limit)
         return [messages.stored(row) for row in rows]
 
-    async def original(self, conversation_id: str, message_id: str) -> str:
-        """The key of a message's raw bytes; nothing when they are not kept."""
+    async def original(self, conversation_id: str, message_id: str) -> KeptOriginal | None:
+        """Where a message's raw bytes are; None when they are not kept."""
         async with self._database.read() as reader:
             row = await reader.one(_ORIGINAL, id=message_id, conversation_id=conversation_id)
-        return row["original"] if row else ""
+        return KeptOriginal(channel=row["channel"], key=row["original"]) if row else None
 
     async def mark_read(self, conversation_id: str, seq: int) -> bool:
         """An operator has seen everything up to `seq`. False when that was known."""

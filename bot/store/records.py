@@ -356,6 +356,14 @@ class StoredAttachment:
 
 
 @dataclass(frozen=True, kw_only=True)
+class KeptOriginal:
+    """The raw bytes of a message: which channel can read them, and by which key they are kept."""
+
+    channel: str
+    key: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class MailboxState:
     """How reading a mailbox goes; `read`: some process is at it now."""
 

@@ -13,6 +13,8 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Self
 
+from channels.base import Original
+from channels.email.child import Task
 from channels.email.mail import NotUnderstood
 from channels.email.parse import SIZE
 from channels.email.understand import Understood
@@ -26,7 +28,7 @@ _ROOT = Path(__file__).parents[2]
 
 
 class Apart:
-    """A few processes that understand one message at a time each. Start by `async with`."""
+    """A few processes that understand one message at a time each; each starts when it is needed."""
 
     def __init__(
         self,
@@ -48,18 +50,33 @@ class Apart:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Kill the processes and wait until they are gone."""
         for each in self._children:
             await each.end()
 
     async def understand(self, raw: bytes) -> Understood:
         """Understand a message, or raise NotUnderstood: malformed, too large, or too much work."""
+        found = await self._do(Task.UNDERSTAND, raw)
+        assert isinstance(found, Understood)
+        return found
+
+    async def show(self, raw: bytes, *, pictures: bool) -> Original:
+        """The message as it came, safe to look at, or NotUnderstood."""
+        found = await self._do(Task.SHOW_WITH_PICTURES if pictures else Task.SHOW, raw)
+        assert isinstance(found, Original)
+        return found
+
+    async def _do(self, task: Task, raw: bytes) -> Understood | Original:
         if len(raw) > SIZE:
             raise NotUnderstood(f"the message is larger than {SIZE // 1_000_000} MB")
         child = await self._idle.get()
         try:
             for _ in range(2):  # a process may have died of something else
                 try:
-                    return await child.ask(raw, self._wall)
+                    return await child.ask(task, raw, self._wall)
                 except _Died as died:
                     if died.at_limit:
                         break
@@ -86,7 +103,7 @@ class _Child:
         self._process: Process | None = None
         self._asked = 0
 
-    async def ask(self, raw: bytes, seconds: float) -> Understood:
+    async def ask(self, task: Task, raw: bytes, seconds: float) -> Understood | Original:
         if self._process is None or self._process.returncode is not None or self._asked >= RENEWED:
             await self.end()
             self._process = await self._start()
@@ -96,7 +113,7 @@ class _Child:
         answer = None
         try:
             async with asyncio.timeout(seconds):
-                answer = await _exchange(process, raw)
+                answer = await _exchange(process, task, raw)
         except (asyncio.IncompleteReadError, ConnectionError):
             await process.wait()
             raise _Died(at_limit=process.returncode == -signal.SIGPROF) from None
@@ -104,7 +121,7 @@ class _Child:
             if answer is None:
                 await self.end()
         found = pickle.loads(answer)  # noqa: S301 - written by our own process
-        if isinstance(found, Understood):
+        if isinstance(found, Understood | Original):
             return found
         raise NotUnderstood(str(found))
 
@@ -131,10 +148,10 @@ class _Child:
         )
 
 
-async def _exchange(process: Process, raw: bytes) -> bytes:
+async def _exchange(process: Process, task: Task, raw: bytes) -> bytes:
     if process.stdin is None or process.stdout is None:
         raise ConnectionResetError
-    process.stdin.write(len(raw).to_bytes(8, "big"))
+    process.stdin.write(task.value + len(raw).to_bytes(8, "big"))
     process.stdin.write(raw)
     await process.stdin.drain()
     head = await process.stdout.readexactly(8)

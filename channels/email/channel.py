@@ -12,7 +12,15 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from channels.base import Channel, ChannelLimits, DeliveryStatus, Inbox, NotDelivered, OutboundMessage
+from channels.base import (
+    Channel,
+    ChannelLimits,
+    DeliveryStatus,
+    Inbox,
+    NotDelivered,
+    Original,
+    OutboundMessage,
+)
 from channels.email import incoming
 from channels.email.address import on_the_wire
 from channels.email.apart import Apart
@@ -94,6 +102,7 @@ class Mail(Channel):
             name: Sender(each.server, hello=_domain(self._addresses[name]))
             for name, each in self._mailboxes.items()
         }
+        self._showing = Apart(processes=1)  # which starts when somebody wants to see a mail
 
     @property
     def mailboxes(self) -> Sequence[Mailbox]:
@@ -103,6 +112,7 @@ class Mail(Channel):
         """End the connections to the mail servers."""
         for each in self._senders.values():
             await each.close()
+        await self._showing.close()
 
     async def check_reading(self, mailbox: Mailbox) -> None:
         """Log in and open the mailbox, or raise MailboxTrouble saying what is wrong."""
@@ -195,6 +205,13 @@ class Mail(Channel):
                     await self._room.note(name, state=health.state, error=health.error, since=health.since)
                     told = now
             await asyncio.sleep(_TOLD_EVERY)
+
+    async def original(self, raw: bytes, *, pictures: bool) -> Original | None:
+        try:
+            return await self._showing.show(raw, pictures=pictures)
+        except NotUnderstood as error:
+            log.info("a mail can't be shown: %s", error.detail)
+            return None
 
     # out ------------------------------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 """The process in which messages are understood; it is ended from outside, or by its limits.
 
-It reads and writes frames on its standard streams: 8 bytes of length, then a pickle. Started as
+It reads and writes frames on its standard streams: 8 bytes of length, then a message, or the pickle that
+answers it. Before each message stands what to do with it, a byte of `Task`. Started as
 `python -m channels.email.child MEMORY SECONDS [OUR ADDRESSES …]`.
 """
 
@@ -11,12 +12,23 @@ import pickle
 import resource
 import signal
 import sys
+from enum import Enum
 from typing import BinaryIO
 
+from channels.base import Original
 from channels.email.mail import NotUnderstood
-from channels.email.understand import understand
+from channels.email.show import show
+from channels.email.understand import Understood, understand
 
 _LARGE = 1_000_000  # bytes of a message after which memory is given back at once
+
+
+class Task(Enum):
+    """What is to be done with a message."""
+
+    UNDERSTAND = b"u"
+    SHOW = b"s"
+    SHOW_WITH_PICTURES = b"p"
 
 
 def main() -> None:
@@ -26,10 +38,10 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the server, which ends its children
     given, answers = sys.stdin.buffer, sys.stdout.buffer
     sys.stdout = sys.stderr
-    while (raw := _frame(given)) is not None:
+    while (task := given.read(1)) and (raw := _frame(given)) is not None:
         # No handler: the signal ends the process, even within a regular expression.
         signal.setitimer(signal.ITIMER_PROF, seconds)
-        answer = _answer(raw, own)
+        answer = _answer(Task(task), raw, own)
         signal.setitimer(signal.ITIMER_PROF, 0)
         answers.write(len(answer).to_bytes(8, "big") + answer)
         answers.flush()
@@ -38,13 +50,23 @@ def main() -> None:
         del raw, answer
 
 
-def _answer(raw: bytes, own: frozenset[str]) -> bytes:
+def _answer(task: Task, raw: bytes, own: frozenset[str]) -> bytes:
     try:
-        return pickle.dumps(understand(raw, own), protocol=5)
+        return pickle.dumps(_done(task, raw, own), protocol=5)
     except NotUnderstood as error:
         return pickle.dumps(error.detail)
     except MemoryError:
         return pickle.dumps("the message takes too much memory")
+
+
+def _done(task: Task, raw: bytes, own: frozenset[str]) -> Understood | Original:
+    match task:
+        case Task.UNDERSTAND:
+            return understand(raw, own)
+        case Task.SHOW:
+            return show(raw, pictures=False)
+        case Task.SHOW_WITH_PICTURES:
+            return show(raw, pictures=True)
 
 
 def _frame(given: BinaryIO) -> bytes | None:

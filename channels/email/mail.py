@@ -28,6 +28,14 @@ class Address:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Words:
+    """A piece of a message's text, in one or both of its forms, as it came."""
+
+    plain: str = ""
+    html: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class MailFile:
     """A file within a message. `name` is clean to show, never a path; `inline`: it stands in the text."""
 

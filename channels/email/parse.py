@@ -9,6 +9,7 @@ import binascii
 import email
 import email.generator
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from email.message import Message
 from email.policy import Compat32
@@ -16,7 +17,7 @@ from email.policy import Compat32
 from channels.email import headers
 from channels.email.charsets import as_written, cleaned, decoded, from_base64, words_decoded
 from channels.email.html import to_text
-from channels.email.mail import Address, Mail, MailFile, NotUnderstood, Report
+from channels.email.mail import Address, Mail, MailFile, NotUnderstood, Report, Words
 
 SIZE = 25_000_000  # bytes of a raw message
 PARTS = 500
@@ -39,22 +40,11 @@ _ENCLOSED = {"message/rfc822", "message/global"}
 _RECEIVERS = ("delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "x-delivered-to")
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Words:
-    """A piece of the text, in one or both of its forms."""
-
-    plain: str = ""
-    html: str = ""
-
-    def readable(self) -> str:
-        return self.plain if self.plain.strip() else to_text(self.html)
-
-
 @dataclass(kw_only=True)
 class _Found:
     """What a walk through the parts has come upon."""
 
-    words: list[_Words] = field(default_factory=list)
+    words: list[Words] = field(default_factory=list)
     files: list[MailFile] = field(default_factory=list)
     reports: list[Report] = field(default_factory=list)
     parts: int = 0
@@ -72,6 +62,11 @@ _AS_IT_CAME = _AsItCame()
 
 def parse(raw: bytes) -> Mail:
     """Understand a message, or raise NotUnderstood and nothing else."""
+    return pieces(raw)[0]
+
+
+def pieces(raw: bytes) -> tuple[Mail, Sequence[Words]]:
+    """The same, and its text in pieces as it came, however long."""
     if len(raw) > SIZE:
         raise NotUnderstood(f"the message is larger than {SIZE // 1_000_000} MB")
     try:
@@ -86,7 +81,7 @@ def parse(raw: bytes) -> Mail:
         raise NotUnderstood(f"the message is malformed: {error!r}"[:500]) from error
 
 
-def _understood(message: Message) -> Mail:
+def _understood(message: Message) -> tuple[Mail, Sequence[Words]]:
     found = _Found()
     _walk(message, found, 0)
     items = [(name.lower(), str(value)[: headers.LENGTH]) for name, value in message.raw_items()]
@@ -98,10 +93,10 @@ def _understood(message: Message) -> Mail:
         every = (each for name, value in items if name in names for each in headers.addresses(value))
         return list(dict.fromkeys(every))
 
-    text = "\n\n".join(readable for each in found.words if (readable := each.readable().strip("\n")))
+    text = "\n\n".join(readable for each in found.words if (readable := _readable(each).strip("\n")))
     answered = headers.ids(raw("in-reply-to"))
     sender = people("from") or people("sender")
-    return Mail(
+    mail = Mail(
         message_id=next(iter(headers.ids(raw("message-id"))), ""),
         in_reply_to=answered[0] if answered else "",
         references=headers.references(raw("references")),
@@ -119,6 +114,11 @@ def _understood(message: Message) -> Mail:
         headers=[(name, _shown(name, value)) for name, value in items[:HEADERS]],
         cut=len(text) > TEXT,
     )
+    return mail, found.words
+
+
+def _readable(words: Words) -> str:
+    return words.plain if words.plain.strip() else to_text(words.html)
 
 
 def _shown(name: str, value: str) -> str:
@@ -145,9 +145,9 @@ def _walk(part: Message, found: _Found, depth: int) -> None:
         _report(part, kind, found)
     elif kind in {"text/plain", "text/html"} and not _is_file(part):
         text = _text(part, kind)
-        found.words.append(_Words(plain=text) if kind == "text/plain" else _Words(html=text))
+        found.words.append(Words(plain=text) if kind == "text/plain" else Words(html=text))
     elif kind.startswith("multipart/"):  # its boundary is missing: what is in it can still be read
-        found.words.append(_Words(plain=decoded(_bytes(part))))
+        found.words.append(Words(plain=decoded(_bytes(part))))
     else:
         _file(part, kind, found)
 
@@ -165,7 +165,7 @@ def _choose(part: Message, found: _Found, depth: int) -> None:
     plain = "\n\n".join(each.plain for each in inside.words if each.plain.strip())
     html = "\n".join(each.html for each in inside.words if each.html)
     if plain or html:
-        found.words.append(_Words(plain=plain, html=html))
+        found.words.append(Words(plain=plain, html=html))
     found.files += inside.files
     found.reports += inside.reports
     found.parts = inside.parts

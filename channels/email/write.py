@@ -11,6 +11,7 @@ from email.utils import format_datetime
 
 import nh3
 
+from channels.allowed import ATTRIBUTES, SCHEMES, TAGS
 from channels.base import Quoted, Source
 from channels.email import mime
 from channels.email.address import on_the_wire
@@ -167,7 +168,6 @@ _STYLES = {
     "vertical-align:top;overflow-wrap:break-word",
     "td": f"padding:.35em .8em .35em 0;border-bottom:1px solid {_RULE};vertical-align:top",
 }
-_BARE = {"br", "strong", "em", "del", "a", "thead", "tbody", "tr"}
 _TURNS = {"p", "h1", "h2", "h3", "h4", "li", "th", "td"}  # each in the direction of its own language
 _BODY = (
     "max-width:42em;font-family:system-ui,-apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif;"
@@ -219,12 +219,12 @@ def _styled(fragment: str) -> str:
     """The fragment with its look written into each element, as mail programs need it, and nothing unknown."""
     return nh3.clean(
         fragment,
-        tags={*_STYLES, *_BARE},
-        attributes={"a": {"href", "title"}, "ol": {"start"}},
+        tags=set(TAGS),
+        attributes={tag: set(names) for tag, names in ATTRIBUTES.items()},
         set_tag_attribute_values={
             tag: {"style": style} | ({"dir": "auto"} if tag in _TURNS else {})
             for tag, style in _STYLES.items()
         },
-        url_schemes={"http", "https", "mailto", "tel"},
+        url_schemes=set(SCHEMES),
         link_rel=None,
     )

@@ -17,7 +17,7 @@ const writing = at('writing');
 const written = at('written');
 const typing = at('typing');
 const newer = at('newer');
-const why = /** @type {HTMLDialogElement} */ (at('why'));
+const beside = /** @type {HTMLDialogElement} */ (at('page'));
 const older = new URLSearchParams(location.search).has('before');
 
 // The thread -------------------------------------------------------------------------------------------
@@ -167,21 +167,21 @@ async function sendAgain(button) {
   }
 }
 
-/** @param {string} turnId */
-async function explain(turnId) {
-  const page = await fetchPage(`/dashboard/turns/${turnId}`);
-  why.replaceChildren(...document.adoptNode(page.body).childNodes);
-  why.showModal();
+/** Show a page beside the thread: a turn's steps, a whole mail. @param {string} address */
+async function show(address) {
+  const page = await fetchPage(address);
+  beside.replaceChildren(...document.adoptNode(page.body).childNodes);
+  if (!beside.open) beside.showModal();
 }
 
 document.addEventListener('click', (event) => {
   if (!(event.target instanceof Element)) return;
   const button = event.target.closest('button');
   if (button?.dataset.act) void perform(button.dataset.act, button);
-  if (button?.dataset.why) void explain(button.dataset.why);
+  if (button?.dataset.page) void show(button.dataset.page);
   if (button?.dataset.again) void sendAgain(button);
-  if (button && 'close' in button.dataset) why.close();
-  if (event.target === why) why.close();
+  if (button && 'close' in button.dataset) beside.close();
+  if (event.target === beside) beside.close();
   const link = event.target.closest('.message .body a');
   if (link instanceof HTMLAnchorElement) link.target = '_blank'; // the desk stays open
 });

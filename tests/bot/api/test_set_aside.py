@@ -56,7 +56,7 @@ async def test_a_card_is_put_away_in_the_dashboard_by_our_own_page_alone(
         assert not await sqlite.mailboxes.cards()
 
 
-async def test_the_original_of_a_message_is_one_click_away(sqlite: Store, tmp_path: Path) -> None:
+async def test_the_original_of_a_message_is_downloaded(sqlite: Store, tmp_path: Path) -> None:
     room = Mailroom(store=sqlite, folder=tmp_path / "files")
     key = await room.keep_original(HOSTILE)
     recorded = await sqlite.conversations.record(
@@ -67,7 +67,9 @@ async def test_the_original_of_a_message_is_one_click_away(sqlite: Store, tmp_pa
     async with office(sqlite, tmp_path) as place:
         grace = await place.operator()
         address = f"/api/conversations/{message.conversation_id}/messages/{message.id}/original"
-        assert address in (await grace.get(f"/dashboard/conversations/{message.conversation_id}")).text
+        page = f"/dashboard/conversations/{message.conversation_id}/messages/{message.id}"
+        assert page in (await grace.get(f"/dashboard/conversations/{message.conversation_id}")).text
+        assert address in (await grace.get(page)).text
         raw = await grace.get(address)
         assert raw.content == HOSTILE
         assert raw.headers["content-disposition"].startswith("attachment")

@@ -10,7 +10,7 @@ import pytest
 
 from bot.orchestrator.outcome import Silence
 from bot.store import Store
-from bot.store.records import ClaimedDelivery, Recorded
+from bot.store.records import ClaimedDelivery, KeptOriginal, Recorded
 from channels.base import Attachment, ChannelLimits, DeliveryStatus, Quoted
 from channels.email.mailboxes import Position
 from tests.bot.store.given import REPLY, claimed, concluded, count, row, said
@@ -144,8 +144,9 @@ async def test_files_are_written_with_their_message_and_once(store: Store) -> No
     kept = await store.attachments.get("a1", first.contact_id)
     assert kept is not None
     assert kept.message_id == first.message.id
-    assert await store.inbox.original(first.message.conversation_id, first.message.id) == "mail1"
-    assert await store.inbox.original("cnv_other", first.message.id) == ""
+    kept = await store.inbox.original(first.message.conversation_id, first.message.id)
+    assert kept == KeptOriginal(channel="email", key="mail1")
+    assert await store.inbox.original("cnv_other", first.message.id) is None
 
 
 async def test_what_leaves_knows_its_thread_and_what_it_answers(store: Store) -> None:

@@ -79,7 +79,7 @@ async def test_a_process_that_dies_of_something_else_costs_no_message(apart: Apa
 
 
 async def test_a_process_that_stops_is_given_up() -> None:
-    async with Apart(processes=1, wall=0.5) as apart:
+    async with Apart(processes=1, wall=2.0) as apart:
         await apart.understand(GOOD)
         (child,) = children()
         child.send_signal(signal.SIGSTOP)
