@@ -7,6 +7,7 @@ import email
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from email import policy
 from email.message import Message
 from email.utils import formatdate, parseaddr
 from pathlib import Path
@@ -28,12 +29,14 @@ _NUMBERS = itertools.count(1)
 
 @dataclass(kw_only=True)
 class PostOffice:
-    """`sent` is what was handed in, in order; `refuses` answers RCPT for an address."""
+    """`sent` is what was handed in, in order; `refuses` answers RCPT for an address. Headers in `strips`
+    do not get through, as some relays have it."""
 
     dovecot: Dovecot
     smtp_port: int = 0
     sent: list[tuple[str, str, bytes]] = field(default_factory=list)
     refuses: dict[str, str] = field(default_factory=dict)
+    strips: Sequence[str] = ()
 
     def settings(self, address: str = SUPPORT) -> Mapping[str, str]:
         """What makes a Switchboard answer at this address."""
@@ -62,9 +65,8 @@ class PostOffice:
         for recipient in envelope.rcpt_tos:
             self.sent.append((str(envelope.mail_from), recipient, content))
             if recipient in self.dovecot.users:
-                self.dovecot.deliver(
-                    f"Return-Path: <{envelope.mail_from}>\r\n".encode() + content, user=recipient
-                )
+                trace = f"Return-Path: <{envelope.mail_from}>\r\n".encode()
+                self.dovecot.deliver(trace + self._relayed(content), user=recipient)
         return "250 kept"
 
     def write(
@@ -100,6 +102,12 @@ class PostOffice:
         raw = raw.replace(_FIRST.encode(), str(answered["references"]).split()[0].strip("<>").encode())
         recipient = parseaddr(str(answered["to"]))[1]
         self.dovecot.deliver(raw.replace(ZOE.encode(), recipient.encode()), user=SUPPORT)
+
+    def _relayed(self, content: bytes) -> bytes:
+        passed = email.message_from_bytes(content)
+        for each in self.strips:
+            del passed[each]
+        return passed.as_bytes(policy=policy.SMTP) if self.strips else content
 
     def make_anew(self, user: str) -> None:
         """The mailbox is another one by the same name, empty: UIDVALIDITY, made of seconds, has changed."""

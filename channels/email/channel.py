@@ -25,7 +25,7 @@ from channels.email import incoming
 from channels.email.address import on_the_wire
 from channels.email.apart import Apart
 from channels.email.bounces import Bounce
-from channels.email.ids import PlusAddresses, message_id, one_line, ours, reply_subject
+from channels.email.ids import OurPart, PlusAddresses, message_id, one_line, ours, reply_subject
 from channels.email.imap import connect
 from channels.email.imap_account import Account
 from channels.email.kinds import Ours
@@ -190,7 +190,7 @@ class Mail(Channel):
     def _provider_id(self, reference: str) -> str:
         """The id under which a mail of ours left, or nothing when it is none of ours."""
         part = ours(reference, self._domains)
-        return message_id(part.message, part.part, reference.strip(" <>").rpartition("@")[2]) if part else ""
+        return message_id(part, reference.strip(" <>").rpartition("@")[2]) if part else ""
 
     async def _tell_health(self, reader: MailboxReader, name: str) -> None:
         """While it leads, keep the store told of how reading goes."""
@@ -219,8 +219,9 @@ class Mail(Channel):
         name = message.via if message.via in self._mailboxes else next(iter(self._mailboxes))
         mailbox, address = self._mailboxes[name], self._addresses[name]
         recipient = on_the_wire(message.recipient)
-        sent_as = message_id(message.id, message.part, _domain(address))
         automatic = message.author_kind != "operator"
+        part = OurPart(message=message.id, part=message.part, automatic=automatic)
+        sent_as = message_id(part, _domain(address))
         files = await asyncio.to_thread(self._files, message)
         letter = Letter(
             message_id=sent_as,

@@ -16,7 +16,7 @@ _CHAIN = 20  # ids of a References header: the first, and the last 19
 _SUBJECT = 1_000  # characters; nobody types more
 
 _ID = re.compile(r"[!-;=?-~]+")  # wider than RFC 5322: what a client gave out, its thread hangs on
-_OURS = re.compile(r"([a-z]+_[0-9a-z]+)\.([1-9][0-9]{0,3})@(.+)")
+_OURS = re.compile(r"([a-z]+_[0-9a-z]+)\.([1-9][0-9]{0,3})(\.auto)?@(.+)")
 _TOKEN = 42  # characters: 16 octets of id and 10 of signature in base 32
 _STORED = re.compile(r"msg_[0-9a-f]{31}")
 
@@ -35,18 +35,22 @@ _JOINERS = "\u200c\u200d\u200e\u200f"  # unprintable to Python, needed by Persia
 
 @dataclass(frozen=True, kw_only=True)
 class OurPart:
-    """What a Message-ID of ours names: a stored message and which of its parts, counted from 1."""
+    """What a Message-ID of ours names: a stored message and which of its parts, counted from 1.
+
+    `automatic`: nobody read it before it left.
+    """
 
     message: str
     part: int
+    automatic: bool = False
 
 
-def message_id(message: str, part: int, domain: str) -> str:
+def message_id(part: OurPart, domain: str) -> str:
     """The Message-ID under which a part of a stored message leaves, the same at every attempt.
 
     Here as everywhere in the channel an id stands without its angle brackets.
     """
-    return f"{message}.{part}@{domain.lower()}"
+    return f"{part.message}.{part.part}{'.auto' * part.automatic}@{domain.lower()}"
 
 
 def ours(reference: str, domains: Collection[str]) -> OurPart | None:
@@ -55,9 +59,18 @@ def ours(reference: str, domains: Collection[str]) -> OurPart | None:
     Whatever case it comes back in: ours have no capitals.
     """
     found = _OURS.fullmatch(reference.strip(" <>").lower())
-    if found is None or found[3] not in {domain.lower() for domain in domains}:
+    if found is None or found[4] not in {domain.lower() for domain in domains}:
         return None
-    return OurPart(message=found[1], part=int(found[2]))
+    return OurPart(message=found[1], part=int(found[2]), automatic=found[3] is not None)
+
+
+def automatic(reference: str) -> bool:
+    """Whether a Switchboard, whosever, gave this id to a mail that nobody read before it left.
+
+    An id stays where a relay takes away all headers that it does not know.
+    """
+    found = _OURS.fullmatch(reference.strip(" <>").lower())
+    return found is not None and _STORED.fullmatch(found[1]) is not None and found[3] is not None
 
 
 def chain(*, message: str, references: Sequence[str] = (), in_reply_to: str = "") -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from channels.email import ids
 from channels.email.bounces import Bounce, bounce, original_message_id, ses_notice
 from channels.email.mail import Mail
 
@@ -95,7 +96,7 @@ def judge(mail: Mail, own: Collection[str] = ()) -> Kind:
     """The kind of a mail; `own` are our addresses, in lower case. Only an ordinary one may be answered."""
     sender = mail.sender.address.lower() if mail.sender else ""
     loops = {each.strip(" <>").lower() for each in mail.all("x-loop")}
-    if mail.first(MARK) or (sender and sender in own) or loops & set(own):
+    if mail.first(MARK) or ids.automatic(mail.message_id) or (sender and sender in own) or loops & set(own):
         return Ours()
     if (complaint := _complaint(mail)) is not None:
         return complaint

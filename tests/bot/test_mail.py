@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from email.utils import formatdate
 from pathlib import Path
 
@@ -232,9 +232,11 @@ def test_a_mailbox_made_anew_brings_no_second_answer(house: Switchboard, office:
     assert len(conversations(house, again)) == 1
 
 
-def test_two_of_us_stop_within_one_round(tmp_path: Path) -> None:
+@pytest.mark.parametrize("strips", [(), ("Auto-Submitted", "X-Auto-Response-Suppress", "X-Switchboard")])
+def test_two_of_us_stop_within_one_round(tmp_path: Path, strips: Sequence[str]) -> None:
     other = "help@southwind.example"
     with post_office(users=(SUPPORT, other)) as office:
+        office.strips = strips
         folders = [tmp_path / "north", tmp_path / "south"]
         for folder in folders:
             folder.mkdir()

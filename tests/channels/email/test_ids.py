@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from channels.email.headers import ids
-from channels.email.ids import OurPart, PlusAddresses, chain, message_id, one_line, ours, reply_subject
+from channels.email.ids import (
+    OurPart,
+    PlusAddresses,
+    automatic,
+    chain,
+    message_id,
+    one_line,
+    ours,
+    reply_subject,
+)
 
 MESSAGE = "msg_0190f3c2a1b5e7d94c60a8f13b2d5e7"
 DOMAINS = ("Example.com", "example.org")
@@ -21,9 +30,20 @@ def plus(address: str = "support@example.com", key: bytes = KEY) -> PlusAddresse
 
 
 def test_an_id_of_ours_is_the_same_at_every_attempt_and_names_its_message() -> None:
-    given_out = message_id(MESSAGE, 2, "EXAMPLE.com")
-    assert given_out == message_id(MESSAGE, 2, "example.com") == f"{MESSAGE}.2@example.com"
-    assert ours(given_out, DOMAINS) == OurPart(message=MESSAGE, part=2)
+    part = OurPart(message=MESSAGE, part=2)
+    given_out = message_id(part, "EXAMPLE.com")
+    assert given_out == message_id(part, "example.com") == f"{MESSAGE}.2@example.com"
+    assert ours(given_out, DOMAINS) == part
+
+
+def test_an_id_says_that_nobody_read_the_mail_whosever_it_is() -> None:
+    part = OurPart(message=MESSAGE, part=1, automatic=True)
+    given_out = message_id(part, "example.com")
+    assert ours(given_out, DOMAINS) == part
+    assert automatic(given_out)
+    assert automatic(f"<{MESSAGE.upper()}.1.AUTO@southwind.example>")
+    for a_persons in (f"{MESSAGE}.1@example.com", "msg_1.1.auto@example.com", "CAF+x.auto@mail.example", ""):
+        assert not automatic(a_persons)
 
 
 @pytest.mark.parametrize(

@@ -146,6 +146,7 @@ def test_a_complaint_names_the_mail_somebody_did_not_want() -> None:
     [
         {"x_switchboard": "1"},
         {"x_loop": "<Help@northwind.example>"},
+        {"message_id": "<msg_0190f3c2a1b5e7d94c60a8f13b2d5e7.1.auto@southwind.example>"},
         {"from": "Northwind <Help@Northwind.example>"},
     ],
 )

@@ -67,7 +67,7 @@ def test_the_next_answer_stays_in_the_thread_of_its_reader(name: str) -> None:
     mail = read(name)
     thread = chain(message=mail.message_id, references=mail.references, in_reply_to=mail.in_reply_to)
     letter = Letter(
-        message_id=message_id("msg_next", 1, "northwind.example"),
+        message_id=message_id(OurPart(message="msg_next", part=1), "northwind.example"),
         date=datetime(2026, 3, 5, 11, 0, tzinfo=UTC),
         sender="support@northwind.example",
         sender_name="Ada",
