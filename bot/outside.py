@@ -46,7 +46,7 @@ class Outside:
     def __init__(self, *, trusted: str = "", resolve: Resolve | None = None) -> None:
         """`trusted` is an origin like "http://127.0.0.1:8090"; `resolve` tells a host's addresses."""
         self._trusted = _origin(URL(trusted)) if trusted else None
-        self._resolve = resolve or _system_resolve
+        self._resolve = resolve or system_resolve
 
     async def fetch(
         self, url: str, into: Path, *, limit: int, credentials: tuple[str, str] | None = None
@@ -174,7 +174,8 @@ async def _write(content: aiohttp.StreamReader, into: Path, limit: int) -> None:
             await asyncio.to_thread(file.write, chunk)
 
 
-async def _system_resolve(host: str, port: int) -> Sequence[str]:
+async def system_resolve(host: str, port: int) -> Sequence[str]:
+    """A host's addresses as this machine knows them. Raises OSError or TimeoutError."""
     loop = asyncio.get_running_loop()
     async with asyncio.timeout(5):
         found: Sequence[Any] = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)

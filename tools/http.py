@@ -1,0 +1,215 @@
+"""Tools that ask an HTTP service, written in bot.toml without code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal, Self
+from urllib.parse import urlencode
+
+import orjson
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    field_validator,
+    model_validator,
+)
+
+from tools.base import Arguments, Effect, Tool, ToolContext
+from tools.schema import WrongSchema, checked_by
+from tools.templates import CONTACT, PLACE, fault, filled, known, leads_here, places
+from tools.web import Request, Web, asked, compact
+
+Method = Annotated[
+    Literal["GET", "POST", "PUT", "PATCH", "DELETE"],
+    BeforeValidator(lambda each: each.upper() if isinstance(each, str) else each),
+]
+_NO_BODY = {"GET", "DELETE"}
+_CHANGES = {"PUT", "PATCH", "DELETE"}
+
+
+class HttpTool(BaseModel):
+    """[tools.NAME]: one request. `{name}` in `url` is the parameter's value; what has no place there goes
+    into the query, or into a JSON body.
+
+    `fixed` are values that go along and that no model sees or changes. `{contact.email}`, `{contact.phone}`
+    and `{contact.user}` in `url` and `fixed` are what is known for sure of the customer. `otherwise` gives an
+    answer in words for a status like "404", which is no failure then; `own` says that the host is inside the
+    company's network.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    description: str = ""
+    url: str
+    method: Method = "GET"
+    parameters: dict[str, dict[str, JsonValue]] = Field(default_factory=dict)
+    fixed: dict[str, JsonValue] = Field(default_factory=dict)
+    headers: dict[str, str] = Field(default_factory=dict, repr=False)
+    effect: Effect | None = None
+    approval: Literal["operator"] | None = None
+    timeout: float = Field(default=10.0, gt=0, le=60)
+    idempotent: bool = False
+    needs_verified: bool = False
+    own: bool = False
+    examples: tuple[str, ...] = ()
+    answer: str = ""
+    otherwise: dict[Annotated[str, Field(pattern="^4[0-9][0-9]$")], str] = Field(default_factory=dict)
+    asks: dict[str, str] = Field(default_factory=dict)
+    concurrency: int | None = Field(default=None, ge=1)
+    per_minute: int | None = Field(default=None, ge=1)
+
+    @field_validator("url")
+    @classmethod
+    def _leads_somewhere(cls, url: str) -> str:
+        if wrong := fault(url):
+            raise ValueError(wrong)
+        return url
+
+    @field_validator("headers")
+    @classmethod
+    def _can_be_sent(cls, headers: dict[str, str]) -> dict[str, str]:
+        for name, value in headers.items():
+            if not name.replace("-", "").isalnum() or not f"{name}{value}".isascii() or "\n" in value:
+                raise ValueError(f"{name!r} can't be sent as a header")
+        return headers
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        for name in places(self.url):
+            if name not in CONTACT and (
+                name not in self.parameters or not _always_there(self.parameters[name])
+            ):
+                known_ones = ", ".join(CONTACT)
+                raise ValueError(
+                    f"{{{name}}} is no parameter that always has one value, and none of {known_ones}"
+                )
+        for name in self.asks.keys() - self.parameters.keys():
+            raise ValueError(f"asks.{name}: there is no such parameter")
+        for name in self.fixed.keys() & self.parameters.keys():
+            raise ValueError(f"fixed.{name}: there is a parameter of that name")
+        for place in (place for each in _words(self.fixed) for place in places(each)):
+            if place not in CONTACT:
+                raise ValueError(f"fixed: {{{place}}} is none of {', '.join(CONTACT)}")
+        if self.changes and self.otherwise:
+            raise ValueError("otherwise: only a tool that reads can have words for a refusal")
+        if self.url.startswith("http://") and not (self.own or leads_here(self.url)):
+            raise ValueError("it is asked over https; own = true allows http, for a host of your own network")
+        try:
+            checked_by(self.schema_of_arguments)
+        except WrongSchema as wrong:
+            raise ValueError(f"parameters: {wrong}") from None
+        return self
+
+    @property
+    def changes(self) -> bool:
+        """Whether it is a write: as said, else as the method has it."""
+        return self.effect == "write" or (self.effect is None and self.method in _CHANGES)
+
+    @property
+    def schema_of_arguments(self) -> dict[str, JsonValue]:
+        """The parameters as JSON Schema."""
+        return {
+            "type": "object",
+            "properties": {
+                name: {
+                    key: value
+                    for key, value in each.items()
+                    if not (key == "required" and isinstance(value, bool))
+                }
+                for name, each in self.parameters.items()
+            },
+            "required": [name for name, each in self.parameters.items() if _required(each)],
+        }
+
+    def as_tool(self, name: str, web: Web) -> Tool:
+        """The tool by this name, asking through `web`."""
+        effect: Effect = "write" if self.changes else "read"
+
+        async def call(context: ToolContext, arguments: Arguments) -> str:
+            request = self._request(context, arguments, effect)
+            answer = await asked(web, request, effect, expected={int(each) for each in self.otherwise})
+            if words := self.otherwise.get(str(answer.status)):
+                return PLACE.sub(lambda found: str(arguments.get(found.group(1), found.group())), words)
+            return compact(answer.text)
+
+        return Tool(
+            name=name,
+            description=self.description or f"{name.replace('_', ' ').capitalize()}.",
+            parameters=self.schema_of_arguments,
+            check=checked_by(self.schema_of_arguments),
+            call=call,
+            effect=effect,
+            approval=self.approval,
+            timeout=self.timeout,
+            idempotent=self.idempotent,
+            needs_verified=self.needs_verified or any(each in CONTACT for each in self._places()),
+            examples=self.examples,
+            answer=self.answer,
+            asks=self.asks,
+        )
+
+    def _places(self) -> list[str]:
+        return [*places(self.url), *(place for each in _words(self.fixed) for place in places(each))]
+
+    def _request(self, context: ToolContext, arguments: Arguments, effect: Effect) -> Request:
+        url = filled(self.url, arguments, context.person)
+        rest = {name: value for name, value in arguments.items() if name not in places(self.url)}
+        rest |= {name: _with_contact(value, context) for name, value in self.fixed.items()}
+        headers = {"Accept": "application/json, text/plain;q=0.9, */*;q=0.1", **self.headers}
+        if effect == "write" and context.key:
+            headers["Idempotency-Key"] = context.key
+        body: bytes | None = None
+        if self.method not in _NO_BODY:
+            headers["Content-Type"] = "application/json"
+            body = orjson.dumps(rest)
+        elif query := _query(rest):
+            url += ("&" if "?" in url else "?") + query
+        return Request(
+            method=self.method, url=url, headers=headers, body=body, own=self.own or leads_here(self.url)
+        )
+
+
+def _required(schema: Mapping[str, JsonValue]) -> bool:
+    return schema.get("required") is not False and "default" not in schema
+
+
+def _always_there(schema: Mapping[str, JsonValue]) -> bool:
+    """Whether a parameter has one value in every call, to stand in an address."""
+    return schema.get("type") in {"string", "integer", "number", "boolean"} and (
+        _required(schema) or schema.get("default") is not None
+    )
+
+
+def _words(value: JsonValue) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [word for each in inner for word in _words(each)]
+
+
+def _with_contact(value: JsonValue, context: ToolContext) -> JsonValue:
+    """A fixed value with what is known of the contact."""
+    if isinstance(value, str):
+        return PLACE.sub(lambda found: known(found.group(1), context.person), value)
+    if isinstance(value, dict):
+        return {name: _with_contact(each, context) for name, each in value.items()}
+    return [_with_contact(each, context) for each in value] if isinstance(value, list) else value
+
+
+def _query(values: Mapping[str, JsonValue]) -> str:
+    pairs = [
+        (name, _shown(each))
+        for name, value in values.items()
+        for each in (value if isinstance(value, list) else [value])
+        if each is not None
+    ]
+    return urlencode(pairs)
+
+
+def _shown(value: JsonValue) -> str:
+    if isinstance(value, str):
+        return value
+    return orjson.dumps(value).decode()
