@@ -32,6 +32,7 @@ from bot.settings import BotConfig, ModelTier, Settings, WrongSetting, read_bot_
 from bot.store import Store, migrate
 from bot.visitors import Visitors
 from bot.web import create_app
+from bot.webhooks import Teller, receivers_session
 from bot.worker import Background
 from channels.base import Channel
 from channels.terminal import Terminal
@@ -87,7 +88,7 @@ async def open_house(settings: Settings, *, redis_url: str) -> AsyncIterator[Hou
     if config.without_effect:
         log.warning("bot.toml: without effect yet: %s", ", ".join(config.without_effect))
     async with AsyncExitStack() as stack:
-        store = await Store.open(settings.database)
+        store = await Store.open(settings.database, announces=bool(settings.webhook_url))
         stack.push_async_callback(store.close)
         learned = {source.address for source in await store.knowledge.sources()}
         if not settings.bot_config.exists() and learned <= {str(SAMPLE)}:
@@ -141,6 +142,7 @@ async def open_house(settings: Settings, *, redis_url: str) -> AsyncIterator[Hou
             index=index,
             registry=registry,
             mailboxes=[each.name for each in mail.mailboxes] if mail else (),
+            announces=bool(settings.webhook_url),
         )
         yield House(
             settings=settings,
@@ -152,7 +154,7 @@ async def open_house(settings: Settings, *, redis_url: str) -> AsyncIterator[Hou
             agent=agent,
             desk=desk,
             health=health,
-            background=Background(desk=desk, link=link),
+            background=Background(desk=desk, link=link, teller=await _teller(settings, store, live, stack)),
             web=create_app(
                 [
                     *(route for channel in channels.values() for route in channel.routes(desk)),
@@ -164,6 +166,16 @@ async def open_house(settings: Settings, *, redis_url: str) -> AsyncIterator[Hou
             twilio=account,
             mail=mail,
         )
+
+
+async def _teller(settings: Settings, store: Store, live: Live, stack: AsyncExitStack) -> Teller | None:
+    """Who tells WEBHOOK_URL; None when nobody is to be told."""
+    if not settings.webhook_url:
+        return None
+    session = await stack.enter_async_context(receivers_session())
+    return Teller(
+        store=store, live=live, session=session, url=settings.webhook_url, secret=settings.webhook_secret
+    )
 
 
 def _embedder(settings: Settings, config: BotConfig, stack: AsyncExitStack) -> Embedder | None:

@@ -43,6 +43,7 @@ async def examine(settings: Settings, out: Console) -> bool:
             findings += await _models(house)
             findings += await _twilio(house)
             findings += await _mail(house)
+            findings += await _told(house)
             findings += _without_effect(house)
     except StoreUnavailable as error:
         findings.append(
@@ -230,6 +231,25 @@ async def _mail(house: House) -> Sequence[Finding]:
                     " server's Authentication-Results headers",
                 )
             )
+    return findings
+
+
+async def _told(house: House) -> Sequence[Finding]:
+    """Whether the program behind WEBHOOK_URL takes what it is told."""
+    if not house.settings.webhook_url:
+        return ()
+    backlog = await house.store.webhooks.backlog()
+    findings = [Finding(state="ok", what="events: WEBHOOK_URL is told of everything")]
+    if backlog.failing:
+        what = f"events: WEBHOOK_URL does not take them: {backlog.error}"
+        findings = [Finding(state="wrong", what=what, do="mend the receiver; they are tried for three days")]
+    elif backlog.oldest > 60:
+        what = f"events: the oldest waits for {backlog.oldest:.0f} s"
+        findings = [Finding(state="wrong", what=what, do="start `switchboard worker`")]
+    if backlog.failed:
+        what = f"events: {backlog.failed} were given up in the last 30 days"
+        do = "GET /api/webhooks lists them with the reason, POST /api/webhooks/ID/retry tells one after all"
+        findings.append(Finding(state="note", what=what, do=do))
     return findings
 
 

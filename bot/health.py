@@ -37,13 +37,16 @@ class Health:
         index: LocalIndex,
         registry: Registry,
         mailboxes: Sequence[str] = (),
+        announces: bool = False,
     ) -> None:
+        """`announces`: others' programs are told what happens."""
         self._store = store
         self._link = link
         self._live = live
         self._index = index
         self._registry = registry
         self._mailboxes = mailboxes
+        self._announces = announces
         self._figures = CollectorRegistry()
         ProcessCollector(namespace="switchboard", registry=self._figures)
         self._streams = self._gauge("switchboard_event_streams", "Event streams open in this process")
@@ -55,6 +58,15 @@ class Health:
         )
         self._mailbox_up = Gauge(
             "switchboard_mailbox_up", "Whether a mailbox is being read", ["mailbox"], registry=self._figures
+        )
+        self._untold = Gauge(
+            "switchboard_webhooks",
+            "Events not told yet (of each conversation the first) and given up, up to 10,000",
+            ["state"],
+            registry=self._figures,
+        )
+        self._oldest_untold = self._gauge(
+            "switchboard_oldest_webhook_seconds", "Age of the oldest event that is not told yet"
         )
         self._set_aside = self._gauge("switchboard_mails_set_aside", "Mails nobody could read, up to 100")
 
@@ -77,6 +89,8 @@ class Health:
         told = dict(zip(names, states, strict=True)) | {
             component.name: component.as_json() for component in self._registry.components()
         }
+        if self._announces:
+            told["webhooks"] = await _bounded(self._ask_webhooks())
         return told | ({"mail": await _bounded(self._ask_mail())} if self._mailboxes else {})
 
     async def _ask_store(self) -> Mapping[str, JsonValue]:
@@ -105,6 +119,19 @@ class Health:
             "embedded": found.embedded,
         }
         return {"state": "up" if found.embedded == found.chunks else "degraded"} | detail
+
+    async def _ask_webhooks(self) -> Mapping[str, JsonValue]:
+        backlog = await self._store.webhooks.backlog()
+        counts: dict[str, JsonValue] = {
+            "waiting": backlog.waiting,
+            "failed": backlog.failed,
+            "oldest_seconds": round(backlog.oldest, 1),
+        }
+        if backlog.failing:
+            return {"state": "degraded", "detail": f"the receiver: {backlog.error}"} | counts
+        if backlog.oldest > _OVERDUE:
+            return {"state": "degraded", "detail": "nobody tells them; is a worker up?"} | counts
+        return {"state": "up"} | counts
 
     async def _ask_mail(self) -> Mapping[str, JsonValue]:
         states = await self._mailbox_states()
@@ -146,6 +173,11 @@ class Health:
                 self._mailbox_up.labels(mailbox=name).set(1 if told[0] == "up" else 0)
             if self._mailboxes:
                 self._set_aside.set(len(await self._store.mailboxes.cards()))
+            if self._announces:
+                backlog = await self._store.webhooks.backlog()
+                self._untold.labels(state="waiting").set(backlog.waiting)
+                self._untold.labels(state="failed").set(backlog.failed)
+                self._oldest_untold.set(backlog.oldest)
             self._chunks.set((await self._index.statistics()).chunks)
         except (StoreUnavailable, LookupFailed):
             pass  # the last figures stand; readyz says what is wrong

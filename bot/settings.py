@@ -248,6 +248,11 @@ class Settings(BaseSettings):
         parts = urlsplit(url)
         if url and (parts.scheme not in {"http", "https"} or not parts.netloc or parts.port == 0):
             raise ValueError(f"{url!r} is no address; it begins with http:// or https://")
+        return url
+
+    @field_validator("public_url", "openai_base_url", "twilio_api_url")
+    @classmethod
+    def _begins_others(cls, url: str) -> str:
         return url.rstrip("/")
 
     @field_validator("twilio_whatsapp_from")

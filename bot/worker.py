@@ -18,6 +18,7 @@ from bot.bell import BELL, QUEUE, RedisLink, connect
 from bot.desk import Desk
 from bot.ending import end
 from bot.store import StoreUnavailable
+from bot.webhooks import Teller
 
 if TYPE_CHECKING:
     from arq.connections import ArqRedis
@@ -94,24 +95,34 @@ class BellWorker(Worker):
 
 
 class Background:
-    """Runs turns, deliveries and fetches of one process until stopped, with Redis or without."""
+    """Runs turns, deliveries and fetches of one process until stopped, with Redis or without.
 
-    def __init__(self, *, desk: Desk, link: RedisLink) -> None:
+    With a `teller`, others' programs are told as well.
+    """
+
+    def __init__(self, *, desk: Desk, link: RedisLink, teller: Teller | None = None) -> None:
         self._desk = desk
         self._link = link
+        self._teller = teller
         self._retiring: set[asyncio.Task[None]] = set()
         self._direct: dict[tuple[str, str], asyncio.Task[None]] = {}
 
     async def run(self) -> None:
         """Work until cancelled; then let running turns finish or hand them back."""
-        jobs = asyncio.create_task(self._take_jobs(), name="jobs")
-        sweep = asyncio.create_task(self._sweep(), name="sweep")
-        people = asyncio.create_task(self._desk.heed_people(), name="people")
+        tasks = [
+            asyncio.create_task(self._take_jobs(), name="jobs"),
+            asyncio.create_task(self._sweep(), name="sweep"),
+            asyncio.create_task(self._desk.heed_people(), name="people"),
+        ]
+        if self._teller is not None:
+            tasks.append(asyncio.create_task(self._teller.run(), name="teller"))
         try:
-            await asyncio.gather(jobs, sweep, people)
+            await asyncio.gather(*tasks)
         finally:
-            await end(jobs, sweep, people)
+            await end(*tasks)
             await self._wind_down()
+            if self._teller is not None:
+                await self._teller.wind_down()
 
     async def _take_jobs(self) -> None:
         # Below errors it speaks of every job, and of those another worker finished first.

@@ -13,6 +13,7 @@ from bot.api.conversations import Conversations
 from bot.api.deliveries import Deliveries
 from bot.api.events import Events
 from bot.api.set_aside import SetAside
+from bot.api.webhooks import Webhooks
 from bot.live import Live
 from bot.operators import OperatorDesk
 from bot.store import Store
@@ -29,6 +30,7 @@ def routes(*, store: Store, desk: OperatorDesk, live: Live, gate: Gate, files: P
                 *turns.routes(store, gate),
                 *SetAside(store=store, gate=gate, files=files).routes(),
                 *Deliveries(store=store, desk=desk, gate=gate).routes(),
+                *Webhooks(store=store, gate=gate).routes(),
                 *Events(store=store, live=live, gate=gate).routes(),
                 *docs.routes(),
             ],

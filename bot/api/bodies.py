@@ -100,3 +100,19 @@ def whole_number(given: Mapping[str, str], name: str, *, default: int, least: in
     if not (value.isascii() and value.isdigit() and len(value) < 19 and least <= int(value) <= most):
         raise refusal(422, "invalid", f"a whole number from {least} to {most}", field=name)
     return int(value)
+
+
+def place_in(given: Mapping[str, str], name: str) -> tuple[int, str] | None:
+    """Where a page begins: the `next` of the page before it, written by `place`; None for the first."""
+    cursor = given.get(name) or ""
+    if not cursor:
+        return None
+    at, _, last = cursor.partition(".")
+    if not (at.isascii() and at.isdigit() and len(at) <= 18 and last and "\x00" not in last):
+        raise refusal(422, "invalid", "the `next` of an earlier answer", field=name)
+    return int(at), last
+
+
+def place(more: tuple[int, str] | None) -> str | None:
+    """Where the next page begins, as it is told."""
+    return f"{more[0]}.{more[1]}" if more else None

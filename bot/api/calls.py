@@ -359,6 +359,25 @@ OPERATORS: Sequence[Call] = (
     ),
     Call(
         method="get",
+        path="/api/webhooks",
+        about="Events that `WEBHOOK_URL` did not take and that were given up, the latest first, for 30 days. "
+        "`error` says why.",
+        who="operator",
+        group="Events",
+        query={"before": TEXT, "limit": WHOLE},
+        answers={200: ("A page of them", obj({"webhooks": list_of(of("Webhook")), "next": maybe(TEXT)}))},
+    ),
+    Call(
+        method="post",
+        path="/api/webhooks/{id}/retry",
+        about="Tell an event that was given up after all, out of its order. Nothing changes while it is "
+        "still to be told.",
+        who="operator",
+        group="Events",
+        answers={200: ("The event as it is now", obj({"webhook": of("Webhook")}))},
+    ),
+    Call(
+        method="get",
         path="/api/turns/{id}",
         about="Why the bot answered as it did, step by step.",
         who="operator",

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from bot.api.access import Gate
-from bot.api.bodies import answer, not_found, path_id, query, refusal, whole_number
+from bot.api.bodies import answer, not_found, path_id, place, place_in, query, refusal, whole_number
 from bot.operators import OperatorDesk
 from bot.store import Store
 from bot.store.records import DeliveryRecord
@@ -36,14 +36,9 @@ class Deliveries:
         given = query(request, ("status", "before", "limit"))
         limit = whole_number(given, "limit", default=50, least=1, most=200)
         found, more = await self._store.undelivered.page(
-            _status(given.get("status") or "failed"), before=_place(given.get("before") or ""), limit=limit
+            _status(given.get("status") or "failed"), before=place_in(given, "before"), limit=limit
         )
-        return answer(
-            {
-                "deliveries": [delivery_json(each) for each in found],
-                "next": f"{more[0]}.{more[1]}" if more else None,
-            }
-        )
+        return answer({"deliveries": [delivery_json(each) for each in found], "next": place(more)})
 
     async def _retry(self, request: Request) -> Response:
         await self._gate.admit(request)
@@ -74,12 +69,3 @@ def _status(given: str) -> DeliveryStatus:
     except ValueError:
         names = ", ".join(each.value for each in DeliveryStatus)
         raise refusal(422, "invalid", f"one of {names}", field="status") from None
-
-
-def _place(cursor: str) -> tuple[int, str] | None:
-    if not cursor:
-        return None
-    at, _, last = cursor.partition(".")
-    if not (at.isascii() and at.isdigit() and len(at) <= 18 and last and "\x00" not in last):
-        raise refusal(422, "invalid", "the `next` of an earlier answer", field="before")
-    return int(at), last

@@ -133,6 +133,18 @@ SCHEMAS: Mapping[str, Schema] = {
             "updated_at": TIME,
         }
     ),
+    "Webhook": obj(
+        {
+            "id": {**TEXT, "description": "The event's, as it is told."},
+            "type": TEXT,
+            "conversation_id": maybe(TEXT),
+            "attempts": WHOLE,
+            "error": maybe(TEXT),
+            "created_at": TIME,
+            "due_at": {**maybe(TIME), "description": "When it is told next; null once it was given up."},
+            "failed_at": maybe(TIME),
+        }
+    ),
     "Turn": obj(
         {
             "id": TEXT,

@@ -438,6 +438,18 @@ class WebhookRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Backlog:
+    """Events not told yet: of conversations and others that wait, those that were tried in vain, the age of
+    the oldest in seconds, and one of the errors. `failed` were given up. All counts end at 10,000."""
+
+    waiting: int
+    failing: int
+    oldest: float
+    error: str | None
+    failed: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Counts:
     """The store at a glance, for metrics and `doctor`. `oldest_due` and `oldest_delivery` are seconds
     by which the longest-waiting turn and outgoing message are late; 0.0 when none is."""

@@ -10,9 +10,10 @@ from pydantic import JsonValue
 from bot.store import messages, telling
 from bot.store.database import Database, Row, Transaction, moment
 from bot.store.outgoing import NoSuchConversation, number
-from bot.store.records import ClaimedWebhook, StoredMessage, WebhookRecord, WebhookType
+from bot.store.records import Backlog, ClaimedWebhook, StoredMessage, WebhookRecord, WebhookType
 
 _KEPT = 30 * 24 * 3600 * 1_000_000  # microseconds for which what was given up can be looked at
+_COUNTED = 10_000  # rows looked at to say how many there are; nobody needs to know of more
 
 _COLUMNS = "id, type, conversation_id, message_id, data, attempts, created_at, {now} - created_at AS age"
 _CLAIM = f"""
@@ -34,6 +35,17 @@ _NEXT = f"""
         SELECT id FROM webhooks WHERE conversation_id = :conversation_id AND failed_at IS NULL
         ORDER BY seq, part LIMIT 1)
     RETURNING {_COLUMNS}
+"""  # noqa: S608
+_WAITS = "SELECT 1 AS waits FROM webhooks WHERE due_at <= {now} LIMIT 1"
+# Of a conversation only its first is counted: what waits behind it says nothing about the receiver.
+_BACKLOG = f"""
+    SELECT COUNT(*) AS waiting, COUNT(error) AS failing, {{now}} - MIN(created_at) AS oldest,
+        MAX(error) AS error
+    FROM (SELECT created_at, error FROM webhooks WHERE due_at > 0 ORDER BY due_at LIMIT {_COUNTED}) AS first
+"""  # noqa: S608
+_DEAD = f"""
+    SELECT COUNT(*) AS failed
+    FROM (SELECT 1 AS one FROM webhooks WHERE failed_at > 0 LIMIT {_COUNTED}) AS dead
 """  # noqa: S608
 _FORGET = """
     DELETE FROM webhooks WHERE id IN (
@@ -80,6 +92,26 @@ class Webhooks:
         """Have an event told. Raises NoSuchConversation."""
         async with self._database.transaction() as tx:
             await announce(tx, kind, data, conversation_id)
+
+    async def waits(self) -> bool:
+        """Whether anything is due."""
+        async with self._database.read() as reader:
+            return await reader.one(_WAITS) is not None
+
+    async def backlog(self) -> Backlog:
+        """What is not told yet, and how many were given up."""
+        async with self._database.read() as reader:
+            row = await reader.one(_BACKLOG)
+            dead = await reader.one(_DEAD)
+        assert row is not None
+        assert dead is not None
+        return Backlog(
+            waiting=row["waiting"],
+            failing=row["failing"],
+            oldest=(row["oldest"] or 0) / 1_000_000,
+            error=row["error"],
+            failed=dead["failed"],
+        )
 
     async def claim(self, limit: int, lease: float) -> Sequence[ClaimedWebhook]:
         """Take what is due, the longest due first; ours for `lease` seconds."""

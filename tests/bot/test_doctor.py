@@ -1,4 +1,4 @@
-"""What the doctor says about WhatsApp."""
+"""What the doctor says about what is set up, and of what is not."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import io
 from collections.abc import Mapping
 from pathlib import Path
 
+import httpx
 import pytest
 from rich.console import Console
 
+from bot.app import open_house
 from bot.doctor import _webhooks, examine
 from bot.settings import read_settings
+from bot.store import Store
 from tests.doubles.twilio import Twilio
 from tests.doubles.twilio_rules import SMS_FROM
 
@@ -102,3 +105,32 @@ async def test_it_says_that_others_can_look_into_the_data(
 async def test_it_says_nothing_of_what_is_not_set_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _, told = await examined(tmp_path, monkeypatch, {})
     assert "WhatsApp" not in told
+
+
+async def test_it_says_that_a_receiver_does_not_take_its_events(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = {"WEBHOOK_URL": "https://shop.example/events", "WEBHOOK_SECRET": "between us"}
+    well, told = await examined(tmp_path, monkeypatch, given)
+    assert well
+    assert "✓ events: WEBHOOK_URL is told of everything" in told
+    store = await Store.open(read_settings().database, announces=True)
+    for name in ("small", "large"):
+        await store.webhooks.announce("component.down", {"name": name})
+    first, second = await store.webhooks.claim(2, 30)
+    await store.webhooks.postpone(first, error="it answered 503", seconds=60)
+    await store.webhooks.settle(second, 30, error="too old")
+    async with open_house(read_settings(), redis_url="") as house:
+        components = await house.health.components()
+        asked = httpx.AsyncClient(transport=httpx.ASGITransport(house.web), base_url="http://here")
+        metrics = (await asked.get("/metrics")).text
+    await store.close()
+    well, told = await examined(tmp_path, monkeypatch, given)
+    assert not well
+    assert "✗ events: WEBHOOK_URL does not take them: it answered 503" in told
+    assert "• events: 1 were given up in the last 30 days" in told
+    assert components["webhooks"]["state"] == "degraded"
+    assert components["webhooks"]["detail"] == "the receiver: it answered 503"
+    assert (components["webhooks"]["waiting"], components["webhooks"]["failed"]) == (1, 1)
+    assert 'switchboard_webhooks{state="waiting"} 1.0' in metrics
+    assert 'switchboard_webhooks{state="failed"} 1.0' in metrics
