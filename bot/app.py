@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
 from bot import api
+from bot.alerts import Alerts
 from bot.api.access import Gate
 from bot.bell import Bell, RedisLink
 from bot.dashboard import Dashboard, Originals
@@ -66,6 +67,7 @@ class House:
     agent: Agent
     desk: Desk
     health: Health
+    alerts: Alerts
     background: Background
     web: Starlette
     twilio: Account | None
@@ -155,6 +157,7 @@ async def open_house(settings: Settings, *, redis_url: str) -> AsyncIterator[Hou
             desk=desk,
             health=health,
             background=Background(desk=desk, link=link, teller=await _teller(settings, store, live, stack)),
+            alerts=Alerts(store=store, urls=settings.alert_urls),
             web=create_app(
                 [
                     *(route for channel in channels.values() for route in channel.routes(desk)),

@@ -85,7 +85,7 @@ async def serve(
         loop.add_signal_handler(each, stop.set)
     house.live.start(house.store.conversations.newest_events)
     tasks: list[asyncio.Task[object]] = []
-    beside: list[asyncio.Task[None]] = []
+    beside = [asyncio.create_task(_see_to(house.alerts.run()), name="alerts")]
     server = None
     if web is not None:
         config = uvicorn.Config(

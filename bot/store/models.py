@@ -437,6 +437,30 @@ class Webhook(SQLModel, table=True):
     created_at: int = _number()
 
 
+class Alarm(SQLModel, table=True):
+    """A trouble the owner was told of; gone once its end was told."""
+
+    __tablename__: ClassVar[Any] = "alarms"
+    __table_args__ = (Index("alarms_since", "since"),)
+    key: str = _key()
+    since: int = _number()
+
+
+class Notice(SQLModel, table=True):
+    """What is to be sent to one of the ALERT_URLS; sent, it is gone. `target` is a digest of the address."""
+
+    __tablename__: ClassVar[Any] = "notices"
+    __table_args__ = (Index("notices_due", "due_at"),)
+    id: str = _key()
+    target: str = _text()
+    kind: str = _text()
+    title: str = _text()
+    text: str = _text()
+    attempts: int = _number()
+    due_at: int = _number()
+    created_at: int = _number()
+
+
 class Operator(SQLModel, table=True):
     __tablename__: ClassVar[Any] = "operators"
     __table_args__ = (UniqueConstraint("email", name="operators_email"),)

@@ -30,6 +30,7 @@ WebhookType = Literal[
     "component.recovered",
     "budget.reached",
 ]
+NoticeKind = Literal["failure", "warning", "success"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -447,6 +448,19 @@ class Backlog:
     oldest: float
     error: str | None
     failed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notice:
+    """Something the house's owner is to be told at one of the ALERT_URLS; `target` says at which."""
+
+    id: str
+    target: str
+    kind: NoticeKind
+    title: str
+    text: str
+    attempt: int
+    created_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Self
 
+from bot.store.alarms import Alarms
 from bot.store.attachments import Attachments
 from bot.store.contacts import Contacts
 from bot.store.conversations import Conversations
@@ -72,6 +73,7 @@ class Store:
         self.knowledge = KnowledgeBook(database)
         self.mailboxes = Mailboxes(database)
         self.webhooks = Webhooks(database)
+        self.alarms = Alarms(database)
 
     @classmethod
     async def open(cls, url: str, *, announces: bool = False) -> Self:
