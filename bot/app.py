@@ -20,6 +20,7 @@ from bot.bell import Bell, RedisLink
 from bot.dashboard import Dashboard, Originals
 from bot.demo import SAMPLE, SHOP, HelpCentre
 from bot.desk import Desk
+from bot.endpoints import Endpoints
 from bot.health import Health
 from bot.live import Live
 from bot.operators import OperatorDesk
@@ -31,6 +32,7 @@ from bot.orchestrator.resilience import GuardedModel, GuardedSource
 from bot.outside import Outside
 from bot.settings import BotConfig, ModelTier, Settings, WrongSetting, read_bot_config, secret_key
 from bot.store import Store, migrate
+from bot.toolbox import toolbox
 from bot.visitors import Visitors
 from bot.web import create_app
 from bot.webhooks import Teller, receivers_session
@@ -70,6 +72,7 @@ class House:
     alerts: Alerts
     background: Background
     web: Starlette
+    endpoints: Endpoints
     twilio: Account | None
     mail: Mail | None
 
@@ -106,6 +109,9 @@ async def open_house(settings: Settings, *, redis_url: str) -> AsyncIterator[Hou
         registry = Registry()
         lookup = Lookup(_source(index, "index", registry), _source(snapshot, "snapshot", registry))
         models = await _models(settings, config, registry, stack)
+        endpoints = Endpoints()
+        stack.push_async_callback(endpoints.close)
+        tools = toolbox(config.tools, web=endpoints, registry=registry)
         agent = Agent(
             name=config.bot.name,
             company=config.bot.company,
@@ -113,6 +119,7 @@ async def open_house(settings: Settings, *, redis_url: str) -> AsyncIterator[Hou
             models=models,
             tier=next(iter(models), ""),
             knowledge=lookup,
+            tools=tuple(tools.values()),
             when_unsure=config.bot.answer_when_unsure,
         )
         channels: dict[str, Channel] = {Terminal.name: Terminal()}
@@ -166,6 +173,7 @@ async def open_house(settings: Settings, *, redis_url: str) -> AsyncIterator[Hou
                     *health.routes(),
                 ]
             ),
+            endpoints=endpoints,
             twilio=account,
             mail=mail,
         )

@@ -18,6 +18,7 @@ from bot.settings import Settings, WrongSetting
 from bot.store import StoreUnavailable
 from channels.base import NotDelivered
 from knowledge.base import LookupFailed
+from tools.web import NotAnswered, Request
 
 _MARKS = {"ok": "[green]✓[/]", "note": "[yellow]•[/]", "wrong": "[red]✗[/]"}
 
@@ -41,6 +42,7 @@ async def examine(settings: Settings, out: Console) -> bool:
             checks: tuple[Callable[[House], Awaitable[Finding]], ...] = (_redis, _knowledge, _turns)
             findings += [await check(house) for check in checks]
             findings += await _models(house)
+            findings += await _services(house)
             findings += await _twilio(house)
             findings += await _mail(house)
             findings += await _told(house)
@@ -150,6 +152,26 @@ async def _model(model: LanguageModel) -> Finding:
             do="check OPENAI_API_KEY, OPENAI_BASE_URL and bot.toml; until then passages are quoted",
         )
     return Finding(state="ok", what=f"model {model.name} answers")
+
+
+async def _services(house: House) -> Sequence[Finding]:
+    """Whether the services that tools ask can be reached. Their start pages are asked for."""
+    services: dict[str, list[str]] = {}
+    requests: dict[str, Request] = {}
+    for name, each in house.config.tools.items():
+        start = each.start_page
+        services.setdefault(start.url, []).append(name)
+        requests[start.url] = start
+    findings = []
+    for url, names in services.items():
+        told = f"tools: {url} ({', '.join(names)})"
+        try:
+            await house.endpoints.ask(requests[url])
+            findings.append(Finding(state="ok", what=f"{told} answers"))
+        except NotAnswered as failure:
+            do = "check url in bot.toml and that the service runs; until then people do what it is for"
+            findings.append(Finding(state="wrong", what=f"{told}: {failure.detail}", do=do))
+    return findings
 
 
 async def _turns(house: House) -> Finding:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import secrets
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,7 @@ from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -24,6 +26,9 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from tools.http import HttpTool
+
+_SECRET = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _SHORTEST_KEY = 32  # characters: what signs visitors' and operators' tokens must not be guessed
 
 
@@ -139,6 +144,15 @@ class EmailSection(_Section):
     mailboxes: dict[str, MailboxSection] = Field(default_factory=dict)
 
 
+def _tool_name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,63}", name):
+        raise ValueError("a tool's name is made of letters, digits, _ and -, and begins with a letter")
+    return name
+
+
+ToolName = Annotated[str, AfterValidator(_tool_name)]
+
+
 class BotConfig(_Section):
     """bot.toml. Every part is optional."""
 
@@ -152,14 +166,14 @@ class BotConfig(_Section):
     intents: dict[str, JsonValue] = Field(default_factory=dict)
     agents: dict[str, JsonValue] = Field(default_factory=dict)
     budget: dict[str, JsonValue] = Field(default_factory=dict)
-    tools: dict[str, JsonValue] = Field(default_factory=dict)
+    tools: dict[ToolName, HttpTool] = Field(default_factory=dict)
     mcp: dict[str, JsonValue] = Field(default_factory=dict)
     hours: dict[str, JsonValue] = Field(default_factory=dict)
 
     @property
     def without_effect(self) -> Sequence[str]:
         """Sections that are set and do nothing yet; the start says so."""
-        waiting = ("intents", "agents", "budget", "tools", "mcp", "hours")
+        waiting = ("intents", "agents", "budget", "mcp", "hours")
         return [name for name in waiting if getattr(self, name)]
 
     @model_validator(mode="after")
@@ -392,11 +406,31 @@ def read_bot_config(path: Path, *, required: bool) -> BotConfig:
     except (OSError, UnicodeDecodeError) as error:
         raise WrongSetting(f"{path}: cannot be read: {error}") from None
     try:
-        return BotConfig.model_validate(tomllib.loads(text))
+        return BotConfig.model_validate(_with_secrets(tomllib.loads(text), path))
     except tomllib.TOMLDecodeError as error:
         raise WrongSetting(f"{path}: is not TOML: {error}") from None
     except ValidationError as error:
         raise WrongSetting(f"{path}: {_one_line(error, upper=False)}") from None
+
+
+def _with_secrets(told: dict[str, Any], path: Path) -> dict[str, Any]:
+    """bot.toml with "${NAME}" in headers replaced by what the environment or `.env` says: a secret need not
+    stand in a file that is shown around."""
+
+    def secret(found: re.Match[str]) -> str:
+        name = found.group(1)
+        value = os.environ.get(name) or dotenv_values(".env", encoding="utf-8", interpolate=False).get(name)
+        if not value:
+            raise WrongSetting(f"{path}: a header needs ${{{name}}}, and {name} is not set")
+        return value
+
+    sections = told.get("tools")
+    for section in sections.values() if isinstance(sections, dict) else ():
+        if isinstance(section, dict) and isinstance(headers := section.get("headers"), dict):
+            for key, value in headers.items():
+                if isinstance(value, str):
+                    headers[key] = _SECRET.sub(secret, value)
+    return told
 
 
 def secret_key(settings: Settings) -> str:
@@ -433,7 +467,7 @@ def _mail_address(address: str) -> str:
 
 def _one_line(error: ValidationError, *, upper: bool) -> str:
     first: Any = error.errors()[0]
-    name = ".".join(str(part) for part in first["loc"])
+    name = ".".join(str(part) for part in first["loc"] if part != "[key]")
     message = first["msg"].removeprefix("Value error, ")
     message = message[0].lower() + message[1:] if not name.isupper() and message[:2].istitle() else message
     if first["type"] == "extra_forbidden":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import orjson
 from pydantic import (
@@ -95,7 +95,7 @@ class HttpTool(BaseModel):
                 raise ValueError(f"fixed: {{{place}}} is none of {', '.join(CONTACT)}")
         if self.changes and self.otherwise:
             raise ValueError("otherwise: only a tool that reads can have words for a refusal")
-        if self.url.startswith("http://") and not (self.own or leads_here(self.url)):
+        if self.url.startswith("http://") and not self._own:
             raise ValueError("it is asked over https; own = true allows http, for a host of your own network")
         try:
             checked_by(self.schema_of_arguments)
@@ -124,6 +124,12 @@ class HttpTool(BaseModel):
             "required": [name for name, each in self.parameters.items() if _required(each)],
         }
 
+    @property
+    def start_page(self) -> Request:
+        """What asks the service for its start page, to see whether it is there."""
+        parts = urlsplit(self.url)
+        return Request(method="GET", url=f"{parts.scheme}://{parts.netloc}/", own=self._own)
+
     def as_tool(self, name: str, web: Web) -> Tool:
         """The tool by this name, asking through `web`."""
         effect: Effect = "write" if self.changes else "read"
@@ -151,6 +157,10 @@ class HttpTool(BaseModel):
             asks=self.asks,
         )
 
+    @property
+    def _own(self) -> bool:
+        return self.own or leads_here(self.url)
+
     def _places(self) -> list[str]:
         return [*places(self.url), *(place for each in _words(self.fixed) for place in places(each))]
 
@@ -167,9 +177,7 @@ class HttpTool(BaseModel):
             body = orjson.dumps(rest)
         elif query := _query(rest):
             url += ("&" if "?" in url else "?") + query
-        return Request(
-            method=self.method, url=url, headers=headers, body=body, own=self.own or leads_here(self.url)
-        )
+        return Request(method=self.method, url=url, headers=headers, body=body, own=self._own)
 
 
 def _required(schema: Mapping[str, JsonValue]) -> bool:

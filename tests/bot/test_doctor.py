@@ -16,6 +16,7 @@ from bot.settings import read_settings
 from bot.store import Store
 from tests.doubles.twilio import Twilio
 from tests.doubles.twilio_rules import SMS_FROM
+from tests.tools.shop import serving
 
 Examined = tuple[bool, str]
 
@@ -134,3 +135,20 @@ async def test_it_says_that_a_receiver_does_not_take_its_events(
     assert (components["webhooks"]["waiting"], components["webhooks"]["failed"]) == (1, 1)
     assert 'switchboard_webhooks{state="waiting"} 1.0' in metrics
     assert 'switchboard_webhooks{state="failed"} 1.0' in metrics
+
+
+async def test_it_says_which_services_of_tools_can_be_reached(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serving() as gone:
+        pass
+    async with serving() as shop:
+        (tmp_path / "bot.toml").write_text(
+            f"[tools.order_status]\nurl = '{shop.url}/orders'\n[tools.refund]\nurl = '{shop.url}/refunds'\n"
+            f"[tools.invoice]\nurl = '{gone.url}/invoices'\n"
+        )
+        well, told = await examined(tmp_path, monkeypatch, {})
+    assert not well
+    assert f"✓ tools: {shop.url}/ (order_status, refund) answers" in told
+    assert f"✗ tools: {gone.url}/ (invoice): the service cannot be reached" in told
+    assert len(shop.asked) == 1

@@ -214,7 +214,7 @@ def test_the_contracts_example_is_understood(tmp_path: Path) -> None:
     assert list(found.models) == ["small", "large"]
     assert found.models["large"].fallback == ("small",)
     assert found.bot.name == "Ada"
-    assert set(found.without_effect) <= {"intents", "agents", "budget", "tools", "mcp", "hours"}
+    assert set(found.without_effect) <= {"intents", "agents", "budget", "mcp", "hours"}
 
 
 def test_the_example_beside_it_is_understood() -> None:
@@ -242,6 +242,17 @@ def test_no_file_is_an_empty_one_unless_it_was_asked_for(tmp_path: Path) -> None
         ("[models.a]\nname='m'\ninput=0\noutput=0\nfallback=['b']", "models.a.fallback names 'b'"),
         ("[models.a]\nname='m'\ninput=0\noutput=0\nfallback=['a']", "models.a.fallback names 'a'"),
         ("models = 5", "models: "),
+        ("tools = 5", "tools: "),
+        ("tools.status = 5", "tools.status: "),
+        ("[tools.status]", "tools.status.url: field required"),
+        ("[tools.'a b']\nurl='https://shop.example'", "tools.a b: a tool's name is made of letters"),
+        ("[tools.status]\nurl='https://{x}'", "tools.status.url: 'https://{x}': where it leads"),
+        ("[tools.status]\nurl='https://shop.example'\nefect='write'", "tools.status.efect: there is no such"),
+        ("[tools.status]\nurl='https://shop.example/{x}'", "tools.status: {x} is no parameter"),
+        (
+            "[tools.status]\nurl='https://shop.example'\nheaders={A='Bearer ${NO_SUCH}'}",
+            "a header needs ${NO_SUCH}, and NO_SUCH is not set",
+        ),
     ],
 )
 def test_a_mistake_is_told_in_one_line_with_file_and_key(
@@ -251,6 +262,15 @@ def test_a_mistake_is_told_in_one_line_with_file_and_key(
         config(tmp_path, text)
     assert "\n" not in str(caught.value)
     assert str(caught.value).startswith(f"{tmp_path / 'bot.toml'}: {told}")
+
+
+def test_a_secret_in_a_header_comes_from_the_environment(tmp_path: Path, given: Given) -> None:
+    given(SHOP_TOKEN="hush")
+    found = config(
+        tmp_path, "[tools.status]\nurl='https://shop.example'\nheaders={A='Bearer ${SHOP_TOKEN}', B='${x'}"
+    )
+    assert found.tools["status"].headers == {"A": "Bearer hush", "B": "${x"}
+    assert "hush" not in repr(found)
 
 
 # the secret key ----------------------------------------------------------------------------------------
