@@ -85,7 +85,7 @@ class Desk:
         if recorded.new:
             stored = recorded.message
             self._errand(self._live.stir(recorded.contact_id, stored.conversation_id))
-            if recorded.status == "bot" and message.opted != "out" and not message.silent:
+            if recorded.status == "bot" and message.opted != "out" and message.wants == "answer":
                 self._errand(self._bell.ring("answer", stored.conversation_id))
             for file in stored.attachments:
                 if file.state == "waiting":

@@ -105,8 +105,9 @@ class InboundMessage:
     contact's "open" conversation, or that of the first it "follows", if the sender takes part in it; then
     `follows` name messages by `reference` or, ours, by the id they were sent under.
     `remote` are files to fetch later; `files` are here under their keys, and new with this message.
-    `opted` is set when the sender asks to be written to no more, or again; such a message, like a `silent`
-    one, wants no answer.
+    A message `wants` an "answer"; "nothing", like one that a machine wrote; or a "person" to look at it, in a
+    conversation of its own that the bot stays out of. `note` tells operators why.
+    `opted` is set when the sender asks to be written to no more, or again; such a message wants nothing.
     `reference` is what answers to it call it, `thread` what an answer names of the thread, oldest first.
     `via` says which of the channel's own addresses it came to; `original` is the key of its raw bytes.
     """
@@ -123,7 +124,8 @@ class InboundMessage:
     files: Sequence[Attachment] = ()
     joins: Literal["open", "follows"] = "open"
     opted: Literal["in", "out"] | None = None
-    silent: bool = False
+    wants: Literal["answer", "person", "nothing"] = "answer"
+    note: str = ""
     verified: bool = False
     sender_name: str = ""
     reference: str = ""

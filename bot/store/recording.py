@@ -141,7 +141,7 @@ class Recording:
         place = await threads.place(tx, contact_id, message)
         # "Start" from somebody who never asked to be left alone is a greeting.
         wish = message.opted == "out" or (message.opted == "in" and opted_out)
-        quiet = message.silent or wish
+        quiet = message.wants != "answer" or wish
         conversation = await self._join(tx, contact_id, event, message, place, quiet=quiet)
         now: int = conversation["last_activity_at"]
         stored = StoredMessage(
@@ -182,8 +182,11 @@ class Recording:
         )
         if conversation["resume_status"] is not None:
             await self._wake(tx, contact_id, conversation, unassigned=place.unassigns)
-        if conversation["status"] == "waiting" and place.stranger_to:
-            await threads.warn(tx, contact_id, conversation, message, place.stranger_to)
+        if note := threads.note(message, place):
+            opened_for_people = conversation["status"] == "waiting" and not place.conversation_id
+            why = "stranger" if message.wants == "answer" else "a_look"
+            waits = why if opened_for_people else ""
+            await threads.tell(tx, contact_id, conversation, message.channel, note, waits=waits)
         self._note_wishes(tx, message, window)
         return Recorded(message=stored, contact_id=contact_id, status=conversation["status"], new=True)
 
@@ -206,7 +209,8 @@ class Recording:
             row = await tx.one(_FOLLOW_QUIETLY if quiet else _FOLLOW, id=place.conversation_id, event=event)
         if row is not None:
             return row
-        status = "resolved" if message.silent else "waiting" if place.stranger_to else "bot"
+        waits = message.wants == "person" or (message.wants == "answer" and place.stranger_to)
+        status = "resolved" if message.wants == "nothing" else "waiting" if waits else "bot"
         opened = await tx.one(
             _OPEN,
             id=new_id("cnv"),

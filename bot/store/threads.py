@@ -42,42 +42,62 @@ class Place:
 
 
 async def place(tx: Transaction, contact_id: str, message: InboundMessage) -> Place:
-    """Where a message belongs that joins what it follows: to the nearest of its sender's own."""
+    """Where a message belongs that joins what it follows: to the nearest of its sender's own.
+
+    Ours are drawn by lot. What others gave out may be guessed: by it joins only who is vouched for.
+    """
     if message.joins == "open":
         return Place()
     strangers = ""
     named = {"channel": message.channel}
     for each in message.follows:
-        row = await tx.one(_NAMED_OURS, **named, named=each) or await tx.one(
-            _NAMED_THEIRS, **named, named=each, contact_id=contact_id
-        )
+        ours = await tx.one(_NAMED_OURS, **named, named=each)
+        row = ours or await tx.one(_NAMED_THEIRS, **named, named=each, contact_id=contact_id)
         if row is None:
             continue
-        if row["contact_id"] == contact_id:
+        if row["contact_id"] != contact_id or message.wants == "person":
+            strangers = strangers or row["conversation_id"]
+        elif ours or message.verified:
             return Place(
                 conversation_id=row["conversation_id"], answers=row["id"], unassigns=bool(row["unassigns"])
             )
-        strangers = strangers or row["conversation_id"]
     return Place(stranger_to=strangers)
 
 
-async def warn(
-    tx: Transaction, contact_id: str, conversation: Row, message: InboundMessage, other: str
+def note(message: InboundMessage, place: Place) -> str:
+    """What operators are told beside a message, if anything."""
+    match message.wants:
+        case "nothing":
+            return message.note
+        case "person" if place.stranger_to:
+            return f"{message.note} It is about another conversation ({place.stranger_to})."
+        case "person":
+            return message.note
+        case "answer" if place.stranger_to:
+            return (
+                f"{message.sender} answers a message of another conversation ({place.stranger_to}) without"
+                " taking part in it: a copied person, or somebody it was passed on to. It is not shown there,"
+                " and the bot stays out."
+            )
+        case "answer":
+            return ""
+
+
+async def tell(
+    tx: Transaction, contact_id: str, conversation: Row, channel: str, text: str, *, waits: str = ""
 ) -> None:
-    """Tell operators why this waits for them."""
-    text = (
-        f"{message.sender} answers a message of another conversation ({other}) without taking part in it:"
-        " a copied person, or somebody it was passed on to. It is not shown there, and the bot stays out."
-    )
-    numbered = await number(tx, conversation["id"], 2)
+    """Write a note for operators into a conversation that a message has just come into, and why it `waits`
+    for them since then."""
+    numbered = await number(tx, conversation["id"], 2 if waits else 1)
+    event = numbered["last_event"] - (1 if waits else 0)
     seq = await tx.one(_NOTE_SEQ, id=conversation["id"], event=numbered["last_event"])
     assert seq is not None
     now = conversation["last_activity_at"]
-    note = StoredMessage(
+    told = StoredMessage(
         id=new_id("msg"),
         seq=seq["last_seq"],
         conversation_id=conversation["id"],
-        channel=message.channel,
+        channel=channel,
         direction="out",
         author_kind="system",
         author_name="",
@@ -86,24 +106,25 @@ async def warn(
         created_at=moment(now),
         private=True,
     )
-    tx.later(messages.INSERT, **messages.columns(note, created_at=now))
+    tx.later(messages.INSERT, **messages.columns(told, created_at=now))
     events.append(
         tx,
         contact_id=contact_id,
-        seq=numbered["last_event"] - 1,
-        conversation_id=note.conversation_id,
+        seq=event,
+        conversation_id=told.conversation_id,
         kind="message",
         tells=telling.CREATED,
-        message_id=note.id,
+        message_id=told.id,
         private=True,
         created_at=now,
     )
-    events.append_status(
-        tx,
-        contact_id=contact_id,
-        seq=numbered["last_event"],
-        conversation_id=note.conversation_id,
-        status="waiting",
-        created_at=now,
-        reason="stranger",
-    )
+    if waits:
+        events.append_status(
+            tx,
+            contact_id=contact_id,
+            seq=numbered["last_event"],
+            conversation_id=told.conversation_id,
+            status="waiting",
+            created_at=now,
+            reason=waits,
+        )

@@ -167,7 +167,7 @@ class Mail(Channel):
                 return  # a mail of ours that came back is here already
             case _:
                 pass
-        incoming.sender_of(mail)  # before files are kept for nobody
+        incoming.writer(understood)  # before files are kept for nobody
         files = [
             await self._room.keep_file(
                 each.data, original=original, number=number, name=each.name, media_type=each.media_type

@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Sequence
+from typing import Literal
 
 from channels.base import Attachment, InboundMessage, NotDelivered
 from channels.email.address import on_the_wire
 from channels.email.bounces import Bounce
-from channels.email.ids import PlusAddresses, chain, ours, repeatable
-from channels.email.kinds import Automatic, Complaint, Kind, Ordinary, OutOfOffice
-from channels.email.mail import Mail, NotUnderstood
+from channels.email.ids import PlusAddresses, chain, one_line, ours, repeatable
+from channels.email.kinds import Automatic, Complaint, Form, Kind, Listed, Ordinary, Ours, OutOfOffice
+from channels.email.mail import Address, Mail, NotUnderstood
 from channels.email.understand import Understood
 
 _TEXT = 20_000  # characters kept of one message's words; the whole mail is kept besides
 _NAME = 200
+_NOTE = 1_000
 _FOLLOWS = 40  # of what it may follow
 
 
-def sender_of(mail: Mail) -> str:
-    """The address of who wrote, in lower case, or NotUnderstood: nobody could be answered."""
+def writer(understood: Understood) -> Address:
+    """Who wrote and is answered, the address in lower case, or NotUnderstood: nobody could be answered."""
+    kind, sender = understood.kind, understood.mail.sender
+    named = kind.writer if isinstance(kind, Form) else sender
     try:
-        return on_the_wire(mail.sender.address if mail.sender else "").lower()
+        address = on_the_wire(named.address if named else "").lower()
     except NotDelivered as error:
         raise NotUnderstood("it names no sender") from error
+    return Address(address=address, name=(named.name if named else "")[:_NAME])
 
 
 def message(
@@ -38,26 +43,69 @@ def message(
     files: Sequence[Attachment],
 ) -> InboundMessage:
     """The mail as its conversation takes it in. Raises NotUnderstood."""
-    mail = understood.mail
-    sender = sender_of(mail)
+    mail, kind = understood.mail, understood.kind
+    who = writer(understood)
     return InboundMessage(
         channel=channel,
-        external_id=_key(mail, sender),
-        sender=sender,
-        sender_name=(mail.sender.name if mail.sender else "")[:_NAME],
+        external_id=_key(mail, who.address),
+        sender=who.address,
+        sender_name=who.name,
         text=_own_words(understood)[:_TEXT],
         subject=mail.subject,
-        follows=_follows(mail, understood.kind, domains, plus),
+        follows=_follows(mail, kind, domains, plus),
         joins="follows",
-        silent=not isinstance(understood.kind, Ordinary),
+        wants=_wants(kind),
+        note=_note(kind, mail),
         files=files,
-        verified=verified,
+        verified=verified and not isinstance(kind, Form),
         reference=mail.message_id if repeatable(mail.message_id) else "",
         thread=chain(message=mail.message_id, references=mail.references, in_reply_to=mail.in_reply_to),
         via=mailbox,
         original=original,
         sent_at=mail.date,
     )
+
+
+def _wants(kind: Kind) -> Literal["answer", "person", "nothing"]:
+    match kind:
+        case Ordinary():
+            return "answer"
+        case Complaint() | Form():
+            return "person"
+        case _:
+            return "nothing"
+
+
+def _note(kind: Kind, mail: Mail) -> str:
+    """What operators are told of a mail that the bot does not answer."""
+    note = ""
+    match kind:
+        case Ordinary():
+            pass
+        case OutOfOffice():
+            note = "An absence note. It is not answered."
+        case Automatic(why=why):
+            note = f"A machine wrote this, as is told by {why}. It is not answered."
+        case Listed(name=name):
+            note = f"Mail of a list or a newsletter{f' ({name})' if name else ''}. It is not answered."
+        case Ours():
+            note = "A Switchboard, ours or another, wrote this by itself. It is not answered."
+        case Bounce(permanent=permanent, status=status, words=words):
+            what = "did not arrive" if permanent else "has not arrived yet"
+            note = f"This tells of a mail that {what}: {status} {words}"
+        case Complaint(recipients=recipients):
+            who = ", ".join(recipients[:5]) or "Somebody"
+            note = (
+                f"A complaint: {who} marked a mail from here as unwanted. Write to them no more, unless they"
+                " write again; nobody waits for an answer to this report."
+            )
+        case Form(writer=named):
+            sender = mail.sender.address if mail.sender else ""
+            note = (
+                f"{sender} sent this and names {named.address} to be answered, as forms on websites do. Your"
+                " answer goes there; that they wrote it is only a claim."
+            )
+    return one_line(note)[:_NOTE]
 
 
 def _own_words(understood: Understood) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from channels.email import ids
 from channels.email.bounces import Bounce, bounce, original_message_id, ses_notice
-from channels.email.mail import Mail
+from channels.email.mail import Address, Mail
 
 MARK = "x-switchboard"  # every mail of ours that nobody read before it left bears this header
 
@@ -53,12 +53,20 @@ class Complaint:
     original_message_id: str
 
 
-Kind = Ordinary | Bounce | OutOfOffice | Automatic | Listed | Complaint | Ours
+@dataclass(frozen=True, kw_only=True)
+class Form:
+    """A program wrote this for somebody, as forms on websites do; `writer`, who may be anybody, is to be
+    answered."""
+
+    writer: Address
+
+
+Kind = Ordinary | Bounce | OutOfOffice | Automatic | Listed | Complaint | Ours | Form
 
 _AWAY = re.compile(
-    r"out of (?:the )?office|out-of-office|\booo\b|away from (?:the |my )?(?:office|desk)|on vacation|"
-    r"vacation (?:reply|message|notice)|away until|currently away|upon my return|until i return|"
-    r"limited access to (?:my )?e-?mail|i will be (?:out|away|travell?ing)|"
+    r"out of (?:the )?office|out-of-office|\booo\b|away from (?:the |my )?(?:office|desk)|"
+    r"on (?:vacation|holidays?)|vacation (?:reply|message|notice)|away until|currently away|"
+    r"upon my return|until i return|limited access to (?:my )?e-?mail|i will be (?:out|away|travell?ing)|"
     r"on (?:annual )?leave|abwesen|außer haus|ausser haus|im urlaub|"
     r"absence|absent du bureau|en congé|en vacances|fuera de (?:la )?oficina|ausente|fuori (?:sede|ufficio)|"
     r"assenza|ausência|fora do escritório|afwezig|niet aanwezig|frånvar|fravær|ikke til stede|poissa|lomalla|"
@@ -81,6 +89,8 @@ _RECEIPT_SUBJECT = re.compile(
 _NO_REPLY = re.compile(
     r"(?:do[-_.]?)?no[-_.]?t?[-_.]?reply|nicht[-_.]?antworten|ne[-_.]?pas[-_.]?repondre", re.IGNORECASE
 )
+_TAKES_NO_REPLIES = "a sender that takes no replies"
+_REPORT_SUBJECT = re.compile(r"\s*report domain:.*(?:submitter|report-id):", re.IGNORECASE | re.DOTALL)
 _LIST_HEADERS = (
     "list-id", "list-post", "list-unsubscribe", "list-help", "x-mailing-list", "mailing-list",
     "x-mailinglist",
@@ -102,13 +112,18 @@ def judge(mail: Mail, own: Collection[str] = ()) -> Kind:
         return complaint
     if (found := bounce(mail)) is not None:
         return found
-    if why := _automatic(mail, sender):
-        about = original_message_id(mail)
-        replies = _REPLY_SUBJECT.match(mail.subject) or any(each in why.lower() for each in _REPLIES)
-        if _AWAY.search(mail.subject) or (replies and _AWAY.search(mail.text[:2_000])):
-            return OutOfOffice(original_message_id=about)
-        return Automatic(original_message_id=about, why=why)
-    return _listed(mail, own) or Ordinary()
+    why = _automatic(mail, sender)
+    if why in {"", _TAKES_NO_REPLIES} and (writer := _writer(mail, sender, own)) is not None:
+        return Form(writer=writer)
+    return _machine(mail, why) if why else _listed(mail, own) or Ordinary()
+
+
+def _machine(mail: Mail, why: str) -> OutOfOffice | Automatic:
+    about = original_message_id(mail)
+    replies = _REPLY_SUBJECT.match(mail.subject) or any(each in why.lower() for each in _REPLIES)
+    if _AWAY.search(mail.subject) or (replies and _AWAY.search(mail.text[:2_000])):
+        return OutOfOffice(original_message_id=about)
+    return Automatic(original_message_id=about, why=why)
 
 
 def _complaint(mail: Mail) -> Complaint | None:
@@ -139,14 +154,26 @@ def _automatic(mail: Mail, sender: str) -> str:
         "a receipt": any("disposition-notification" in each.media_type for each in mail.reports)
         or _RECEIPT_SUBJECT.match(mail.subject) is not None,
         "the subject of an automatic reply": _REPLY_SUBJECT.match(mail.subject) is not None,
-        "a report": "multipart/report" in mail.first("content-type").lower(),
+        "a report": "multipart/report" in mail.first("content-type").lower()
+        or _REPORT_SUBJECT.match(mail.subject) is not None,  # RFC 7489, 7.2.1.1
         "an empty Return-Path": any(each.strip() == "<>" for each in mail.all("return-path")),
-        "a sender that takes no replies": _NO_REPLY.match(mailbox) is not None,
+        _TAKES_NO_REPLIES: _NO_REPLY.match(mailbox) is not None,
         "a mail system": mailbox in {"mailer-daemon", "postmaster"},
     } | {
         each.title(): mail.first(each).strip().lower() not in {"", "no", "false"} for each in _MACHINE_HEADERS
     }
     return next((sign for sign, given in signs.items() if given), "")
+
+
+def _writer(mail: Mail, sender: str, own: Collection[str]) -> Address | None:
+    """For whom a form wrote: it sends as nobody, or as one of our own domain, and names them in Reply-To."""
+    domain = sender.rpartition("@")[2]
+    sent_by_form = _NO_REPLY.match(sender) or domain in {each.rpartition("@")[2] for each in own}
+    if not sent_by_form or len(mail.reply_to) != 1 or _listed(mail, own):
+        return None
+    [writer] = mail.reply_to
+    elsewhere = writer.domain != domain and writer.address.lower() not in own
+    return writer if elsewhere and not _NO_REPLY.match(writer.address) else None
 
 
 def _listed(mail: Mail, own: Collection[str]) -> Listed | None:

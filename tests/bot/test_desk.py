@@ -765,7 +765,7 @@ async def test_nobody_gets_more_answers_within_an_hour_than_the_channel_allows(
 async def test_what_wants_no_answer_rings_no_bell(store: Store, tmp_path: Path) -> None:
     bell = InlineQueue()
     async with front(store, folder=tmp_path, bell=bell) as house:
-        await house.desk.take_in(mailed("I am away.", 1, silent=True))
+        await house.desk.take_in(mailed("I am away.", 1, wants="nothing"))
         await bell.work(house.desk)
     assert bell.rung == []
 
@@ -779,7 +779,9 @@ async def test_the_subject_of_what_opens_a_conversation_is_part_of_the_question(
         await house.desk.take_in(mailed("Zoë", 1, subject="How long can I return things?", reference="m1"))
         await bell.work(house.desk)
         await house.desk.take_in(
-            mailed("And then?", 2, subject="Re: How long can I return things?", follows=("m1",))
+            mailed(
+                "And then?", 2, subject="Re: How long can I return things?", follows=("m1",), verified=True
+            )
         )
         await bell.work(house.desk)
     assert "How long can I return things?\n\nZoë" in pages.asked[0]

@@ -121,7 +121,10 @@ def test_what_wants_no_answer_gets_none_and_is_kept(house: Switchboard, office: 
     office.answers(1, to="last@customer.example")
     assert len(office.sent) == 2
     [conversation] = conversations(house, first)
-    assert said_in(house, conversation)[-1] == ("contact", "I am on holiday.")
+    assert said_in(house, conversation)[-2:] == [
+        ("contact", "I am on holiday."),
+        ("system", "An absence note. It is not answered."),
+    ]
     for quiet in ("news@letter.example", "tickets@other.example", SUPPORT):
         [conversation] = conversations(house, quiet)
         [row] = house.rows(f"SELECT status, due_at FROM conversations WHERE id = '{conversation}'")
@@ -190,6 +193,22 @@ def test_what_comes_back_has_failed_and_waits_for_a_person(house: Switchboard, o
     [row] = house.rows(f"SELECT status FROM conversations WHERE id = '{conversation}'")
     assert row["status"] == "waiting"
     assert len(office.sent) == 1
+
+
+def test_a_complaint_calls_a_person_and_is_never_answered(house: Switchboard, office: PostOffice) -> None:
+    annoyed, after = "annoyed@customer.example", "afterwards-too@customer.example"
+    office.write(QUESTION, sender=annoyed)
+    [answer] = office.answers(1, to=annoyed)
+    office.dovecot.deliver(complaint(annoyed, str(parts(answer)[0]["message-id"])), user=SUPPORT)
+    office.write(QUESTION, sender=after)
+    office.answers(1, to=after)
+    [theirs], [other] = conversations(house, annoyed), conversations(house, "feedback@mx.customer.example")
+    [row] = house.rows(f"SELECT status, due_at FROM conversations WHERE id = '{other}'")
+    assert (row["status"], row["due_at"]) == ("waiting", None)
+    _, (_, note) = said_in(house, other)
+    assert annoyed in note
+    assert theirs in note
+    assert len(office.sent) == 2
 
 
 def test_an_address_that_is_refused_has_failed_at_once(house: Switchboard, office: PostOffice) -> None:
@@ -285,5 +304,39 @@ Content-Type: text/rfc822-headers\r
 \r
 Message-ID: {message_id}\r
 To: {recipient}\r
+--b--\r
+""".encode()
+
+
+def complaint(recipient: str, message_id: str) -> bytes:
+    """A feedback report (RFC 5965) as providers write it."""
+    return f"""Return-Path: <feedback@mx.customer.example>\r
+From: <feedback@mx.customer.example>\r
+To: {SUPPORT}\r
+Subject: FW: Re: A question\r
+Message-ID: <20260305.arf@mx.customer.example>\r
+MIME-Version: 1.0\r
+Content-Type: multipart/report; report-type=feedback-report; boundary="b"\r
+\r
+--b\r
+Content-Type: text/plain; charset="US-ASCII"\r
+\r
+This is an email abuse report for an email message received from IP 192.0.2.1.\r
+--b\r
+Content-Type: message/feedback-report\r
+\r
+Feedback-Type: abuse\r
+User-Agent: SomeGenerator/1.0\r
+Version: 1\r
+Original-Rcpt-To: <{recipient}>\r
+--b\r
+Content-Type: message/rfc822\r
+\r
+From: <{SUPPORT}>\r
+To: <{recipient}>\r
+Message-ID: {message_id}\r
+Subject: Re: A question\r
+\r
+Five working days.\r
 --b--\r
 """.encode()

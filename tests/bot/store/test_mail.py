@@ -47,7 +47,7 @@ async def test_a_mail_joins_the_conversation_of_what_it_answers(store: Store) ->
     first = await mailed(store, 1)
     ours = await answered(store, first)
     second = await mailed(store, 2, "unknown", ours, "mail-1")
-    third = await mailed(store, 3, "mail-2")
+    third = await mailed(store, 3, "mail-2", verified=True)
     ids = {each.message.conversation_id for each in (first, second, third)}
     assert len(ids) == 1
     assert (second.message.in_reply_to, third.message.in_reply_to) == (ours, second.message.id)
@@ -79,7 +79,7 @@ async def test_an_answer_to_what_was_resolved_opens_it_again(store: Store) -> No
 async def test_an_answer_to_a_person_waits_for_that_person(store: Store) -> None:
     first = await mailed(store, 1)
     await store.people.set_status(first.message.conversation_id, "human")
-    second = await mailed(store, 2, "mail-1")
+    second = await mailed(store, 2, "mail-1", verified=True)
     assert await state(store, second) == ("human", False)
 
 
@@ -98,33 +98,81 @@ async def test_a_stranger_with_a_right_id_gets_a_conversation_that_waits(store: 
     assert (note.private, note.author_kind) == (True, "system")
     assert first.message.conversation_id in note.text
     # Once met, they go on in their own.
-    again = await mailed(store, 3, "mail-2", ours, sender=EVE)
+    again = await mailed(store, 3, "mail-2", ours, sender=EVE, verified=True)
     assert again.message.conversation_id == strange.message.conversation_id
+
+
+async def test_an_id_that_others_may_guess_lets_in_only_who_is_vouched_for(store: Store) -> None:
+    first = await mailed(store, 1)
+    ours = await answered(store, first)
+    forged = await mailed(store, 2, "mail-1")
+    assert forged.message.conversation_id != first.message.conversation_id
+    assert await state(store, forged) == ("bot", True)
+    for known in (await mailed(store, 3, "mail-1", ours), await mailed(store, 4, "mail-1", verified=True)):
+        assert known.message.conversation_id == first.message.conversation_id
 
 
 async def test_a_message_id_that_somebody_else_uses_too_leads_to_ones_own(store: Store) -> None:
     first = await mailed(store, 1)
     await mailed(store, 2, sender=EVE, reference="mail-1")
-    assert (await mailed(store, 3, "mail-1")).message.conversation_id == first.message.conversation_id
+    again = await mailed(store, 3, "mail-1", verified=True)
+    assert again.message.conversation_id == first.message.conversation_id
 
 
 async def test_what_wants_no_answer_is_kept_and_wakes_nobody(store: Store) -> None:
-    alone = await mailed(store, 1, silent=True)
+    alone = await mailed(store, 1, wants="nothing")
     assert await state(store, alone) == ("resolved", False)
     first = await mailed(store, 2)
     ours = await answered(store, first)
-    away = await mailed(store, 3, ours, silent=True)
+    away = await mailed(store, 3, ours, wants="nothing")
     assert away.message.conversation_id == first.message.conversation_id
     assert await state(store, away) == ("bot", False)
     assert await store.turns.claim(first.message.conversation_id, 30) is None
-    stranger = await mailed(store, 4, ours, sender=EVE, silent=True)
+    stranger = await mailed(store, 4, ours, sender=EVE, wants="nothing")
     assert await state(store, stranger) == ("resolved", False)
     assert await count(store, "conversations") == 3
 
 
+@pytest.mark.parametrize("sender", [EVE, ZOE])
+async def test_what_wants_a_look_waits_for_one_by_itself(store: Store, sender: str) -> None:
+    first = await mailed(store, 1)
+    ours = await answered(store, first)
+    complaint = await mailed(store, 2, ours, sender=sender, wants="person", note="Unwanted.")
+    assert complaint.message.conversation_id != first.message.conversation_id
+    assert await state(store, complaint) == ("waiting", False)
+    thread = await store.inbox.thread(complaint.message.conversation_id)
+    assert thread is not None
+    note = thread.messages[-1]
+    assert (note.private, note.author_kind) == (True, "system")
+    assert note.text == f"Unwanted. It is about another conversation ({first.message.conversation_id})."
+    await store.people.set_status(complaint.message.conversation_id, "bot")
+    assert await store.turns.claim(complaint.message.conversation_id, 30) is None
+    found, _ = await store.conversations.events_after(
+        complaint.contact_id, f"{complaint.contact_id}.{first.message.seq}"
+    )
+    assert "waiting" in [each.data["status"] for each in found if each.kind == "status"]
+
+
+async def test_what_operators_are_told_of_it_stands_beside_a_mail(store: Store) -> None:
+    first = await mailed(store, 1)
+    ours = await answered(store, first)
+    await store.people.set_status(first.message.conversation_id, "waiting")
+    away = await mailed(store, 2, ours, wants="nothing", note="An absence note.")
+    thread = await store.inbox.thread(first.message.conversation_id)
+    assert thread is not None
+    assert [(each.text, each.private) for each in thread.messages[-2:]] == [
+        ("message 2", False),
+        ("An absence note.", True),
+    ]
+    assert [each.seq for each in thread.messages] == list(range(1, len(thread.messages) + 1))
+    found, _ = await store.conversations.events_after(first.contact_id, f"{first.contact_id}.0")
+    assert [each.data["status"] for each in found if each.kind == "status"] == ["waiting"]
+    assert await state(store, away) == ("waiting", False)
+
+
 async def test_what_wants_no_answer_is_not_what_is_answered(store: Store) -> None:
     first = await mailed(store, 1)
-    await mailed(store, 2, "mail-1", silent=True)
+    await mailed(store, 2, "mail-1", wants="nothing")
     claim = await claimed(store, first.message.conversation_id)
     assert (claim.in_reply_to, claim.pending) == (first.message.id, 1)
     assert claim.messages[0].id == first.message.id

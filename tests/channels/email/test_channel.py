@@ -172,7 +172,7 @@ async def test_every_mailbox_is_read_and_says_how_it_goes(office: PostOffice) ->
     assert (support.reference, support.thread) == ("1@customer.example", ("1@customer.example",))
     assert support.external_id.startswith("<1@customer.example>:")
     assert b"To support" in room.files[support.original]
-    assert not support.silent
+    assert (support.wants, support.note) == ("answer", "")
     assert messages["sales"].text.strip() == "To sales"
 
 
@@ -245,7 +245,40 @@ async def test_what_came_back_fails_its_delivery_and_is_no_message(office: PostO
     async with listening(office) as (inbox, _):
         [message] = await heard(inbox, 1)
     assert inbox.receipts == [("email", f"{MESSAGE}.2@northwind.example", DeliveryStatus.FAILED)]
-    assert message.silent
+    assert message.wants == "nothing"
+    assert "did not arrive" in message.note
+
+
+async def test_what_a_form_sends_is_its_writers_claim_and_waits_for_a_person(office: PostOffice) -> None:
+    told = {
+        "sender": "Contact form <noreply@forms.example>",
+        "Reply_To": f"Zoë <{ZOE}>",
+        "Authentication_Results": "mx.northwind.example; dmarc=pass header.from=forms.example",
+    }
+    await asyncio.to_thread(lambda: office.write("Name: Zoë\r\nDo they fit?", **told))
+    async with listening(office) as (inbox, _):
+        [message] = await heard(inbox, 1)
+    assert (message.sender, message.sender_name, message.verified) == (ZOE, "Zoë", False)
+    assert message.wants == "person"
+    assert "noreply@forms.example" in message.note
+
+
+async def test_reply_to_moves_nobodys_conversation_to_another_address(office: PostOffice) -> None:
+    await asyncio.to_thread(lambda: office.write("Where is it?", Reply_To="eve@elsewhere.example"))
+    async with listening(office) as (inbox, _):
+        [message] = await heard(inbox, 1)
+    assert (message.sender, message.wants) == (ZOE, "answer")
+
+
+async def test_a_complaint_calls_a_person(office: PostOffice) -> None:
+    from tests.bot.test_mail import complaint
+
+    raw = complaint(ZOE, f"<{MESSAGE}.1.auto@northwind.example>")
+    await asyncio.to_thread(office.dovecot.deliver, raw, user=SUPPORT)
+    async with listening(office) as (inbox, _):
+        [message] = await heard(inbox, 1)
+    assert (message.wants, message.follows, inbox.receipts) == ("person", (MESSAGE,), [])
+    assert ZOE in message.note
 
 
 async def test_an_answer_of_the_bots_is_marked_and_stands_in_its_thread(office: PostOffice) -> None:

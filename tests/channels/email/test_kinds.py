@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from channels.email.bounces import Bounce
-from channels.email.kinds import Automatic, Complaint, Listed, Ordinary, Ours, OutOfOffice, judge
+from channels.email.kinds import Automatic, Complaint, Form, Listed, Ordinary, Ours, OutOfOffice, judge
+from channels.email.mail import Address
 from channels.email.parse import parse
 from tests.channels.email.mails import mail, payload
 
@@ -96,6 +97,12 @@ def test_an_absence_names_the_mail_it_answers() -> None:
         {"subject": "自動返信: Boots"},
         {"from": "no-reply@home.example"},
         {"from": "donotreply@home.example"},
+        {"from": "no-reply@home.example", "reply_to": "Help <help@home.example>"},
+        {"from": "no-reply@home.example", "reply_to": "a@anna.example, b@anna.example"},
+        {"from": "no-reply@home.example", "reply_to": "noreply@anna.example"},
+        {"from": "no-reply@home.example", "reply_to": "help@northwind.example"},
+        {"from": "no-reply@forms.example", "reply_to": "a@anna.example", "auto_submitted": "auto-generated"},
+        {"from": "dmarc@home.example", "subject": "Report Domain: northwind.example Submitter: home.example"},
         {"from": "postmaster@home.example"},
         {"content_type": "multipart/report; report-type=disposition-notification; boundary=x"},
     ],
@@ -152,3 +159,19 @@ def test_a_complaint_names_the_mail_somebody_did_not_want() -> None:
 )
 def test_our_own_mail_is_known(headers: dict[str, str]) -> None:
     assert judge(mail(**headers), OWN) == Ours()
+
+
+@pytest.mark.parametrize("form", ["noreply@forms.example", "wordpress@northwind.example"])
+def test_a_form_names_who_filled_it_in(form: str) -> None:
+    found = judge(mail(**{"from": f"A form <{form}>", "reply_to": "Anna Bell <Anna@home.example>"}), OWN)
+    assert found == Form(writer=Address(address="Anna@home.example", name="Anna Bell"))
+
+
+def test_what_a_person_puts_into_reply_to_makes_nobody_else_of_them() -> None:
+    written = mail(**{"from": "anna@home.example", "reply_to": "Eve <eve@elsewhere.example>"})
+    assert judge(written, OWN) == Ordinary()
+
+
+def test_a_list_that_sends_as_nobody_is_no_form() -> None:
+    headers = {"from": "noreply@lists.example", "reply_to": "a@home.example", "list_id": "<l.lists.example>"}
+    assert isinstance(judge(mail(**headers), OWN), Automatic)
