@@ -55,13 +55,16 @@ class Alarms:
         conversation_id: str | None = None,
     ) -> bool:
         """Have a trouble told, unless it was told already and has not ended since. Whether it is told now."""
-        async with self._database.transaction() as tx:
+
+        async def tell(tx: Transaction) -> bool:
             tx.later(_FORGET, age=_KEPT)
             if await tx.one(_RAISE, key=key) is None:
                 return False
             await _tell(tx, event, data, conversation_id)
             _write(tx, title, text, kind, targets)
-        return True
+            return True
+
+        return await self._database.write(tell)
 
     async def end(
         self,
@@ -74,12 +77,15 @@ class Alarms:
         targets: Sequence[str],
     ) -> bool:
         """Have it told that a trouble is over; False when it was not told of, or its end was already."""
-        async with self._database.transaction() as tx:
+
+        async def tell(tx: Transaction) -> bool:
             if await tx.one(_END, key=key) is None:
                 return False
             await _tell(tx, event, data, None)
             _write(tx, title, text, "success", targets)
-        return True
+            return True
+
+        return await self._database.write(tell)
 
     async def standing(self, prefix: str) -> Mapping[str, datetime]:
         """The troubles told that have not ended, those whose key begins so, with when they were told."""
@@ -89,19 +95,20 @@ class Alarms:
 
     async def claim(self, limit: int, lease: float) -> Sequence[Notice]:
         """Take notices to send, the longest due first; ours for `lease` seconds."""
-        async with self._database.transaction() as tx:
-            rows = await tx.all(_CLAIM, limit=limit, lease=round(lease * 1_000_000))
+        rows = await self._database.write(
+            lambda tx: tx.all(_CLAIM, limit=limit, lease=round(lease * 1_000_000))
+        )
         return [_notice(row) for row in rows]
 
     async def settle(self, notice: Notice) -> None:
         """It was sent, or is given up."""
-        async with self._database.transaction() as tx:
-            tx.later(_SETTLE, id=notice.id, attempt=notice.attempt)
+        await self._database.change(_SETTLE, id=notice.id, attempt=notice.attempt)
 
     async def postpone(self, notice: Notice, seconds: float) -> None:
         """It could not be sent and is due again."""
-        async with self._database.transaction() as tx:
-            tx.later(_POSTPONE, id=notice.id, attempt=notice.attempt, delay=round(seconds * 1_000_000))
+        await self._database.change(
+            _POSTPONE, id=notice.id, attempt=notice.attempt, delay=round(seconds * 1_000_000)
+        )
 
 
 async def _tell(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import orjson
 
 from bot.store import events, messages, telling
-from bot.store.database import Database, Row
+from bot.store.database import Database, Row, Transaction
 from bot.store.outgoing import number
 from bot.store.records import ClaimedFile, StoredAttachment
 from channels.base import Attachment, FetchedFile, RemoteFile
@@ -19,7 +19,7 @@ _ADD = """
 """
 _GET = """
     SELECT key, contact_id, message_id, name, media_type, size, state FROM attachments
-    WHERE key = :key AND contact_id = :contact_id
+    WHERE key = :key AND contact_id = :contact_id AND state <> 'dropped'
 """
 _DUE = "SELECT key FROM attachments WHERE due_at <= {now} - :waiting ORDER BY due_at LIMIT :limit"
 _CLAIM = """
@@ -50,15 +50,14 @@ class Attachments:
 
     async def add(self, file: Attachment, contact_id: str) -> None:
         """Remember a file before it is sent."""
-        async with self._database.transaction() as tx:
-            tx.later(
-                _ADD,
-                key=file.key,
-                contact_id=contact_id,
-                name=file.name,
-                media_type=file.media_type,
-                size=file.size,
-            )
+        await self._database.change(
+            _ADD,
+            key=file.key,
+            contact_id=contact_id,
+            name=file.name,
+            media_type=file.media_type,
+            size=file.size,
+        )
 
     async def get(self, key: str, contact_id: str) -> StoredAttachment | None:
         """The contact's own file by this key; a key is letters and digits."""
@@ -80,8 +79,7 @@ class Attachments:
 
     async def claim(self, key: str, lease_seconds: float) -> ClaimedFile | None:
         """Take a file to fetch, or None: it is here, given up, not due yet, or another worker's."""
-        async with self._database.transaction() as tx:
-            row = await tx.one(_CLAIM, key=key, lease=round(lease_seconds * 1_000_000))
+        row = await self._database.change(_CLAIM, key=key, lease=round(lease_seconds * 1_000_000))
         if row is None:
             return None
         return ClaimedFile(
@@ -95,20 +93,20 @@ class Attachments:
 
     async def postpone(self, claimed: ClaimedFile, *, error: str, seconds: float) -> None:
         """The file could not be had now: it is due again."""
-        async with self._database.transaction() as tx:
-            tx.later(
-                _LATER,
-                key=claimed.key,
-                attempt=claimed.attempt,
-                error=error,
-                delay=round(seconds * 1_000_000),
-            )
+        await self._database.change(
+            _LATER,
+            key=claimed.key,
+            attempt=claimed.attempt,
+            error=error,
+            delay=round(seconds * 1_000_000),
+        )
 
     async def settle(
         self, claimed: ClaimedFile, fetched: FetchedFile | None, *, error: str | None = None
     ) -> bool:
         """The file is here, or (None) never will be, and its message shows it. False: no longer ours."""
-        async with self._database.transaction() as tx:
+
+        async def settle(tx: Transaction) -> bool:
             await number(tx, claimed.conversation_id, 0)
             row = await tx.one(
                 _SETTLE,
@@ -137,7 +135,9 @@ class Attachments:
                 message_id=row["message_id"],
                 created_at=row["now"],
             )
-        return True
+            return True
+
+        return await self._database.write(settle)
 
 
 def _file(row: Row) -> Attachment:

@@ -140,12 +140,11 @@ class Contacts:
             if known is not None and (known.verified or not verified):
                 return known
             try:
-                async with self._database.transaction() as tx:
-                    if known is None:
-                        return await create(
-                            tx, channel=channel, address=address, name=name, verified=verified
-                        )
-                    verify(tx, channel=channel, address=address)
+                if known is None:
+                    return await self._database.write(
+                        lambda tx: create(tx, channel=channel, address=address, name=name, verified=verified)
+                    )
+                await self._database.change(_VERIFY, channel=channel, address=address)
             except Taken:
                 continue
 
@@ -166,17 +165,22 @@ class Contacts:
         conversations with the visitor; of a visitor who was another user until now, only the address
         moves: what belongs to that user stays theirs.
         """
+        user: Identity | None
+
+        async def settle(tx: Transaction) -> str:
+            settled = contact_id
+            if user is None:
+                settled = await self._name_user(tx, contact_id, channel, address, subject)
+            elif user.contact_id != contact_id:
+                await self._bring_together(tx, contact_id, user.contact_id, channel, address)
+                settled = user.contact_id
+            await self._learn(tx, settled, email=email, phone=phone, name=name)
+            return settled
+
         while True:
             user = await self.find(USERS, subject)
             try:
-                async with self._database.transaction() as tx:
-                    if user is None:
-                        contact_id = await self._name_user(tx, contact_id, channel, address, subject)
-                    elif user.contact_id != contact_id:
-                        await self._bring_together(tx, contact_id, user.contact_id, channel, address)
-                        contact_id = user.contact_id
-                    await self._learn(tx, contact_id, email=email, phone=phone, name=name)
-                    return contact_id
+                return await self._database.write(settle)
             except Taken:
                 continue
             except Moved:
@@ -185,8 +189,7 @@ class Contacts:
 
     async def undo_merge(self, merge_id: str) -> bool:
         """Make two people of one again. False when that merge is undone already."""
-        async with self._database.transaction() as tx:
-            return await merging.undo(tx, merge_id)
+        return await self._database.write(lambda tx: merging.undo(tx, merge_id))
 
     async def _name_user(
         self, tx: Transaction, contact_id: str, channel: str, address: str, subject: str

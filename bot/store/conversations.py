@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.store import events, messages
-from bot.store.database import Database, moment, new_id
+from bot.store.database import Database, Transaction, moment, new_id
 from bot.store.events import EventLog
 from bot.store.outgoing import NoSuchConversation, number, outbox, say
 from bot.store.recording import Recording
@@ -91,10 +91,7 @@ class Conversations:
                         messages=tuple(messages.stored(row) for row in reversed(rows)),
                         cursor=events.cursor(contact_id, place["last_event"]),
                     )
-            async with self._database.transaction() as tx:
-                await tx.one(_LOCK_CONTACT, contact_id=contact_id)
-                if await tx.one(_LATEST, contact_id=contact_id) is None:
-                    tx.later(_CREATE, id=new_id("cnv"), contact_id=contact_id)
+            await self._database.write(lambda tx: _begin(tx, contact_id))
 
     async def events_after(
         self, contact_id: str, cursor: str, *, limit: int = 200
@@ -125,7 +122,8 @@ class Conversations:
 
         Raises NoSuchConversation.
         """
-        async with self._database.transaction() as tx:
+
+        async def wait(tx: Transaction) -> Changed:
             before = await tx.one(_STATUS, conversation_id=conversation_id)
             if before is None:
                 raise NoSuchConversation(conversation_id)
@@ -163,9 +161,16 @@ class Conversations:
                 created_at=now,
                 reason=reason,
             )
-        return Changed(status="waiting", new=True, message=message, delivery_id=delivery_id)
+            return Changed(status="waiting", new=True, message=message, delivery_id=delivery_id)
+
+        return await self._database.write(wait)
 
     async def rate(self, conversation_id: str, score: int, comment: str = "") -> None:
         """What the contact thinks of it, the last word counting."""
-        async with self._database.transaction() as tx:
-            tx.later(_RATE, conversation_id=conversation_id, score=score, comment=comment)
+        await self._database.change(_RATE, conversation_id=conversation_id, score=score, comment=comment)
+
+
+async def _begin(tx: Transaction, contact_id: str) -> None:
+    await tx.one(_LOCK_CONTACT, contact_id=contact_id)
+    if await tx.one(_LATEST, contact_id=contact_id) is None:
+        tx.later(_CREATE, id=new_id("cnv"), contact_id=contact_id)

@@ -10,10 +10,10 @@ import re
 import secrets
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -46,7 +46,7 @@ class Reader(Protocol):
 
 
 class Transaction(Reader, Protocol):
-    """Committed when its block ends, rolled back when the block raises or is cancelled.
+    """Committed when its body ends, rolled back when the body raises or is cancelled.
 
     `announces`: what happens in it is also told to WEBHOOK_URL.
     """
@@ -54,7 +54,7 @@ class Transaction(Reader, Protocol):
     announces: bool
 
     def later(self, sql: str, **params: Any) -> None:
-        """Run a statement nobody needs the rows of, in order, together with the next one or the commit."""
+        """Run a statement nobody needs the rows of, in order, no later than the next one or the commit."""
         ...
 
     def many(self, sql: str, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -62,12 +62,23 @@ class Transaction(Reader, Protocol):
         ...
 
 
+T = TypeVar("T")
+Body = Callable[[Transaction], Coroutine[Any, Any, T]]
+
+
 class Database(ABC):
     """Opened by `open_database`; one for each process."""
 
     @abstractmethod
-    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
-        """Begin writing."""
+    async def write(self, body: Body[T]) -> T:
+        """Run a body in a transaction; what it returns, once that is durable.
+
+        It may run on another thread, and awaits nothing but the transaction's own statements.
+        """
+
+    async def change(self, sql: str, **params: Any) -> Row | None:
+        """One statement in a transaction of its own; the first row it returns."""
+        return await self.write(lambda tx: tx.one(sql, **params))
 
     @abstractmethod
     def read(self, *, snapshot: bool = False) -> AbstractAsyncContextManager[Reader]:

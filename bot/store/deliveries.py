@@ -127,23 +127,26 @@ class Deliveries:
 
         None: nothing is to leave, or somebody else is at it. `limits` are those of the channels by name.
         """
-        try:
-            async with self._database.transaction() as tx:
-                contact = await number(tx, conversation_id, 0)
+
+        async def take(tx: Transaction) -> ClaimedDelivery | Pause | None:
+            contact = await number(tx, conversation_id, 0)
+            head = await tx.one(_NEXT, conversation_id=conversation_id)
+            while head is not None and _came_too_late(head):
+                await _give_up(tx, head)
                 head = await tx.one(_NEXT, conversation_id=conversation_id)
-                while head is not None and _came_too_late(head):
-                    await _give_up(tx, head)
-                    head = await tx.one(_NEXT, conversation_id=conversation_id)
-                if head is None:
-                    return None
-                early = head["due_at"] - head["now"]
-                if early > 0:
-                    return None if head["lease_until"] is not None else Pause(seconds=early / 1_000_000)
-                of_channel = limits.get(head["channel"], ChannelLimits())
-                unsure = head["status"] in {"sending", "uncertain"}
-                if not unsure and (wait := await pace.wait(tx, head, of_channel.per_second)):
-                    return Pause(seconds=wait / 1_000_000)
-                return await _take(tx, head, contact, of_channel, conversation_id, unsure=unsure)
+            if head is None:
+                return None
+            early = head["due_at"] - head["now"]
+            if early > 0:
+                return None if head["lease_until"] is not None else Pause(seconds=early / 1_000_000)
+            of_channel = limits.get(head["channel"], ChannelLimits())
+            unsure = head["status"] in {"sending", "uncertain"}
+            if not unsure and (wait := await pace.wait(tx, head, of_channel.per_second)):
+                return Pause(seconds=wait / 1_000_000)
+            return await _take(tx, head, contact, of_channel, conversation_id, unsure=unsure)
+
+        try:
+            return await self._database.write(take)
         except NoSuchConversation:
             return None
 
@@ -165,23 +168,25 @@ class Deliveries:
         """
         message = claimed.message
         key = {"delivery_id": claimed.delivery_id, "part": message.part}
-        async with self._database.transaction() as tx:
+
+        async def settle(tx: Transaction) -> bool:
+            became, why = status, error
             await number(tx, claimed.conversation_id, 0)
             held = await tx.one(_HELD, **key)
             if held is None or not _may_say(claimed, held, provider_id):
                 return False
             whose = await sendings.owner(tx, claimed.delivery_id)
-            withdrawn = status is DeliveryStatus.QUEUED and sendings.silenced(whose, held)
+            withdrawn = became is DeliveryStatus.QUEUED and sendings.silenced(whose, held)
             if withdrawn:
-                status, error = DeliveryStatus.FAILED, sendings.WITHDRAWN
-            elif status is DeliveryStatus.QUEUED and sendings.too_old(held):
-                status, error = DeliveryStatus.FAILED, f"given up after a day: {error}"
-            again = again_in is not None and status in {DeliveryStatus.QUEUED, DeliveryStatus.UNCERTAIN}
+                became, why = DeliveryStatus.FAILED, sendings.WITHDRAWN
+            elif became is DeliveryStatus.QUEUED and sendings.too_old(held):
+                became, why = DeliveryStatus.FAILED, f"given up after a day: {error}"
+            again = again_in is not None and became in {DeliveryStatus.QUEUED, DeliveryStatus.UNCERTAIN}
             tx.later(
                 _SETTLE,
                 **key,
-                status=status.value,
-                error=error,
+                status=became.value,
+                error=why,
                 looks=looks,
                 again=again,
                 delay=_microseconds(again_in or 0.0),
@@ -194,10 +199,10 @@ class Deliveries:
                 tried_at=microseconds(claimed.tried_at),
                 pause=again_in or 0.0,
             )
-            if status is DeliveryStatus.FAILED and not withdrawn:
-                await sendings.give_up(tx, claimed.delivery_id, whose, error=error)
-            elif status is DeliveryStatus.UNCERTAIN and not again:
-                await sendings.hold(tx, claimed.delivery_id, whose, error=error)
+            if became is DeliveryStatus.FAILED and not withdrawn:
+                await sendings.give_up(tx, claimed.delivery_id, whose, error=why)
+            elif became is DeliveryStatus.UNCERTAIN and not again:
+                await sendings.hold(tx, claimed.delivery_id, whose, error=why)
             if provider_id is not None:
                 tx.later(
                     _NAME,
@@ -209,7 +214,9 @@ class Deliveries:
             await sendings.show(tx, claimed.delivery_id)
             if provider_id is not None:
                 await receipts.catch_up(tx, message.channel, provider_id)
-        return True
+            return True
+
+        return await self._database.write(settle)
 
     async def receipt(
         self,
@@ -224,11 +231,12 @@ class Deliveries:
         One that comes before we have written the provider's id waits for it. Failures that another attempt
         can mend have the part queued again, once however often they are reported.
         """
-        async with self._database.transaction() as tx:
-            return await receipts.note(
+        return await self._database.write(
+            lambda tx: receipts.note(
                 tx,
                 Word(channel=channel, provider_id=provider_id, status=status, detail=detail, trouble=trouble),
             )
+        )
 
     async def mark_read(self, conversation_id: str, seq: int) -> bool:
         """The contact has seen the thread up to `seq`. False when that was known."""
@@ -236,7 +244,9 @@ class Deliveries:
             so_far = await reader.one(_READ_SO_FAR, conversation_id=conversation_id)
         if so_far is None or so_far["contact_read_seq"] >= min(seq, so_far["last_seq"]):
             return False
-        async with self._database.transaction() as tx:
+        before: int = so_far["contact_read_seq"]
+
+        async def mark(tx: Transaction) -> bool:
             await number(tx, conversation_id, 0)
             row = await tx.one(_SEEN, conversation_id=conversation_id, seq=seq)
             if row is None:
@@ -245,7 +255,7 @@ class Deliveries:
             unread = await tx.all(
                 _UNREAD,
                 conversation_id=conversation_id,
-                after=so_far["contact_read_seq"],
+                after=before,
                 seq=row["contact_read_seq"],
                 lower=lower,
                 limit=_READ_AT_ONCE,
@@ -267,7 +277,9 @@ class Deliveries:
                         "error": None,
                     },
                 )
-        return True
+            return True
+
+        return await self._database.write(mark)
 
 
 def _microseconds(seconds: float) -> int:

@@ -171,8 +171,7 @@ class Inbox:
 
     async def mark_read(self, conversation_id: str, seq: int) -> bool:
         """An operator has seen everything up to `seq`. False when that was known."""
-        async with self._database.transaction() as tx:
-            return await tx.one(_READ, conversation_id=conversation_id, seq=seq) is not None
+        return await self._database.change(_READ, conversation_id=conversation_id, seq=seq) is not None
 
     async def count(self, status: ConversationStatus, *, up_to: int = 100) -> int:
         """How many conversations have a status, counted no further than `up_to`."""

@@ -51,7 +51,8 @@ class Journal:
         written = calls.canonical(arguments)
         key = calls.key(claim.conversation_id, claim.epoch, tool, written)
         patience = round(_ABANDONED * 1_000_000)
-        async with self._database.transaction() as tx:
+
+        async def begin(tx: Transaction) -> Go | Ended | Doubtful:
             ours = await tx.one(_OURS, conversation_id=claim.conversation_id, fence=claim.fence)
             if ours is None:
                 raise LeaseLost
@@ -71,7 +72,9 @@ class Journal:
                 idempotent=idempotent,
                 patience=patience,
             )
-        return Go(key=key)
+            return Go(key=key)
+
+        return await self._database.write(begin)
 
     def _known(
         self, tx: Transaction, claim: Claim, key: str, known: Row, *, idempotent: bool, patience: int
@@ -92,5 +95,4 @@ class Journal:
 
     async def end(self, key: str, state: Literal["done", "failed", "doubtful"], result: str) -> None:
         """Write down what came of a call, once: what has happened has happened, whoever has the turn now."""
-        async with self._database.transaction() as tx:
-            tx.later(_END, key=key, state=state, result=result)
+        await self._database.change(_END, key=key, state=state, result=result)

@@ -33,15 +33,13 @@ class KnowledgeBook:
 
     async def remember(self, address: str, *, kind: str = "", documents: int, failed: int) -> None:
         """A source was learned, again or for the first time."""
-        async with self._database.transaction() as tx:
-            tx.later(
-                _REMEMBER, id=new_id("src"), address=address, kind=kind, documents=documents, failed=failed
-            )
+        await self._database.change(
+            _REMEMBER, id=new_id("src"), address=address, kind=kind, documents=documents, failed=failed
+        )
 
     async def forget(self, address: str) -> None:
         """A source is no longer what is answered from."""
-        async with self._database.transaction() as tx:
-            tx.later(_FORGET, address=address)
+        await self._database.change(_FORGET, address=address)
 
     async def sources(self) -> Sequence[LearnedSource]:
         """Everything that was learned, by address."""
@@ -61,10 +59,9 @@ class KnowledgeBook:
 
     async def gap(self, question: str, *, conversation_id: str, turn_id: str | None = None) -> None:
         """Note a question that knowledge could not ground."""
-        async with self._database.transaction() as tx:
-            tx.later(
-                _GAP, id=new_id("gap"), question=question, conversation_id=conversation_id, turn_id=turn_id
-            )
+        await self._database.change(
+            _GAP, id=new_id("gap"), question=question, conversation_id=conversation_id, turn_id=turn_id
+        )
 
     async def gaps(self, limit: int = 100) -> Sequence[Gap]:
         """The newest of them first."""

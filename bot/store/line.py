@@ -5,30 +5,35 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
+
+import orjson
 
 from bot.store.database import Duplicate, StoreUnavailable, rendered
 
 _NOW = "CAST(ROUND((julianday('now') - 2440587.5) * 86400000) AS INTEGER) * 1000"
 _MEMBER = "IN (SELECT value FROM json_each(:{name}))"
-_BUSY_SECONDS = 8.0
-_KNOCK = 0.001  # seconds between two tries to begin while another process writes
-_GROUP_SECONDS = 0.01  # for how long transactions that follow each other share a commit
-_BREATH = 0.002  # seconds left to other processes' writers after that
 # Out of our hands, and worth another try later: busy, locked, out of memory, read-only, input or output
 # error, full, cannot open, locking protocol.
 _UNAVAILABLE = {5, 6, 7, 8, 10, 13, 14, 15}
 _DUPLICATE = {sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY}
 
 T = TypeVar("T")
-Statement = tuple[str, Any, bool]  # text, parameters, whether they are those of many rows
 
 
-def _understood(error: BaseException) -> BaseException:
+def plain(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Lists travel as JSON, which `{in …}` reads."""
+    return {
+        name: orjson.dumps(value).decode() if isinstance(value, list) else value
+        for name, value in params.items()
+    }
+
+
+def understood(error: BaseException) -> BaseException:
+    """What is out of our hands told from what is a mistake of ours."""
     if not isinstance(error, sqlite3.Error):
         return error
     code = getattr(error, "sqlite_errorcode", 0)
@@ -37,7 +42,7 @@ def _understood(error: BaseException) -> BaseException:
     return StoreUnavailable(f"SQLite: {error}") if code & 0xFF in _UNAVAILABLE else error
 
 
-class _Ticket(Generic[T]):
+class Ticket(Generic[T]):
     """A result that a thread owes a task."""
 
     __slots__ = ("_loop", "future")
@@ -50,7 +55,7 @@ class _Ticket(Generic[T]):
         self._tell(self._succeed, result)
 
     def fail(self, error: BaseException) -> None:
-        self._tell(self._fail, _understood(error))
+        self._tell(self._fail, understood(error))
 
     def _tell(self, report: Callable[[Any], None], what: object) -> None:
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
@@ -65,12 +70,12 @@ class _Ticket(Generic[T]):
             self.future.set_exception(error)
 
 
-_Job = tuple[Callable[[sqlite3.Connection], Any], _Ticket[Any]]
+_Job = tuple[Callable[[sqlite3.Connection], None], Ticket[Any]]
 
 
 class Line:
-    """Jobs run one after another, in the order they were posted: what a cancelled task left behind is
-    therefore finished, and rolled back, before anybody else's job begins."""
+    """Jobs run one after another, in the order they were put: what a cancelled task left behind is
+    therefore finished before anybody else's job begins."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -78,10 +83,14 @@ class Line:
         self._texts: dict[str, tuple[str, bool]] = {}
         threading.Thread(target=self._run, name="sqlite", daemon=True).start()
 
+    def put(self, job: Callable[[sqlite3.Connection], None], ticket: Ticket[Any]) -> None:
+        """Have something done that tells what came of it by itself, unless it raises."""
+        self._jobs.put((job, ticket))
+
     def post(self, function: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
         """Have something done; the future is its result."""
-        ticket: _Ticket[T] = _Ticket()
-        self._jobs.put((function, ticket))
+        ticket: Ticket[T] = Ticket()
+        self.put(lambda connection: ticket.succeed(function(connection)), ticket)
         return ticket.future
 
     def forget(self, function: Callable[[sqlite3.Connection], None]) -> None:
@@ -89,8 +98,13 @@ class Line:
         self.post(function).add_done_callback(lambda future: future.cancelled() or future.exception())
 
     async def close(self) -> None:
-        await self.post(lambda connection: connection.close())
+        await self.post(self._leave)
         self._jobs.put(None)
+
+    @property
+    def more(self) -> bool:
+        """Whether another job waits."""
+        return not self._jobs.empty()
 
     def text(self, sql: str) -> tuple[str, bool]:
         """A statement in SQLite's words, and whether it takes lists."""
@@ -109,20 +123,27 @@ class Line:
 
     def _run(self) -> None:
         connection: sqlite3.Connection | None = None
-        while (job := self._jobs.get()) is not None:
-            function, ticket = job
+        while (queued := self._jobs.get()) is not None:
+            job, ticket = queued
             try:
                 connection = connection or self._open()  # what could not be opened is tried again
-                result = function(connection)
+                try:
+                    job(connection)
+                finally:
+                    self._rest(connection)
             except BaseException as error:  # noqa: BLE001 - it belongs to the task that waits
                 ticket.fail(error)
-            else:
-                ticket.succeed(result)
+
+    def _rest(self, connection: sqlite3.Connection) -> None:
+        """What follows each job."""
+
+    def _leave(self, connection: sqlite3.Connection) -> None:
+        connection.close()
 
     def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
             self._path,
-            timeout=_BUSY_SECONDS,
+            timeout=8.0,  # as long as writers wait for each other
             isolation_level=None,
             check_same_thread=False,
             cached_statements=512,
@@ -137,112 +158,3 @@ class Line:
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA query_only = ON")
-
-
-class WritingLine(Line):
-    """Transactions of tasks that queue share one commit: each is a savepoint, and none is told that it is
-    done before the commit that holds it. Where a disk takes 5 ms to make a commit durable, fifty
-    visitors would otherwise wait for each other for a quarter of a second."""
-
-    def __init__(self, path: str) -> None:
-        super().__init__(path)
-        self._done: list[_Ticket[None]] = []  # what the next commit makes durable
-        self._since = 0.0
-
-    def begin(self, connection: sqlite3.Connection) -> None:
-        if not connection.in_transaction:
-            self._enter(connection)
-            self._since = time.monotonic()
-        connection.execute("SAVEPOINT ours")
-
-    def commit(self, statements: Iterable[Statement], *, begun: bool, more: bool) -> asyncio.Future[None]:
-        """Run the last statements and make all of the transaction durable; `more` tasks wait to write."""
-        ticket: _Ticket[None] = _Ticket()
-
-        def finish(connection: sqlite3.Connection) -> None:
-            try:
-                if not begun:
-                    self.begin(connection)
-                perform(connection, statements)
-                connection.execute("RELEASE ours")
-            except BaseException as error:  # noqa: BLE001 - it belongs to the task that waits
-                ticket.fail(error)
-                self._undo(connection)
-            else:
-                self._done.append(ticket)
-            self._settle(connection, more=more)
-
-        self.forget(finish)
-        return ticket.future
-
-    def roll_back(self, *, more: bool) -> None:
-        """Leave nothing of this transaction."""
-
-        def leave(connection: sqlite3.Connection) -> None:
-            self._undo(connection)
-            self._settle(connection, more=more)
-
-        self.forget(leave)
-
-    def settle(self) -> None:
-        """Nobody follows after all: commit what waits for it."""
-        self.forget(lambda connection: self._settle(connection, more=False))
-
-    def _enter(self, connection: sqlite3.Connection) -> None:
-        """Begin writing. SQLite's own patience naps for up to 0.1 s between tries, and a process that
-        writes a lot would hardly ever let another in."""
-        until = time.monotonic() + _BUSY_SECONDS
-        while True:
-            try:
-                connection.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
-                    raise
-                time.sleep(_KNOCK)
-            else:
-                return
-
-    def _undo(self, connection: sqlite3.Connection) -> None:
-        if connection.in_transaction:  # else SQLite has rolled back by itself, as when the disk is full
-            connection.execute("ROLLBACK TO ours")
-            connection.execute("RELEASE ours")
-
-    def _settle(self, connection: sqlite3.Connection, *, more: bool) -> None:
-        if connection.in_transaction:
-            if not self._done:
-                connection.execute("ROLLBACK")
-                return
-            age = time.monotonic() - self._since
-            if more and age < _GROUP_SECONDS:
-                return
-        done, self._done = self._done, []
-        try:
-            if done and not connection.in_transaction:
-                raise sqlite3.OperationalError("rolled back together with another transaction")
-            if done:
-                connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            for ticket in done:
-                ticket.fail(StoreUnavailable(f"SQLite: {error}"))
-            return
-        for ticket in done:
-            ticket.succeed(None)
-        if more:
-            time.sleep(_BREATH)
-
-    def _prepare(self, connection: sqlite3.Connection) -> None:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("PRAGMA busy_timeout = 0")  # `_enter` waits
-
-
-def perform(connection: sqlite3.Connection, statements: Iterable[Statement]) -> None:
-    """Run statements nobody needs the rows of."""
-    for text, params, many in statements:
-        if many:
-            connection.executemany(text, params)
-        else:
-            connection.execute(text, params)

@@ -50,14 +50,14 @@ class Mailboxes:
 
     async def lead(self, mailbox: str, holder: str, seconds: float) -> bool:
         """Whether `holder` reads the mailbox for the next `seconds`; only one at a time does."""
-        async with self._database.transaction() as tx:
-            row = await tx.one(_LEAD, name=mailbox, holder=holder, lease=round(seconds * 1_000_000))
+        row = await self._database.change(
+            _LEAD, name=mailbox, holder=holder, lease=round(seconds * 1_000_000)
+        )
         return row is not None
 
     async def yield_lead(self, mailbox: str, holder: str) -> None:
         """Let the next reader have it at once."""
-        async with self._database.transaction() as tx:
-            tx.later(_YIELD, name=mailbox, holder=holder)
+        await self._database.change(_YIELD, name=mailbox, holder=holder)
 
     async def position(self, mailbox: str) -> Position | None:
         """Up to where everything is durable; None before the first reading."""
@@ -75,23 +75,23 @@ class Mailboxes:
     async def advance(self, mailbox: str, position: Position, holder: str) -> bool:
         """Everything up to `position` is durable now. False for a reader whose time is over."""
         at = position.received_at
-        async with self._database.transaction() as tx:
-            row = await tx.one(
-                _ADVANCE,
-                name=mailbox,
-                holder=holder,
-                uidvalidity=position.uidvalidity,
-                uid=position.uid,
-                received_at=microseconds(at) if at is not None else None,
-            )
+        row = await self._database.change(
+            _ADVANCE,
+            name=mailbox,
+            holder=holder,
+            uidvalidity=position.uidvalidity,
+            uid=position.uid,
+            received_at=microseconds(at) if at is not None else None,
+        )
         return row is not None
 
     async def note(
         self, mailbox: str, *, state: Literal["up", "degraded", "down"], error: str, since: datetime
     ) -> None:
         """How reading goes, as its reader sees it."""
-        async with self._database.transaction() as tx:
-            tx.later(_NOTE, name=mailbox, state=state, error=error[:500], since=microseconds(since))
+        await self._database.change(
+            _NOTE, name=mailbox, state=state, error=error[:500], since=microseconds(since)
+        )
 
     async def states(self) -> Sequence[MailboxState]:
         """Every mailbox that was ever read."""
@@ -112,17 +112,16 @@ class Mailboxes:
         self, mailbox: str, *, uidvalidity: int, uid: int, original: str, size: int, why: str
     ) -> None:
         """A mail that could not be understood, once; `original` is the key of its bytes."""
-        async with self._database.transaction() as tx:
-            tx.later(
-                _SET_ASIDE,
-                id=new_id("sid"),
-                mailbox=mailbox,
-                uidvalidity=uidvalidity,
-                uid=uid,
-                original=original,
-                size=size,
-                why=why[:1_000],
-            )
+        await self._database.change(
+            _SET_ASIDE,
+            id=new_id("sid"),
+            mailbox=mailbox,
+            uidvalidity=uidvalidity,
+            uid=uid,
+            original=original,
+            size=size,
+            why=why[:1_000],
+        )
 
     async def cards(self, limit: int = 100) -> Sequence[SetAside]:
         """What was set aside and no operator has put away yet, oldest first."""
@@ -138,8 +137,7 @@ class Mailboxes:
 
     async def put_away(self, card_id: str) -> bool:
         """An operator has seen to it. False when somebody had."""
-        async with self._database.transaction() as tx:
-            return await tx.one(_SEEN, id=card_id) is not None
+        return await self._database.change(_SEEN, id=card_id) is not None
 
 
 def _card(row: Row) -> SetAside:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.store.database import Database, Row, moment, new_id
+from bot.store.database import Database, Row, Transaction, moment, new_id
 from bot.store.records import ApiToken, Operator, Role
 
 _ADD = """
@@ -43,15 +43,14 @@ class Operators:
 
     async def add(self, email: str, name: str, password_hash: str, role: Role = "operator") -> Operator:
         """A new operator. Raises AlreadyThere."""
-        async with self._database.transaction() as tx:
-            row = await tx.one(
-                _ADD,
-                id=new_id("op"),
-                email=_address(email),
-                name=name,
-                password_hash=password_hash,
-                role=role,
-            )
+        row = await self._database.change(
+            _ADD,
+            id=new_id("op"),
+            email=_address(email),
+            name=name,
+            password_hash=password_hash,
+            role=role,
+        )
         if row is None:
             raise AlreadyThere(email)
         return operator(row)
@@ -70,16 +69,18 @@ class Operators:
 
     async def rename(self, email: str, name: str) -> bool:
         """Customers see this name from now on. False when there is no such operator."""
-        async with self._database.transaction() as tx:
-            return await tx.one(_RENAME, email=_address(email), name=name) is not None
+        return await self._database.change(_RENAME, email=_address(email), name=name) is not None
 
     async def set_password(self, email: str, password_hash: str) -> bool:
         """The operator signs in with another password, everywhere anew. False when there is none such."""
-        async with self._database.transaction() as tx:
+
+        async def change(tx: Transaction) -> bool:
             row = await tx.one(_REHASH, email=_address(email), password_hash=password_hash)
             if row is not None:
                 tx.later(_END_SESSIONS, id=row["id"])
-        return row is not None
+            return row is not None
+
+        return await self._database.write(change)
 
     async def count(self) -> int:
         """How many operators there are."""
@@ -89,10 +90,9 @@ class Operators:
 
     async def create_token(self, name: str, token_hash: str, operator_id: str | None = None) -> ApiToken:
         """A token for a program; only its hash is kept."""
-        async with self._database.transaction() as tx:
-            row = await tx.one(
-                _ADD_KEY, id=new_id("tok"), name=name, token_hash=token_hash, operator_id=operator_id
-            )
+        row = await self._database.change(
+            _ADD_KEY, id=new_id("tok"), name=name, token_hash=token_hash, operator_id=operator_id
+        )
         assert row is not None
         return _token(row)
 
@@ -103,14 +103,12 @@ class Operators:
         if row is None:
             return None
         if row["last_used_at"] is None or row["now"] - row["last_used_at"] > _USE_WRITTEN_EVERY:
-            async with self._database.transaction() as tx:
-                tx.later(_USED, id=row["id"])
+            await self._database.change(_USED, id=row["id"])
         return _token(row)
 
     async def revoke_token(self, token_id: str) -> bool:
         """Refuse a token from now on. False when there is none such."""
-        async with self._database.transaction() as tx:
-            return await tx.one(_REVOKE, id=token_id) is not None
+        return await self._database.change(_REVOKE, id=token_id) is not None
 
 
 def _address(email: str) -> str:

@@ -73,8 +73,7 @@ class People:
         Raises NoSuchConversation.
         """
         try:
-            async with self._database.transaction() as tx:
-                await self._set(tx, conversation_id, status, operator)
+            await self._database.write(lambda tx: self._set(tx, conversation_id, status, operator))
         except _Unchanged:
             return Changed(status=status, new=False)
         return Changed(status=status, new=True)
@@ -126,8 +125,8 @@ class People:
         message_id = _message_id(operator, client_id)
         while True:
             try:
-                async with self._database.transaction() as tx:
-                    return await self._write(
+                return await self._database.write(
+                    lambda tx: self._write(
                         tx,
                         conversation_id=conversation_id,
                         operator=operator,
@@ -137,6 +136,7 @@ class People:
                         private=private,
                         leaving=leaving,
                     )
+                )
             except Duplicate:  # it is written already, and nothing of the above stays
                 async with self._database.read() as reader:
                     row = await reader.one(messages.ONE, id=message_id)

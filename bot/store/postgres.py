@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 
-from bot.store.database import Database, Duplicate, Row, StoreUnavailable, numbered, rendered
+from bot.store.database import Body, Database, Duplicate, Row, StoreUnavailable, numbered, rendered
 
 # The statement's own moment: `now()` would be the transaction's, old by the time a lock was had, and
 # `clock_timestamp()` can't be looked up in an index.
@@ -19,6 +19,7 @@ _MEMBER = "= ANY(:{name}::text[])"
 _CONNECTIONS = 10
 _WAIT = 8.0  # seconds for a connection, as long as SQLite's writers wait
 _STOPPED = 5.0  # seconds within which a transaction must go on: ours never wait for anything but the store
+T = TypeVar("T")
 _UNAVAILABLE = (
     OSError,
     TimeoutError,
@@ -166,8 +167,9 @@ class PostgresDatabase(Database):
         self._announces = announces
         self._texts: dict[str, tuple[str, tuple[str, ...]]] = {}
 
-    def transaction(self) -> _Block:
-        return _Block(self._pool, _Session(self._texts, announces=self._announces), "BEGIN")
+    async def write(self, body: Body[T]) -> T:
+        async with _Block(self._pool, _Session(self._texts, announces=self._announces), "BEGIN") as tx:
+            return await body(tx)
 
     def read(self, *, snapshot: bool = False) -> _Block:
         begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" if snapshot else None

@@ -88,11 +88,11 @@ _NAME = "UPDATE contacts SET name = :name WHERE id = :id AND name = ''"
 
 _OURS = """
     SELECT key, name, media_type, size FROM attachments
-    WHERE key {in keys} AND contact_id = :contact_id AND message_id IS NULL
+    WHERE key {in keys} AND contact_id = :contact_id AND message_id IS NULL AND state = 'here'
 """
 _BIND = """
     UPDATE attachments SET message_id = :message_id
-    WHERE key {in keys} AND contact_id = :contact_id AND message_id IS NULL
+    WHERE key {in keys} AND contact_id = :contact_id AND message_id IS NULL AND state = 'here'
 """
 _HERE = """
     INSERT INTO attachments (key, contact_id, message_id, name, media_type, size, channel, created_at)
@@ -125,8 +125,7 @@ class Recording:
         """The message in its conversation, committed; a repeat changes nothing and says so."""
         while True:
             try:
-                async with self._database.transaction() as tx:
-                    return await self._write(tx, message, html, window)
+                return await self._database.write(lambda tx: self._write(tx, message, html, window))
             except Taken:
                 continue
             except Duplicate:  # we have this message already, and nothing of the above stays

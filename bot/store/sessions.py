@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.store.database import Database
+from bot.store.database import Database, Transaction
 from bot.store.operators import operator
 from bot.store.records import Operator
 
@@ -30,9 +30,12 @@ class Sessions:
 
     async def begin(self, token_hash: str, operator_id: str) -> None:
         """From now on this token is the operator; those that have run out are forgotten."""
-        async with self._database.transaction() as tx:
+
+        async def begin(tx: Transaction) -> None:
             tx.later(_FORGET_EXPIRED)
             tx.later(_BEGIN, token_hash=token_hash, operator_id=operator_id, lifetime=_LIFETIME)
+
+        await self._database.write(begin)
 
     async def find(self, token_hash: str) -> Operator | None:
         """The operator signed in with this token, whose session thereby lasts on."""
@@ -41,11 +44,9 @@ class Sessions:
         if row is None:
             return None
         if row["remaining"] < _LIFETIME - _EXTENDED_EVERY:
-            async with self._database.transaction() as tx:
-                tx.later(_EXTEND, token_hash=token_hash, lifetime=_LIFETIME)
+            await self._database.change(_EXTEND, token_hash=token_hash, lifetime=_LIFETIME)
         return operator(row)
 
     async def end(self, token_hash: str) -> None:
         """Sign out."""
-        async with self._database.transaction() as tx:
-            tx.later(_END, token_hash=token_hash)
+        await self._database.change(_END, token_hash=token_hash)

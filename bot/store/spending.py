@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.orchestrator.agent import Charge
-from bot.store.database import Database, microseconds
+from bot.store.database import Database, Transaction, microseconds
 
 _ENTER = """
     INSERT INTO usage (id, turn_id, conversation_id, contact_id, model, tokens_in, tokens_out, cost,
@@ -26,7 +26,8 @@ class Spending:
 
     async def settle(self, call_id: str, turn_id: str, charge: Charge) -> None:
         """Enter a call's cost, once however often this is called; nothing once its conversation is gone."""
-        async with self._database.transaction() as tx:
+
+        async def enter(tx: Transaction) -> None:
             row = await tx.one(
                 _ENTER,
                 id=call_id,
@@ -41,3 +42,5 @@ class Spending:
             if row is not None:
                 tx.later(_CONVERSATION, id=row["conversation_id"], cost=charge.cost)
                 tx.later(_TURN, id=turn_id, cost=charge.cost)
+
+        await self._database.write(enter)

@@ -11,7 +11,7 @@ import orjson
 from bot.orchestrator.outcome import Outcome
 from bot.store import calls, concluding, contacts, messages
 from bot.store.calls import Deadlines, Written
-from bot.store.database import Database, Reader, Row, moment, new_id
+from bot.store.database import Database, Reader, Row, Transaction, moment, new_id
 from bot.store.records import Claim, Concluded, TurnRecord
 from bot.trace import Step
 
@@ -98,13 +98,14 @@ class Turns:
 
     async def claim(self, conversation_id: str, lease_seconds: float) -> Claim | None:
         """Take the turn, or None: a person's, answered already, not due yet, or another worker's."""
-        async with self._database.transaction() as tx:
+        turn_id = new_id("trn")
+
+        async def begin(tx: Transaction) -> Row | None:
             row = await tx.one(_CLAIM, conversation_id=conversation_id, lease=_microseconds(lease_seconds))
             if row is None:
                 return None
             if row["attempts"] > 1:  # an earlier worker may have died in the middle
                 tx.later(_ABANDON_OTHERS, conversation_id=conversation_id)
-            turn_id = new_id("trn")
             tx.later(
                 _BEGIN,
                 id=turn_id,
@@ -113,6 +114,11 @@ class Turns:
                 attempt=row["attempts"],
                 up_to_seq=row["last_in_seq"],
             )
+            return row
+
+        row = await self._database.write(begin)
+        if row is None:
+            return None
         async with self._database.read() as reader:  # nobody who writes needs to wait for this
             return await _seen(reader, turn_id, conversation_id, row)
 
@@ -123,13 +129,12 @@ class Turns:
 
     async def renew(self, claim: Claim, lease_seconds: float) -> int | None:
         """Keep the turn for longer and learn the contact's newest seq; None once the turn is lost."""
-        async with self._database.transaction() as tx:
-            row = await tx.one(
-                _RENEW,
-                conversation_id=claim.conversation_id,
-                fence=claim.fence,
-                lease=_microseconds(lease_seconds),
-            )
+        row = await self._database.change(
+            _RENEW,
+            conversation_id=claim.conversation_id,
+            fence=claim.fence,
+            lease=_microseconds(lease_seconds),
+        )
         return row["last_in_seq"] if row else None
 
     async def refresh(self, claim: Claim) -> Claim:
@@ -143,7 +148,8 @@ class Turns:
 
     async def release(self, claim: Claim, *, delay: float = 0.0, forgiven: bool = True) -> bool:
         """Give the turn back, due again after `delay` seconds; a forgiven one was not an attempt."""
-        async with self._database.transaction() as tx:
+
+        async def release(tx: Transaction) -> bool:
             row = await tx.one(
                 _RELEASE,
                 conversation_id=claim.conversation_id,
@@ -152,13 +158,18 @@ class Turns:
                 forgiven=int(forgiven),
             )
             concluding.abandon(tx, claim, reason="released")
-        return row is not None
+            return row is not None
+
+        return await self._database.write(release)
 
     async def lose(self, claim: Claim, steps: Sequence[Step], *, text: str, html: str) -> None:
         """The turn is not ours any more: its steps are written down, and what it had begun to say is kept
         as a draft for operators."""
-        async with self._database.transaction() as tx:
+
+        async def lose(tx: Transaction) -> None:
             concluding.lose(tx, claim, steps, text=text, html=html)
+
+        await self._database.write(lose)
 
     async def conclude(
         self,
@@ -180,8 +191,8 @@ class Turns:
         `parts` are the texts it leaves in; None: the recipient reads our store, so that it is sent with the
         commit. Nothing is said to somebody who has had `per_hour` such answers: a person decides.
         """
-        async with self._database.transaction() as tx:
-            return await concluding.conclude(
+        return await self._database.write(
+            lambda tx: concluding.conclude(
                 tx,
                 claim,
                 outcome,
@@ -193,6 +204,7 @@ class Turns:
                 per_hour=per_hour,
                 deadlines=deadlines,
             )
+        )
 
     async def get(self, turn_id: str) -> TurnRecord | None:
         """A turn with its steps."""

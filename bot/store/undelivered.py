@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.store import sendings
-from bot.store.database import Database, Row, moment
+from bot.store.database import Database, Row, Transaction, moment
 from bot.store.outgoing import number
 from bot.store.records import DeliveryRecord
 from channels.base import DeliveryStatus
@@ -58,7 +58,8 @@ class Undelivered:
 
     async def again(self, delivery_id: str) -> tuple[DeliveryRecord, bool] | None:
         """Queue what failed or is held once more, and whether there was anything; None: no such delivery."""
-        async with self._database.transaction() as tx:
+
+        async def queue(tx: Transaction) -> tuple[DeliveryRecord, bool] | None:
             found = await tx.one(_ONE, id=delivery_id)
             if found is None:
                 return None
@@ -69,7 +70,9 @@ class Undelivered:
                 await sendings.show(tx, delivery_id)
             row = await tx.one(_ONE, id=delivery_id)
             assert row is not None
-        return _record(row), bool(parts)
+            return _record(row), bool(parts)
+
+        return await self._database.write(queue)
 
 
 def _record(row: Row) -> DeliveryRecord:

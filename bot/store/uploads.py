@@ -7,13 +7,15 @@ from contextlib import asynccontextmanager
 
 from bot.store.database import Database
 
-# The outer condition holds even for a row that a message takes along between the two looks at it.
+# Marked first, so that no message takes along what is being removed. The outer condition holds even for a
+# row that a message takes along between the two looks at it.
 _DROP = """
-    DELETE FROM attachments WHERE message_id IS NULL AND key IN (
+    UPDATE attachments SET state = 'dropped' WHERE message_id IS NULL AND key IN (
         SELECT key FROM attachments
         WHERE message_id IS NULL AND due_at IS NULL AND created_at <= {now} - :age LIMIT :limit
     ) RETURNING key
 """
+_FORGET = "DELETE FROM attachments WHERE key {in keys} AND state = 'dropped'"
 
 
 class Uploads:
@@ -28,6 +30,10 @@ class Uploads:
 
         They are forgotten once it ends well: whoever is stopped in the middle finds them again.
         """
-        async with self._database.transaction() as tx:
-            rows = await tx.all(_DROP, age=round(unsent_for * 1_000_000), limit=limit)
-            yield [row["key"] for row in rows]
+        rows = await self._database.write(
+            lambda tx: tx.all(_DROP, age=round(unsent_for * 1_000_000), limit=limit)
+        )
+        keys = [row["key"] for row in rows]
+        yield keys
+        if keys:
+            await self._database.change(_FORGET, keys=keys)

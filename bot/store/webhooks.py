@@ -90,8 +90,7 @@ class Webhooks:
         self, kind: WebhookType, data: Mapping[str, JsonValue], conversation_id: str | None = None
     ) -> None:
         """Have an event told. Raises NoSuchConversation."""
-        async with self._database.transaction() as tx:
-            await announce(tx, kind, data, conversation_id)
+        await self._database.write(lambda tx: announce(tx, kind, data, conversation_id))
 
     async def waits(self) -> bool:
         """Whether anything is due."""
@@ -115,8 +114,7 @@ class Webhooks:
 
     async def claim(self, limit: int, lease: float) -> Sequence[ClaimedWebhook]:
         """Take what is due, the longest due first; ours for `lease` seconds."""
-        async with self._database.transaction() as tx:
-            rows = await tx.all(_CLAIM, limit=limit, lease=_microseconds(lease))
+        rows = await self._database.write(lambda tx: tx.all(_CLAIM, limit=limit, lease=_microseconds(lease)))
         return [_claimed(row) for row in rows]
 
     async def message(self, message_id: str) -> StoredMessage | None:
@@ -130,31 +128,33 @@ class Webhooks:
     ) -> ClaimedWebhook | None:
         """It was told, or, with an `error`, is given up: what follows it in its conversation, ours to tell
         now. None when nothing does, or when it was no longer ours to say."""
+
+        async def end(tx: Transaction) -> Row | None:
+            if claimed.conversation_id is not None:
+                await number(tx, claimed.conversation_id, 0)
+            key = {"id": claimed.id, "attempt": claimed.attempt}
+            ours = await (tx.one(_TOLD, **key) if error is None else tx.one(_FAIL, **key, error=error))
+            if error is not None:
+                tx.later(_FORGET, age=_KEPT, limit=10)
+            if ours is None or claimed.conversation_id is None:
+                return None
+            return await tx.one(_NEXT, conversation_id=claimed.conversation_id, lease=_microseconds(lease))
+
         try:
-            async with self._database.transaction() as tx:
-                if claimed.conversation_id is not None:
-                    await number(tx, claimed.conversation_id, 0)
-                key = {"id": claimed.id, "attempt": claimed.attempt}
-                ours = await (tx.one(_TOLD, **key) if error is None else tx.one(_FAIL, **key, error=error))
-                if error is not None:
-                    tx.later(_FORGET, age=_KEPT, limit=10)
-                if ours is None or claimed.conversation_id is None:
-                    return None
-                row = await tx.one(_NEXT, conversation_id=claimed.conversation_id, lease=_microseconds(lease))
+            row = await self._database.write(end)
         except NoSuchConversation:
             return None
         return _claimed(row) if row else None
 
     async def postpone(self, claimed: ClaimedWebhook, *, error: str, seconds: float) -> None:
         """It could not be told: it is due again, and what follows it waits."""
-        async with self._database.transaction() as tx:
-            tx.later(
-                _POSTPONE,
-                id=claimed.id,
-                attempt=claimed.attempt,
-                error=error,
-                delay=_microseconds(seconds),
-            )
+        await self._database.change(
+            _POSTPONE,
+            id=claimed.id,
+            attempt=claimed.attempt,
+            error=error,
+            delay=_microseconds(seconds),
+        )
 
     async def failed(
         self, *, before: tuple[int, str] | None = None, limit: int = 50
@@ -169,9 +169,12 @@ class Webhooks:
 
     async def again(self, webhook_id: str) -> WebhookRecord | None:
         """Have what was given up told after all, out of its order; None: there is no such event."""
-        async with self._database.transaction() as tx:
+
+        async def queue(tx: Transaction) -> Row | None:
             tx.later(_AGAIN, id=webhook_id)
-            row = await tx.one(_ONE, id=webhook_id)
+            return await tx.one(_ONE, id=webhook_id)
+
+        row = await self._database.write(queue)
         return _record(row) if row else None
 
 

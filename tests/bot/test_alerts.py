@@ -181,8 +181,7 @@ async def test_an_address_that_fails_is_tried_again_and_the_other_is_told_once(
             await failing.until(1)
             await met(store, "COUNT(*) = 1 AND MIN(due_at - created_at) < 20000000")
             failing.status = 200
-            async with store.database.transaction() as tx:
-                tx.later("UPDATE notices SET due_at = 1")
+            await store.database.change("UPDATE notices SET due_at = 1")
             alerts._woken.set()
             await failing.until(2)
             await met(store, "COUNT(*) = 0")
@@ -197,8 +196,7 @@ async def test_a_notice_whose_sender_died_is_sent_by_another(sqlite_url: str, re
     alerts = Alerts(store=store, urls=[receiver.url])
     await goes_down(alerts)
     (lost,) = await store.alarms.claim(10, 60)
-    async with store.database.transaction() as tx:
-        tx.later("UPDATE notices SET due_at = 1")
+    await store.database.change("UPDATE notices SET due_at = 1")
     async with sending(alerts):
         await receiver.until(1)
         await met(store, "COUNT(*) = 0")

@@ -45,8 +45,7 @@ async def replies(house: Front, contact_id: str) -> list[str]:
 
 async def due_now(store: Store, conversation_id: str) -> None:
     """The moment for another attempt has come."""
-    async with store.database.transaction() as tx:
-        tx.later("UPDATE conversations SET due_at = 1 WHERE id = :id", id=conversation_id)
+    await store.database.change("UPDATE conversations SET due_at = 1 WHERE id = :id", id=conversation_id)
 
 
 # accept ------------------------------------------------------------------------------------------------
@@ -503,8 +502,7 @@ async def test_what_nobody_can_tell_of_is_held_for_a_person_and_what_follows_lea
             await carry_on(house, conversation)
             assert (await delivered(house, recorded.contact_id))[0] is DeliveryStatus.UNCERTAIN
         assert (await store.conversations.session(recorded.contact_id)).status == "bot"
-        async with store.database.transaction() as tx:
-            tx.later("UPDATE sendings SET tried_at = tried_at - 900000000")
+        await store.database.change("UPDATE sendings SET tried_at = tried_at - 900000000")
         await carry_on(house, conversation)
         status, error = await delivered(house, recorded.contact_id)
         assert status is DeliveryStatus.UNCERTAIN
@@ -589,8 +587,7 @@ async def test_a_late_failure_is_sent_again_and_readers_are_told(store: Store, t
         assert await delivered(house, recorded.contact_id) == (DeliveryStatus.QUEUED, "63018")
         await carry_on(house, recorded.message.conversation_id)
         assert len(house.memory.sent) == 1, "the whole channel waits"
-        async with store.database.transaction() as tx:
-            tx.later("UPDATE paces SET blocked_until = 0")
+        await store.database.change("UPDATE paces SET blocked_until = 0")
         await carry_on(house, recorded.message.conversation_id)
         assert [message.attempt for message in house.memory.sent] == [1, 2]
 
@@ -600,8 +597,7 @@ async def test_a_channel_that_is_switched_off_keeps_what_is_to_leave(store: Stor
     async with front(store, folder=tmp_path, bell=bell) as house:
         recorded = await house.desk.take_in(wrote("How long?", channel="memory"))
         await house.desk.answer(recorded.message.conversation_id)
-        async with store.database.transaction() as tx:
-            tx.later("UPDATE sendings SET channel = 'gone'")
+        await store.database.change("UPDATE sendings SET channel = 'gone'")
         await bell.work(house.desk)
         assert await delivered(house, recorded.contact_id) == (
             DeliveryStatus.QUEUED,
@@ -616,8 +612,7 @@ async def test_a_question_from_a_channel_that_is_gone_is_answered_once_and_its_a
     bell, model = InlineQueue(), ScriptedModel(otherwise=ANSWER)
     async with front(store, folder=tmp_path, bell=bell, models=[model]) as house:
         recorded = await house.desk.take_in(wrote("How long?", channel="gone"))
-        async with store.database.transaction() as tx:
-            tx.later("UPDATE conversations SET attempts = :attempts", attempts=attempts)
+        await store.database.change("UPDATE conversations SET attempts = :attempts", attempts=attempts)
         await bell.work(house.desk)
         assert len(await replies(house, recorded.contact_id)) == 1
         assert await delivered(house, recorded.contact_id) == (
@@ -696,8 +691,7 @@ async def test_a_file_that_cannot_be_had_is_tried_again_and_in_the_end_given_up(
             await house.desk.fetch(waiting.key)
             await house.desk.fetch(waiting.key)
             assert len(memory.fetched) == attempt, "the next attempt has its time"
-            async with store.database.transaction() as tx:
-                tx.later("UPDATE attachments SET due_at = 1 WHERE due_at IS NOT NULL")
+            await store.database.change("UPDATE attachments SET due_at = 1 WHERE due_at IS NOT NULL")
         assert (await files_of(house, recorded.contact_id))[0].state == "failed"
         assert await store.attachments.due() == []
         assert list((tmp_path / "files").iterdir()) == []
@@ -718,8 +712,7 @@ async def test_a_worker_that_died_while_fetching_is_followed_by_another(store: S
         key = recorded.message.attachments[0].key
         lost = await store.attachments.claim(key, 30)
         assert lost is not None
-        async with store.database.transaction() as tx:
-            tx.later("UPDATE attachments SET due_at = 1")
+        await store.database.change("UPDATE attachments SET due_at = 1")
         assert ("fetch", key) in await house.desk.due(waiting=0)
         await house.desk.fetch(key)
         assert not await store.attachments.settle(lost, None, error="late")

@@ -23,9 +23,10 @@ async def uploaded(store: Store, files: Path, key: str, *, hours: float, sent: b
     write(files, key)
     if sent:
         await said(store, key, attachments=[file])
-    async with store.database.transaction() as tx:
-        age = round(hours * 3600 * 1_000_000)
-        tx.later("UPDATE attachments SET created_at = {now} - :age WHERE key = :key", key=key, age=age)
+    age = round(hours * 3600 * 1_000_000)
+    await store.database.change(
+        "UPDATE attachments SET created_at = {now} - :age WHERE key = :key", key=key, age=age
+    )
 
 
 def write(files: Path, key: str) -> None:
@@ -53,10 +54,16 @@ async def test_what_was_not_sent_for_a_day_is_removed_and_nothing_else(store: St
 
 async def test_whoever_is_stopped_while_removing_finds_the_rest_again(store: Store, tmp_path: Path) -> None:
     await uploaded(store, tmp_path, "old", hours=25)
-    with pytest.raises(OSError, match="disk"):
+    late = Attachment(key="old", name="receipt.png", media_type="image/png", size=5)
+
+    async def remove() -> None:
         async with store.uploads.dropping(unsent_for=UNSENT):
+            assert (await said(store, attachments=[late])).message.attachments == ()
             raise OSError("the disk is away")
-    assert await kept(store) == {"old"}
+
+    with pytest.raises(OSError, match="disk"):
+        await remove()
+    assert await kept(store) == {"old"}, "and no message took along what was being removed"
     assert await drop_unsent(store, tmp_path) == 1
 
 

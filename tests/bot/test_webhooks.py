@@ -263,8 +263,9 @@ async def test_two_workers_keep_every_conversation_in_order(announcing: Store, t
 
 async def test_what_was_erased_is_not_told(announcing: Store, there: Receiver) -> None:
     first = await said(announcing)
-    async with announcing.database.transaction() as tx:
-        tx.later("UPDATE webhooks SET message_id = 'msg_gone' WHERE type = 'message.created'")
+    await announcing.database.change(
+        "UPDATE webhooks SET message_id = 'msg_gone' WHERE type = 'message.created'"
+    )
     assert first.new
     async with telling(announcing, there.url):
         await nothing_is_left(announcing)

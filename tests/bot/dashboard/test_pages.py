@@ -95,11 +95,9 @@ async def test_signing_out_needs_our_own_page_and_ends_the_session(sqlite: Store
 async def test_hostile_markup_is_text_wherever_it_stands(hostile: str, sqlite: Store, tmp_path: Path) -> None:
     async with office(sqlite, tmp_path) as place:
         visitor = await place.visitor(hostile)
-        async with sqlite.database.transaction() as tx:
-            tx.later("UPDATE contacts SET name = :name", name=hostile)
+        await sqlite.database.change("UPDATE contacts SET name = :name", name=hostile)
         operator = await place.operator(name="Grace")
-        async with sqlite.database.transaction() as tx:
-            tx.later("UPDATE operators SET name = :name", name=hostile)
+        await sqlite.database.change("UPDATE operators SET name = :name", name=hostile)
         at = f"/api/conversations/{visitor.conversation_id}"
         for kind in ("reply", "note"):
             body = {"client_id": kind, "text": hostile, "kind": kind}
@@ -342,8 +340,7 @@ async def test_what_failed_may_be_sent_again(sqlite: Store, tmp_path: Path) -> N
 async def test_a_closed_window_promises_no_template(sqlite: Store, tmp_path: Path) -> None:
     async with office(sqlite, tmp_path) as place:
         recorded = await place.front.desk.take_in(wrote("Hello?", channel="memory"))
-        async with sqlite.database.transaction() as tx:
-            tx.later("UPDATE identities SET window_until = 1")
+        await sqlite.database.change("UPDATE identities SET window_until = 1")
         operator = await place.operator()
         page = await operator.get(f"/dashboard/conversations/{recorded.message.conversation_id}?tab=all")
         assert "free replies don’t reach them until they write" in page.text
@@ -354,8 +351,9 @@ async def page_of_sent(place: Office, status: str, error: str | None) -> str:
     """The page of a conversation whose answer has come so far."""
     recorded = await place.front.desk.take_in(wrote("Hello", channel="memory"))
     await place.work()
-    async with place.store.database.transaction() as tx:
-        tx.later("UPDATE deliveries SET status = :status, error = :error", status=status, error=error)
+    await place.store.database.change(
+        "UPDATE deliveries SET status = :status, error = :error", status=status, error=error
+    )
     operator = await place.operator()
     page = await operator.get(f"/dashboard/conversations/{recorded.message.conversation_id}?tab=all")
     return page.text

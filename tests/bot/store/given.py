@@ -54,8 +54,9 @@ async def concluded(
 
 async def expire(store: Store, conversation_id: str) -> None:
     """The lease of the conversation's turn has run out."""
-    async with store.database.transaction() as tx:
-        tx.later("UPDATE conversations SET lease_until = 1, due_at = 1 WHERE id = :id", id=conversation_id)
+    await store.database.change(
+        "UPDATE conversations SET lease_until = 1, due_at = 1 WHERE id = :id", id=conversation_id
+    )
 
 
 async def queued(
@@ -70,11 +71,10 @@ async def queued(
 
 async def due_now(store: Store) -> None:
     """Whatever is to leave is due, and whoever was sending it is gone."""
-    async with store.database.transaction() as tx:
-        tx.later(
-            "UPDATE sendings SET due_at = 1, lease_until = CASE WHEN lease_until IS NOT NULL THEN 1 END "
-            "WHERE due_at IS NOT NULL"
-        )
+    await store.database.change(
+        "UPDATE sendings SET due_at = 1, lease_until = CASE WHEN lease_until IS NOT NULL THEN 1 END "
+        "WHERE due_at IS NOT NULL"
+    )
 
 
 async def taken(store: Store, conversation_id: str, **limits: Any) -> ClaimedDelivery:

@@ -99,8 +99,7 @@ async def test_a_retry_waits_its_time(store: Store) -> None:
 async def test_what_could_not_be_sent_for_a_day_is_given_up_and_a_person_is_told(store: Store) -> None:
     conversation_id = await queued(store, parts=["One.", "Two."])
     claim = await taken(store, conversation_id)
-    async with store.database.transaction() as tx:
-        tx.later("UPDATE sendings SET created_at = created_at - 90000000000")
+    await store.database.change("UPDATE sendings SET created_at = created_at - 90000000000")
     await store.deliveries.settle(claim, status=DeliveryStatus.QUEUED, error="busy", again_in=60)
     assert await shown(store, conversation_id) == ("failed", "given up after a day: busy")
     assert await nothing_is_due(store, conversation_id), "half an answer does not leave either"
@@ -111,8 +110,7 @@ async def test_what_could_not_be_sent_for_a_day_is_given_up_and_a_person_is_told
 
 async def test_what_nobody_came_to_send_for_a_day_does_not_leave(store: Store) -> None:
     conversation_id = await queued(store, parts=["One.", "Two."])
-    async with store.database.transaction() as tx:
-        tx.later("UPDATE sendings SET created_at = created_at - 90000000000")
+    await store.database.change("UPDATE sendings SET created_at = created_at - 90000000000")
     assert await store.deliveries.claim(conversation_id, LIMITS) is None
     assert await shown(store, conversation_id) == (
         "failed",
@@ -215,10 +213,9 @@ async def test_a_channel_that_is_stuck_holds_up_no_other(store: Store) -> None:
     stuck = await taken(store, conversation_id)
     await store.deliveries.settle(stuck, status=DeliveryStatus.QUEUED, error="busy", again_in=3600)
     await said(store, "2", channel="sms", sender="ada-2")
-    async with store.database.transaction() as tx:  # one person who writes by both
-        tx.later(
-            "UPDATE identities SET contact_id = (SELECT contact_id FROM identities WHERE address = 'ada')"
-        )
+    await store.database.change(  # one person who writes by both
+        "UPDATE identities SET contact_id = (SELECT contact_id FROM identities WHERE address = 'ada')"
+    )
     await said(store, "3", channel="sms", sender="ada-2")
     done = await concluded(store, await claimed(store, conversation_id), parts=["By text."])
     assert done is not None
@@ -333,8 +330,9 @@ async def test_an_early_receipt_waits_for_its_message(store: Store) -> None:
 async def test_receipts_that_are_no_messages_of_ours_are_forgotten_after_a_week(store: Store) -> None:
     for name in ("XX1", "XX2"):
         await store.deliveries.receipt("whatsapp", name, DeliveryStatus.DELIVERED)
-    async with store.database.transaction() as tx:
-        tx.later("UPDATE receipts SET created_at = created_at - 700000000000 WHERE provider_id = 'XX1'")
+    await store.database.change(
+        "UPDATE receipts SET created_at = created_at - 700000000000 WHERE provider_id = 'XX1'"
+    )
     await store.deliveries.receipt("whatsapp", "XX3", DeliveryStatus.DELIVERED)
     async with store.database.read() as reader:
         rows = await reader.all("SELECT DISTINCT provider_id FROM receipts ORDER BY provider_id")
@@ -379,8 +377,7 @@ async def test_a_failure_tells_readers_why_and_numbers_no_event_in_vain(store: S
 
 async def unblocked(store: Store) -> None:
     """The pause that a provider asked for is over."""
-    async with store.database.transaction() as tx:
-        tx.later("UPDATE paces SET blocked_until = 0")
+    await store.database.change("UPDATE paces SET blocked_until = 0")
 
 
 async def test_what_failed_late_is_queued_again_once_however_often_that_is_told(store: Store) -> None:
@@ -468,9 +465,11 @@ async def test_no_second_sees_more_than_the_pace_though_all_come_late_for_their_
     limits = {"whatsapp": ChannelLimits(per_second=5)}
     for each in conversations[1:]:
         await store.deliveries.claim(each, limits)
-    async with store.database.transaction() as tx:  # nobody was there when the slots came
-        tx.later("UPDATE sendings SET due_at = due_at - 60000000 WHERE due_at IS NOT NULL")
-        tx.later("UPDATE paces SET next_at = next_at - 60000000, left_at = left_at - 60000000")
+    for what in (  # nobody was there when the slots came
+        "sendings SET due_at = due_at - 60000000 WHERE due_at IS NOT NULL",
+        "paces SET next_at = next_at - 60000000, left_at = left_at - 60000000",
+    ):
+        await store.database.change(f"UPDATE {what}")
 
     async def work(conversation_id: str) -> None:
         while not isinstance(claim := await store.deliveries.claim(conversation_id, limits), ClaimedDelivery):

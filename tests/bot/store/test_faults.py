@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import sqlite3
 import subprocess
+import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from bot.store import Store, StoreUnavailable, migrate
-from bot.store.database import Duplicate
+from bot.store.database import Duplicate, Transaction
 from tests.bot.store.given import claimed, concluded, count, row, said
 from tests.conftest import Postgres
 
 
 async def test_a_transaction_that_raises_leaves_nothing(store: Store) -> None:
-    async def write() -> None:
-        async with store.database.transaction() as tx:
-            tx.later("INSERT INTO contacts (id) VALUES ('con_x')")
-            await tx.one("SELECT 1 AS one")
-            raise ZeroDivisionError
+    async def body(tx: Transaction) -> None:
+        tx.later("INSERT INTO contacts (id) VALUES ('con_x')")
+        await tx.one("SELECT 1 AS one")
+        raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await write()
+        await store.database.write(body)
     assert await count(store, "contacts") == 0
 
 
@@ -50,15 +53,14 @@ async def test_a_task_cancelled_while_the_database_works_rolls_back(store: Store
         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300000)
         SELECT MAX(i) AS i FROM n
     """
-    begun = asyncio.Event()
+    begun, loop = asyncio.Event(), asyncio.get_running_loop()
 
-    async def write() -> None:
-        async with store.database.transaction() as tx:
-            await tx.one("INSERT INTO contacts (id) VALUES ('con_x') RETURNING id")
-            begun.set()
-            await tx.one(slow)
+    async def body(tx: Transaction) -> None:
+        await tx.one("INSERT INTO contacts (id) VALUES ('con_x') RETURNING id")
+        loop.call_soon_threadsafe(begun.set)
+        await tx.one(slow)
 
-    task = asyncio.create_task(write())
+    task = asyncio.create_task(store.database.write(body))
     await begun.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -68,17 +70,17 @@ async def test_a_task_cancelled_while_the_database_works_rolls_back(store: Store
 
 
 async def test_of_many_at_once_those_that_fail_take_nobody_with_them(store: Store) -> None:
-    async def write(number: int) -> None:
-        async with store.database.transaction() as tx:
-            await tx.one("INSERT INTO contacts (id) VALUES (:id) RETURNING id", id=f"con_{number}")
-            if number % 3 == 1:
-                raise ZeroDivisionError
-            if number % 3 == 2:
-                tx.later("INSERT INTO contacts (id) VALUES ('con_taken')")
+    async def body(number: int, tx: Transaction) -> None:
+        await tx.one("INSERT INTO contacts (id) VALUES (:id) RETURNING id", id=f"con_{number}")
+        if number % 3 == 1:
+            raise ZeroDivisionError
+        if number % 3 == 2:
+            tx.later("INSERT INTO contacts (id) VALUES ('con_taken')")
 
-    async with store.database.transaction() as tx:
-        tx.later("INSERT INTO contacts (id) VALUES ('con_taken')")
-    ended = await asyncio.gather(*[write(number) for number in range(60)], return_exceptions=True)
+    await store.database.change("INSERT INTO contacts (id) VALUES ('con_taken')")
+    ended = await asyncio.gather(
+        *[store.database.write(partial(body, number)) for number in range(60)], return_exceptions=True
+    )
     assert [type(each) for each in ended] == [type(None), ZeroDivisionError, Duplicate] * 20
     assert await count(store, "contacts") == 21
 
@@ -97,30 +99,81 @@ async def test_those_that_wait_and_give_up_keep_nobody_waiting(store: Store) -> 
     assert {each.message.id for each in kept} <= {each["id"] for each in rows}
 
 
-async def test_waiting_for_the_writer_can_be_cancelled(store: Store) -> None:
-    async with store.database.transaction() as tx:
-        await tx.one("SELECT 1 AS one")
-        waiting = asyncio.create_task(said(store))
+async def test_who_waits_for_a_writer_and_is_cancelled_has_changed_nothing(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    store = await Store.open(sqlite_url)
+    with held(tmp_path / "switchboard.db"):
+        waiting = [asyncio.create_task(said(store, f"{number}")) for number in range(2)]
+        await asyncio.sleep(0.05)  # the first is at the door by now, the second behind it
+        for each in waiting:
+            each.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+    assert (await said(store, "after")).message.seq == 1
+    assert await count(store, "messages") == 1
+    await store.close()
+
+
+async def test_a_body_that_waits_for_something_else_is_refused_and_leaves_nothing(sqlite_url: str) -> None:
+    store = await Store.open(sqlite_url)
+
+    async def body(tx: Transaction) -> None:
+        tx.later("INSERT INTO contacts (id) VALUES ('con_x')")
         await asyncio.sleep(0)
-        waiting.cancel()
-        await asyncio.gather(waiting, return_exceptions=True)
-    assert await count(store, "messages") == 0
+
+    with pytest.raises(RuntimeError, match="not its own statement"):
+        await store.database.write(body)
+    assert await count(store, "contacts") == 0
     assert (await said(store)).new
+    await store.close()
+
+
+async def test_a_late_loop_keeps_nobody_else_from_writing(sqlite_url: str, tmp_path: Path) -> None:
+    """What is begun ends without a trip through the loop of whoever asked for it."""
+    store = await Store.open(sqlite_url)
+    told: list[int] = []
+
+    async def body(tx: Transaction) -> None:
+        await tx.one("INSERT INTO contacts (id) VALUES ('con_x') RETURNING id")
+        told.append(len(await tx.all("SELECT id FROM contacts")))
+
+    task = asyncio.create_task(store.database.write(body))
+    await asyncio.sleep(0)
+    with contextlib.closing(sqlite3.connect(tmp_path / "switchboard.db", timeout=5)) as other:  # and no await
+        while not other.execute("SELECT COUNT(*) FROM contacts").fetchone()[0]:
+            pass
+        other.execute("INSERT INTO contacts (id) VALUES ('con_y')")
+        other.commit()
+    assert told == [1]
+    await task
+    assert await count(store, "contacts") == 2
+    await store.close()
+
+
+@contextlib.contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Another program is writing for as long as the block lasts."""
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
 
 
 async def test_a_file_that_another_program_holds_is_unavailable_not_broken(
-    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.store.line._BUSY_SECONDS", 0.05)
-    store, holder = await Store.open(sqlite_url), await Store.open(sqlite_url)
-    async with holder.database.transaction() as tx:
-        await tx.one("SELECT 1 AS one")
-        with pytest.raises(StoreUnavailable):
-            await said(store)
+    monkeypatch.setattr("bot.store.writer._BUSY_SECONDS", 0.5)
+    store = await Store.open(sqlite_url)
+    with held(tmp_path / "switchboard.db"):
+        begun = time.monotonic()
+        ended = await asyncio.gather(
+            *[said(store, f"{number}") for number in range(20)], return_exceptions=True
+        )
+        assert {type(each) for each in ended} == {StoreUnavailable}
+        assert time.monotonic() - begun < 5, "they wait together, not one after another"
         assert await count(store, "messages") == 0  # reading goes on
     assert (await said(store)).new
     await store.close()
-    await holder.close()
 
 
 @pytest.fixture
@@ -207,9 +260,11 @@ def _grow(disk: Path) -> None:
 
 
 async def _hold(store: Store) -> None:
-    async with store.database.transaction() as tx:
+    async def body(tx: Transaction) -> None:
         while True:
             await tx.one("SELECT pg_sleep(0.01) IS NULL AS slept")
+
+    await store.database.write(body)
 
 
 async def test_who_stops_in_the_middle_of_a_transaction_keeps_nobody_else_for_long(
@@ -221,17 +276,16 @@ async def test_who_stops_in_the_middle_of_a_transaction_keeps_nobody_else_for_lo
     goes_on = asyncio.Event()
     holds = asyncio.Event()
 
-    async def stop_in_the_middle() -> None:
-        async with stopped.database.transaction() as tx:
-            await tx.one("INSERT INTO contacts (id) VALUES ('con_held') RETURNING id")
-            holds.set()
-            await goes_on.wait()
-            await tx.one("UPDATE contacts SET name = 'late' WHERE id = 'con_held' RETURNING id")
+    async def stop_in_the_middle(tx: Transaction) -> None:
+        await tx.one("INSERT INTO contacts (id) VALUES ('con_held') RETURNING id")
+        holds.set()
+        await goes_on.wait()
+        await tx.one("UPDATE contacts SET name = 'late' WHERE id = 'con_held' RETURNING id")
 
-    task = asyncio.create_task(stop_in_the_middle())
+    task = asyncio.create_task(stopped.database.write(stop_in_the_middle))
     await holds.wait()
-    async with asyncio.timeout(5), other.database.transaction() as tx:
-        await tx.one("INSERT INTO contacts (id, name) VALUES ('con_held', 'other') RETURNING id")
+    async with asyncio.timeout(5):
+        await other.database.change("INSERT INTO contacts (id, name) VALUES ('con_held', 'other')")
     goes_on.set()
     with pytest.raises(StoreUnavailable):
         await task

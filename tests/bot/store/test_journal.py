@@ -152,8 +152,7 @@ async def test_what_waits_for_an_operator_is_asked_for_once_and_the_bot_goes_on(
 async def test_a_turn_without_calls_never_looks_for_any(store: Store) -> None:
     """What ordinary turns pay for the journal."""
     conversation_id = (await said(store)).message.conversation_id
-    async with store.database.transaction() as tx:  # one nobody counted would be found by looking
-        tx.later(
-            "INSERT INTO calls (id, conversation_id, key) VALUES ('x', :id, 'x')", id=conversation_id
-        )  # fmt: skip
+    await store.database.change(  # one nobody counted would be found by looking
+        "INSERT INTO calls (id, conversation_id, key) VALUES ('x', :id, 'x')", id=conversation_id
+    )
     assert (await claimed(store, conversation_id)).earlier == []

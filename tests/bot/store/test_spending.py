@@ -52,7 +52,6 @@ async def test_what_a_turn_spent_that_was_lost_is_spent(store: Store) -> None:
 
 async def test_what_is_settled_for_somebody_forgotten_is_entered_nowhere(store: Store) -> None:
     claim = await claimed(store, (await said(store)).message.conversation_id)
-    async with store.database.transaction() as tx:
-        tx.later("DELETE FROM contacts WHERE id = :id", id=claim.contact_id)
+    await store.database.change("DELETE FROM contacts WHERE id = :id", id=claim.contact_id)
     await store.spending.settle("use_1", claim.turn_id, charge())
     assert await count(store, "usage") == 0

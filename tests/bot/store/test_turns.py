@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from bot.orchestrator.outcome import Silence
 from bot.store import Store
+from bot.store.database import Transaction
 from bot.trace import Step
 from channels.base import DeliveryStatus
 from tests.bot.store.given import HAND_OFF, REPLY, claimed, concluded, count, expire, row, said, told
@@ -200,13 +201,12 @@ async def test_a_failed_turn_comes_back_later_as_the_next_attempt(store: Store) 
 async def test_what_is_due_longest_comes_first_and_tells_how_late(store: Store) -> None:
     assert await store.turns.oldest_due() == 0.0
     ids = [(await said(store, sender=who)).message.conversation_id for who in ("ada", "bob", "eve")]
-    async with store.database.transaction() as tx:
-        for late, conversation_id in enumerate(ids):
-            tx.later(
-                "UPDATE conversations SET due_at = {now} - :late WHERE id = :id",
-                late=(late + 1) * 60_000_000,
-                id=conversation_id,
-            )
+    for late, conversation_id in enumerate(ids):
+        await store.database.change(
+            "UPDATE conversations SET due_at = {now} - :late WHERE id = :id",
+            late=(late + 1) * 60_000_000,
+            id=conversation_id,
+        )
     assert await store.turns.due() == ids[::-1]
     assert await store.turns.due(limit=1) == [ids[2]]
     assert await store.turns.due(waiting=150) == [ids[2]]
@@ -218,16 +218,16 @@ async def test_what_is_due_longest_comes_first_and_tells_how_late(store: Store) 
 
 async def test_a_long_conversation_costs_a_turn_no_more(store: Store) -> None:
     conversation_id = (await said(store, "1")).message.conversation_id
-    async with store.database.transaction() as tx:
-        for seq in range(2, 60):
-            tx.later(
-                "INSERT INTO messages (id, conversation_id, seq, direction, author_kind, channel, address) "
-                "VALUES (:id, :conversation_id, :seq, 'out', 'system', 'web', 'ada')",
-                id=f"msg_{seq}",
-                conversation_id=conversation_id,
-                seq=seq,
-            )
+
+    async def fill(tx: Transaction) -> None:
+        tx.many(
+            "INSERT INTO messages (id, conversation_id, seq, direction, author_kind, channel, address) "
+            "VALUES (:id, :conversation_id, :seq, 'out', 'system', 'web', 'ada')",
+            [{"id": f"msg_{seq}", "conversation_id": conversation_id, "seq": seq} for seq in range(2, 60)],
+        )
         tx.later("UPDATE conversations SET last_seq = 59")
+
+    await store.database.write(fill)
     claim = await claimed(store, conversation_id)
     assert len(claim.messages) == 20
     assert (claim.pending, claim.up_to_seq, claim.recipient) == (1, 1, "ada")

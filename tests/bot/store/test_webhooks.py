@@ -151,8 +151,9 @@ async def test_what_was_given_up_can_be_told_after_all(announcing: Store) -> Non
 async def test_an_announcement_is_made_with_its_transaction_or_not_at_all(announcing: Store) -> None:
     conversation_id = (await said(announcing)).message.conversation_id
     await told(announcing)
-    async with announcing.database.transaction() as tx:
-        await announce(tx, "approval.requested", {"tool": "refund"}, conversation_id)
+    await announcing.database.write(
+        lambda tx: announce(tx, "approval.requested", {"tool": "refund"}, conversation_id)
+    )
     with pytest.raises(NoSuchConversation):
         await announcing.webhooks.announce("approval.decided", {"tool": "refund"}, "cnv_none")
     (seen,) = await told(announcing)
