@@ -9,7 +9,7 @@ define install
 		|| $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $(1)
 endef
 
-.PHONY: run test check bench lock screenshots clean
+.PHONY: run test check bench lock screenshots words clean
 
 run: .venv/run
 	@$(BIN)/switchboard run
@@ -29,6 +29,10 @@ bench: .venv/test
 # Pictures of the pages for README.md and docs/.
 screenshots: .venv/test
 	@$(BIN)/python -m tests.e2e.screenshots
+
+# Bring the dashboard's catalogues up to what its pages say now.
+words: .venv/run
+	@$(BIN)/python -c "from bot.dashboard.catalogue import update; update()"
 
 # Pin again what pyproject.toml asks for.
 lock: .venv/test

@@ -6,29 +6,30 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.dashboard import words
+from bot.dashboard.languages import N_, _
 from bot.orchestrator.outcome import Citation
 from bot.store.records import TurnRecord
 from bot.trace import Step
 
 _KINDS: Mapping[str, str] = {
-    "question": "A question for the help pages",
-    "person": "A wish to speak to a person",
-    "objection": "An objection to the answer before",
-    "unreadable": "Nothing that could be read",
+    "question": N_("A question for the help pages"),
+    "person": N_("A wish to speak to a person"),
+    "objection": N_("An objection to the answer before"),
+    "unreadable": N_("Nothing that could be read"),
 }
 _LANGUAGES: Mapping[str, str] = {
-    "en": "English",
-    "de": "German",
-    "fr": "French",
-    "es": "Spanish",
-    "it": "Italian",
-    "nl": "Dutch",
-    "pt": "Portuguese",
-    "pl": "Polish",
-    "sv": "Swedish",
-    "da": "Danish",
-    "tr": "Turkish",
-    "ar": "Arabic",
+    "en": N_("English"),
+    "de": N_("German"),
+    "fr": N_("French"),
+    "es": N_("Spanish"),
+    "it": N_("Italian"),
+    "nl": N_("Dutch"),
+    "pt": N_("Portuguese"),
+    "pl": N_("Polish"),
+    "sv": N_("Swedish"),
+    "da": N_("Danish"),
+    "tr": N_("Turkish"),
+    "ar": N_("Arabic"),
 }
 
 
@@ -58,7 +59,7 @@ def explain(turn: TurnRecord, cited: Sequence[Citation]) -> Why:
         read=[page for page in _read(turn.steps) if page[0] not in quoted],
         cited=cited,
         written_by=_written_by(turn.steps),
-        tokens=f"{tokens_in:,} in, {tokens_out:,} out" if tokens_in or tokens_out else "",
+        tokens=words.tokens(tokens_in, tokens_out) if tokens_in or tokens_out else "",
         trouble=[said for step in turn.steps if (said := _trouble(step))],
     )
 
@@ -69,9 +70,14 @@ def _taken_as(steps: Sequence[Step]) -> str:
     if route is None:
         return ""
     kind = str(route.output.get("kind") or "")
-    said = _KINDS.get(kind, f"A courtesy ({kind.replace('_', ' ')})" if kind else "")
-    language = _LANGUAGES.get(str(route.output.get("language")), "")
-    return f"{said}, in {language}" if said and language else said
+    if not kind:
+        return ""
+    said = (
+        _(_KINDS[kind]) if kind in _KINDS else _("A courtesy (%(kind)s)") % {"kind": kind.replace("_", " ")}
+    )
+    if (code := str(route.output.get("language"))) in _LANGUAGES:
+        return _("%(said)s, in %(language)s") % {"said": said, "language": _(_LANGUAGES[code])}
+    return said
 
 
 def _read(steps: Sequence[Step]) -> Sequence[tuple[str, str]]:
@@ -87,30 +93,33 @@ def _read(steps: Sequence[Step]) -> Sequence[tuple[str, str]]:
 def _written_by(steps: Sequence[Step]) -> str:
     for step in reversed(steps):
         if step.name == "passages" and step.output.get("confident"):
-            return "No model: quoted from the pages, word for word"
+            return _("No model: quoted from the pages, word for word")
         if step.kind == "model" and step.name != "passages" and step.status == "ok":
             if step.output.get("answered") is False:
-                return f"{step.name}, which found no answer in the pages"
-            return f"{step.name}, from the pages below"
+                return _("%(model)s, which found no answer in the pages") % {"model": step.name}
+            return _("%(model)s, from the pages below") % {"model": step.name}
     return ""
 
 
 def _trouble(step: Step) -> str:
     """What was not as it should be in a step, if anything was."""
     if step.status == "failed":
-        what = f"{words.STEP.get(step.kind, step.kind)} “{step.name}” failed"
+        what = _("%(kind)s “%(name)s” failed") % {"kind": words.step(step.kind), "name": step.name}
         return f"{what}: {step.error}" if step.error else what
     match step.kind, step.name:
         case "fallback", "passages":
-            said = "No model answered, so the pages were quoted"
+            said = _("No model answered, so the pages were quoted")
         case "fallback", model:
-            said = f"{model} was asked: {step.input.get('reason')}"
+            said = _("%(model)s was asked: %(reason)s") % {
+                "model": model,
+                "reason": step.input.get("reason"),
+            }
         case "guard", "overtaken":
-            said = "The customer wrote again meanwhile, so it began anew"
+            said = _("The customer wrote again meanwhile, so it began anew")
         case "knowledge", _ if step.output.get("degraded"):
-            said = "The index did not answer; its copy of the last learning was searched"
+            said = _("The index did not answer; its copy of the last learning was searched")
         case "model", _ if isinstance(removed := step.output.get("removed"), list):
-            said = f"Taken out of the answer: {', '.join(map(str, removed))}"
+            said = _("Taken out of the answer: %(what)s") % {"what": ", ".join(map(str, removed))}
         case _:
             said = ""
     return said

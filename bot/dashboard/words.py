@@ -10,53 +10,78 @@ from datetime import UTC, datetime
 
 from bot import markup
 from bot.api.conversations import display_name, file_name
+from bot.dashboard.languages import N_, _, many
 from bot.store.records import DeliveryState, InboxEntry, StoredMessage, TurnRecord, delivery_of
 from bot.store.sendings import WITHDRAWN
 from channels.base import Attachment, DeliveryStatus
 
-STATUS: Mapping[str, str] = {
-    "bot": "With the bot",
-    "waiting": "Waiting for a person",
-    "human": "With a person",
-    "snoozed": "Snoozed",
-    "resolved": "Resolved",
+_STATUS: Mapping[str, str] = {
+    "bot": N_("With the bot"),
+    "waiting": N_("Waiting for a person"),
+    "human": N_("With a person"),
+    "snoozed": N_("Snoozed"),
+    "resolved": N_("Resolved"),
 }
-DELIVERY: Mapping[str, str] = {
-    "queued": "To be sent",
-    "sending": "Being sent",
-    "sent": "Sent",
-    "delivered": "Delivered",
-    "read": "Read",
-    "failed": "Not delivered",
-    "uncertain": "Perhaps delivered",
+_DELIVERY: Mapping[str, str] = {
+    "queued": N_("To be sent"),
+    "sending": N_("Being sent"),
+    "sent": N_("Sent"),
+    "delivered": N_("Delivered"),
+    "read": N_("Read"),
+    "failed": N_("Not delivered"),
+    "uncertain": N_("Perhaps delivered"),
 }
-CHANNEL: Mapping[str, str] = {
-    "web": "Website",
-    "whatsapp": "WhatsApp",
-    "sms": "SMS",
-    "email": "Mail",
-    "terminal": "Terminal",
+_CHANNEL: Mapping[str, str] = {
+    "web": N_("Website"),
+    "whatsapp": N_("WhatsApp"),
+    "sms": N_("SMS"),
+    "email": N_("Mail"),
+    "terminal": N_("Terminal"),
 }
-OUTCOME: Mapping[str, str] = {
-    "reply": "answered",
-    "hand_off": "handed over to a person",
-    "approval": "asked an operator for approval",
-    "silence": "said nothing",
+_OUTCOME: Mapping[str, str] = {
+    "reply": N_("answered"),
+    "hand_off": N_("handed over to a person"),
+    "approval": N_("asked an operator for approval"),
+    "silence": N_("said nothing"),
 }
-STEP: Mapping[str, str] = {
-    "route": "Routing",
-    "knowledge": "Knowledge",
-    "model": "Model",
-    "tool": "Tool",
-    "guard": "Check",
-    "fallback": "Fallback",
-    "deliver": "Delivery",
+_STEP: Mapping[str, str] = {
+    "route": N_("Routing"),
+    "knowledge": N_("Knowledge"),
+    "model": N_("Model"),
+    "tool": N_("Tool"),
+    "guard": N_("Check"),
+    "fallback": N_("Fallback"),
+    "deliver": N_("Delivery"),
 }
+
+_REASON: Mapping[str, str] = {
+    "customer_request": N_("the customer asked for a person"),
+    "missing_knowledge": N_("the help pages don’t say"),
+    "unsupported": N_("it can’t do that"),
+    "policy": N_("a rule says so"),
+    "tool_failure": N_("a tool failed"),
+    "approval": N_("an approval came to nothing"),
+    "budget": N_("the budget is used up"),
+    "degraded": N_("something was down"),
+    "loop": N_("it went in circles"),
+    "sentiment": N_("the customer was upset"),
+    "unanswered": N_("it found no answer"),
+}
+
+
+def status(name: str) -> str:
+    """How a conversation stands."""
+    return _(_STATUS[name])
+
+
+def step(kind: str) -> str:
+    """What a step of a turn is for."""
+    return _(_STEP[kind]) if kind in _STEP else kind
 
 
 def channel(name: str) -> str:
     """A channel's name as people say it."""
-    return CHANNEL.get(name, name.capitalize())
+    return _(_CHANNEL[name]) if name in _CHANNEL else name.capitalize()
 
 
 def contact(entry: InboxEntry) -> str:
@@ -108,8 +133,13 @@ def files(message: StoredMessage) -> str:
     each = message.attachments
     if len(each) == 1 and not each[0].media_type.startswith("image/"):
         return file_name(each[0])
-    noun = "picture" if all(file.media_type.startswith("image/") for file in each) else "file"
-    return f"{len(each)} {noun}{'s' if len(each) > 1 else ''}" if each else ""
+    if not each:
+        return ""
+    pictures = all(file.media_type.startswith("image/") for file in each)
+    said = (
+        many("%d picture", "%d pictures", len(each)) if pictures else many("%d file", "%d files", len(each))
+    )
+    return said % len(each)
 
 
 def is_picture(media_type: str) -> bool:
@@ -130,10 +160,10 @@ def clock(moment: datetime) -> str:
 def delivery(sent: DeliveryState) -> str:
     """How far an outgoing message has come, and what is in its way."""
     if is_withdrawn(sent):
-        return "Held back: a person took over first"
-    said = DELIVERY[sent.status.value]
+        return _("Held back: a person took over first")
+    said = _(_DELIVERY[sent.status.value])
     if sent.status is DeliveryStatus.UNCERTAIN and not is_held(sent):
-        said += ", being looked up"
+        said = _("Perhaps delivered, being looked up")
     return f"{said}: {sent.error}" if sent.error else said
 
 
@@ -161,13 +191,18 @@ def over(moment: datetime) -> bool:
 def outcome(turn: TurnRecord) -> str:
     """How a turn ended."""
     if turn.status == "running":
-        return "is at work"
+        return _("is at work")
     if turn.status == "abandoned":
-        return "was stopped before it could answer"
+        return _("was stopped before it could answer")
     if turn.outcome == "reply" and turn.reason == "unanswered":
-        return "asked back, or said that it does not know"
-    reason = f" ({turn.reason.replace('_', ' ')})" if turn.reason else ""
-    return OUTCOME.get(turn.outcome, turn.outcome) + reason
+        return _("asked back, or said that it does not know")
+    said = _(_OUTCOME[turn.outcome]) if turn.outcome in _OUTCOME else turn.outcome
+    return f"{said} ({reason(turn.reason)})" if turn.reason else said
+
+
+def reason(code: str) -> str:
+    """Why a turn ended as it did."""
+    return _(_REASON[code]) if code in _REASON else code.replace("_", " ")
 
 
 def seconds(duration: float) -> str:
@@ -177,4 +212,17 @@ def seconds(duration: float) -> str:
 
 def dollars(micro: int) -> str:
     """Micro-dollars as money."""
-    return f"${micro / 1e6:.4f}" if micro else "nothing"
+    return f"${micro / 1e6:.4f}" if micro else _("nothing")
+
+
+def tokens(taken_in: int, written: int) -> str:
+    """What a model read and wrote."""
+    return _("%(taken_in)s in, %(written)s out") % {"taken_in": f"{taken_in:,}", "written": f"{written:,}"}
+
+
+def wait(duration: float) -> str:
+    """Seconds to wait, as people say it."""
+    number = max(1, round(duration)) if duration < 90 else round(duration / 60)
+    if duration < 90:
+        return many("%d second", "%d seconds", number) % number
+    return many("%d minute", "%d minutes", number) % number

@@ -1,6 +1,15 @@
 // @ts-check
 /** What both pages do: speak to the API, stay live, show fresh parts of the page, tell the time. */
 
+import catalogue from './catalogue.js';
+
+/**
+ * Text in the reader's language; each %s is one of the values, in order.
+ * @param {string} text @param {...unknown} values @returns {string}
+ */
+export const _ = (text, ...values) =>
+  (/** @type {Record<string, string>} */ (catalogue)[text] ?? text).replace(/%s/g, () => String(values.shift()));
+
 const csrf = document.querySelector('meta[name=csrf-token]')?.getAttribute('content') ?? '';
 const connection = /** @type {HTMLElement} */ (document.getElementById('connection'));
 
@@ -25,11 +34,11 @@ export async function post(path, body = {}) {
       body: JSON.stringify(body),
     });
   } catch {
-    throw new Refused(0, 'No connection. What you wrote is still here; try again in a moment.');
+    throw new Refused(0, _('No connection. What you wrote is still here; try again in a moment.'));
   }
   const answer = response.status === 204 ? null : await response.json().catch(() => null);
-  if (response.status === 401) throw new Refused(401, 'You are signed out. Sign in in another tab, then try again.');
-  if (!response.ok) throw new Refused(response.status, answer?.error?.message ?? 'This did not work. Try again.');
+  if (response.status === 401) throw new Refused(401, _('You are signed out. Sign in in another tab, then try again.'));
+  if (!response.ok) throw new Refused(response.status, answer?.error?.message ?? _('This did not work. Try again.'));
   return answer;
 }
 
@@ -75,7 +84,7 @@ export async function fetchPage(address = location.href) {
     location.assign(response.url);
     throw new Refused(401, 'signed out');
   }
-  if (!response.ok) throw new Refused(response.status, 'The page could not be refreshed.');
+  if (!response.ok) throw new Refused(response.status, _('The page could not be refreshed.'));
   return new DOMParser().parseFromString(await response.text(), 'text/html');
 }
 
@@ -124,7 +133,7 @@ export function follow(query, { look, ...hears }) {
     };
     source.onerror = () => {
       close();
-      connection.textContent = 'Reconnecting…';
+      connection.textContent = _('Reconnecting…');
       connection.hidden = false;
       retry = Math.min(retry + 1, 6);
       setTimeout(() => !source && !document.hidden && open(), 250 * 2 ** retry * (0.5 + Math.random()));
@@ -151,17 +160,19 @@ export function follow(query, { look, ...hears }) {
 
 // Time -------------------------------------------------------------------------------------------------
 
-const clock = new Intl.DateTimeFormat(undefined, { hour: 'numeric', minute: '2-digit' });
-const day = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short' });
-const whole = new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeStyle: 'medium' });
+const language = document.documentElement.lang;
+const region = navigator.languages.find((each) => each.startsWith(language)) ?? language;
+const clock = new Intl.DateTimeFormat(region, { hour: 'numeric', minute: '2-digit' });
+const day = new Intl.DateTimeFormat(region, { day: 'numeric', month: 'short' });
+const whole = new Intl.DateTimeFormat(region, { dateStyle: 'full', timeStyle: 'medium' });
 
 /** @param {number} seconds */
 function lasting(seconds) {
   const minutes = Math.floor(seconds / 60);
-  if (minutes < 1) return 'less than a minute';
-  if (minutes < 60) return `${minutes} min`;
+  if (minutes < 1) return _('less than a minute');
+  if (minutes < 60) return _('%s min', minutes);
   const hours = Math.floor(minutes / 60);
-  return hours < 48 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} days`;
+  return hours < 48 ? _('%s h %s min', hours, minutes % 60) : _('%s days', Math.floor(hours / 24));
 }
 
 /** @param {Date} date */

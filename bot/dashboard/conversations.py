@@ -1,0 +1,169 @@
+"""The inbox and one conversation in it, why the bot answered so, and whole mails."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from bot.dashboard import words
+from bot.dashboard.languages import N_
+from bot.dashboard.originals import Originals, framed
+from bot.dashboard.pages import HOME, Pages, path_part
+from bot.dashboard.why import explain
+from bot.store import Store
+from bot.store.inbox import BadPage
+from bot.store.records import ConversationStatus, InboxEntry
+
+_PAGE = 40  # conversations in a list, messages in a thread
+_REACH = 200  # messages among which a turn's answer is looked for
+
+TABS: Mapping[str, tuple[str, ConversationStatus | None]] = {
+    "waiting": (N_("Waiting"), "waiting"),
+    "bot": (N_("With the bot"), "bot"),
+    "human": (N_("Human"), "human"),
+    "all": (N_("All"), None),
+}
+
+
+class Conversations:
+    """`/dashboard/conversations` and what is opened from it."""
+
+    def __init__(self, pages: Pages, *, store: Store, originals: Originals) -> None:
+        self._pages = pages
+        self._store = store
+        self._originals = originals
+
+    def routes(self) -> Sequence[BaseRoute]:
+        return [
+            Route("/conversations", self._list),
+            Route("/conversations/{id}", self._conversation),
+            Route("/conversations/{id}/messages/{message}", self._original),
+            Route("/conversations/{id}/messages/{message}/page", self._framed),
+            Route("/turns/{id}", self._turn),
+            Route("/set-aside/{id}", self._put_away, methods=["POST"]),
+        ]
+
+    async def _list(self, request: Request) -> Response:
+        who = await self._pages.reader(request)
+        if isinstance(who, Response):
+            return who
+        return self._pages.show(request, "conversations.html", who=who, **await self._listed(request))
+
+    async def _conversation(self, request: Request) -> Response:
+        who = await self._pages.reader(request)
+        if isinstance(who, Response):
+            return who
+        before = request.query_params.get("before", "")
+        thread = await self._store.inbox.thread(
+            path_part(request, "id"),
+            before=int(before) if before.isascii() and before.isdigit() and len(before) < 16 else None,
+            limit=_PAGE,
+        )
+        if thread is None:
+            return self._pages.missing(request, who)
+        drafts = [turn for turn in thread.attempts if turn.draft] if not before else []
+        return self._pages.show(
+            request,
+            "conversation.html",
+            who=who,
+            thread=thread,
+            drafts=drafts,
+            **await self._listed(request, thread.entry),
+        )
+
+    async def _turn(self, request: Request) -> Response:
+        who = await self._pages.reader(request)
+        if isinstance(who, Response):
+            return who
+        turn = await self._store.turns.get(path_part(request, "id"))
+        if turn is None:
+            return self._pages.missing(request, who)
+        began = turn.started_at
+        ends = [(step.started_at - began).total_seconds() + step.seconds for step in turn.steps]
+        thread = await self._store.inbox.thread(turn.conversation_id, limit=_REACH)
+        said = [each for each in thread.messages if each.turn_id == turn.id] if thread else []
+        why = explain(turn, [citation for each in said for citation in each.citations])
+        return self._pages.show(request, "turn.html", turn=turn, why=why, length=max([0.001, *ends]))
+
+    async def _original(self, request: Request) -> Response:
+        """The whole of a mail, the head of it here and the rest in a frame."""
+        who = await self._pages.reader(request)
+        if isinstance(who, Response):
+            return who
+        conversation_id, message_id = _names(request)
+        if await self._store.inbox.original(conversation_id, message_id) is None:
+            return self._pages.missing(request, who)
+        pictures = request.query_params.get("pictures") == "1"
+        return self._pages.show(
+            request,
+            "original.html",
+            original=await self._originals.read(conversation_id, message_id, pictures=False),
+            pictures=pictures,
+            at=f"/dashboard/conversations/{conversation_id}/messages/{message_id}",
+            download=f"/api/conversations/{conversation_id}/messages/{message_id}/original",
+        )
+
+    async def _framed(self, request: Request) -> Response:
+        """What a mail says, for the frame."""
+        who = await self._pages.reader(request)
+        if isinstance(who, Response):
+            return who
+        pictures = request.query_params.get("pictures") == "1"
+        original = await self._originals.read(*_names(request), pictures=pictures)
+        return framed(original, pictures=pictures) if original else self._pages.missing(request, who)
+
+    async def _put_away(self, request: Request) -> Response:
+        """Somebody has seen to a mail that could not be read."""
+        who = await self._pages.reader(request, writes=True)
+        if isinstance(who, Response):
+            return who
+        await self._store.mailboxes.put_away(path_part(request, "id"))
+        return RedirectResponse(HOME, 303)
+
+    async def _listed(self, request: Request, opened: InboxEntry | None = None) -> Mapping[str, Any]:
+        """What the list beside every conversation needs.
+
+        The one that is open stays in it when what an operator does moves it elsewhere.
+        """
+        tab = request.query_params.get("tab", "")
+        waiting = await self._store.inbox.count("waiting")
+        if tab not in TABS:
+            tab = "waiting" if waiting else "all"
+        try:
+            entries, more = await self._store.inbox.page(
+                TABS[tab][1], before=request.query_params.get("page", ""), limit=_PAGE
+            )
+        except BadPage:
+            entries, more = await self._store.inbox.page(TABS[tab][1], limit=_PAGE)
+        entries = [each if each.preview else await self._with_files(each) for each in entries]
+        moved = opened is not None and TABS[tab][1] not in (None, opened.status)
+        if moved and opened is not None:
+            entries = [opened, *(each for each in entries if each.id != opened.id)]
+        cards = await self._store.mailboxes.cards()
+        return {
+            "tab": tab,
+            "tabs": TABS,
+            "entries": entries,
+            "more": more,
+            "waiting": waiting,
+            "moved": moved,
+            "set_aside": cards,
+        }
+
+    async def _with_files(self, entry: InboxEntry) -> InboxEntry:
+        """A conversation whose newest message has no words, previewed by what it brought."""
+        thread = await self._store.inbox.thread(entry.id, limit=5)
+        for message in reversed(thread.messages if thread else ()):
+            if message.attachments and not message.private:
+                return replace(entry, preview=words.files(message))
+        return entry
+
+
+def _names(request: Request) -> tuple[str, str]:
+    """Which conversation and which message of it."""
+    return path_part(request, "id"), path_part(request, "message")
