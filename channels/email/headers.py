@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from email.message import Message
 from email.utils import parsedate_to_datetime
 
-from channels.email.charsets import decoded, words_decoded
+from channels.email.charsets import as_written, cleaned, decoded, words_decoded
 from channels.email.mail import Address
 
 LENGTH = 65_536  # characters of one header that are read
@@ -21,6 +21,7 @@ _INVISIBLE = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2
 
 def ids(value: str) -> list[str]:
     """The message ids of a header, in order, each once; spaces that folding put into them are taken out."""
+    value = cleaned(as_written(value))
     found = ["".join(each.split()) for each in _ID.findall(value)]
     if not found:
         found = [each.strip("<>,;") for each in value.split() if "@" in each]
@@ -98,6 +99,7 @@ def moment(value: str) -> datetime | None:
         return None
 
 
+_MEDIA_TYPE = re.compile(r"[!-~]{1,100}/[!-~]{1,100}")
 _ENDINGS = {
     "application/ms-tnef": "dat",
     "application/pdf": "pdf",
@@ -115,6 +117,12 @@ _ENDINGS = {
     "text/html": "html",
     "text/plain": "txt",
 }
+
+
+def media_type(part: Message) -> str:
+    """What a part says it is, in lower case."""
+    said = part.get_content_type()
+    return said if _MEDIA_TYPE.fullmatch(said) else "application/octet-stream"
 
 
 def given_name(part: Message) -> str:

@@ -135,7 +135,7 @@ def _walk(part: Message, found: _Found, depth: int) -> None:
         raise NotUnderstood(f"the message has more than {PARTS} parts")
     if depth > DEPTH:
         raise NotUnderstood(f"the message is nested deeper than {DEPTH} parts")
-    kind = part.get_content_type()
+    kind = headers.media_type(part)
     if part.is_multipart() and kind == "multipart/alternative":
         _choose(part, found, depth)
     elif part.is_multipart() and kind.startswith("multipart/"):
@@ -257,10 +257,8 @@ def _file(part: Message, kind: str, found: _Found) -> None:
     data = _bytes(part)
     if not data and not headers.given_name(part):
         return
-    content_id = str(part.get("content-id") or "").strip().strip("<>")[:500]
+    content_id = cleaned(as_written(str(part.get("content-id") or ""))).strip().strip("<>")[:500]
     disposition = _disposition(part)
     inline = disposition == "inline" or (bool(content_id) and disposition != "attachment")
     name = headers.file_name(part, kind)
-    found.files.append(
-        MailFile(name=name, media_type=kind[:200], data=data, content_id=content_id, inline=inline)
-    )
+    found.files.append(MailFile(name=name, media_type=kind, data=data, content_id=content_id, inline=inline))
