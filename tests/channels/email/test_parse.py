@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -202,6 +203,15 @@ def test_a_longer_text_than_is_kept_is_cut_and_says_so() -> None:
 def test_what_is_too_much_is_not_understood(raw: bytes, detail: str) -> None:
     with pytest.raises(NotUnderstood, match=detail):
         parse(raw)
+
+
+@pytest.mark.parametrize(
+    "header", ['Content-Type: text/plain; a="', 'Content-Disposition: attachment; filename="']
+)
+def test_a_header_of_separators_takes_no_time(header: str) -> None:
+    started = time.process_time()
+    parse(f"From: anna@home.example\r\n{header}{';' * 200_000}\r\n\r\nHello".encode())
+    assert time.process_time() - started < 1
 
 
 @settings(max_examples=150, deadline=None)
