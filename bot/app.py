@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute
 from bot import api
 from bot.alerts import Alerts
 from bot.api.access import Gate
+from bot.approvals import ApprovalDesk
 from bot.bell import Bell, RedisLink
 from bot.dashboard import Dashboard, Originals
 from bot.demo import SAMPLE, SHOP, HelpCentre
@@ -32,6 +33,7 @@ from bot.orchestrator.resilience import GuardedModel, GuardedSource
 from bot.outside import Outside
 from bot.settings import BotConfig, ModelTier, Settings, WrongSetting, read_bot_config, secret_key
 from bot.store import Store, migrate
+from bot.store.calls import Deadlines
 from bot.toolbox import toolbox
 from bot.visitors import Visitors
 from bot.web import create_app
@@ -125,7 +127,17 @@ async def open_house(settings: Settings, *, redis_url: str) -> AsyncIterator[Hou
         channels: dict[str, Channel] = {Terminal.name: Terminal()}
         bell = Bell(link)
         files = settings.data_dir / "files"
-        desk = Desk(store=store, bell=bell, live=live, agent=agent, channels=channels, files=files)
+        alerts = Alerts(store=store, urls=settings.alert_urls)
+        desk = Desk(
+            store=store,
+            bell=bell,
+            live=live,
+            agent=agent,
+            channels=channels,
+            files=files,
+            alerts=alerts,
+            deadlines=_deadlines(config),
+        )
         stack.push_async_callback(desk.quiet)
         visitors = Visitors(
             store=store,
@@ -164,12 +176,14 @@ async def open_house(settings: Settings, *, redis_url: str) -> AsyncIterator[Hou
             desk=desk,
             health=health,
             background=Background(desk=desk, link=link, teller=await _teller(settings, store, live, stack)),
-            alerts=Alerts(store=store, urls=settings.alert_urls),
+            alerts=alerts,
             web=create_app(
                 [
                     *(route for channel in channels.values() for route in channel.routes(desk)),
                     *HelpCentre().routes(),
-                    *_operators_routes(settings, store=store, bell=bell, live=live, channels=channels),
+                    *_operators_routes(
+                        settings, store=store, bell=bell, live=live, agent=agent, channels=channels
+                    ),
                     *health.routes(),
                 ]
             ),
@@ -327,15 +341,27 @@ def _prices(tier: ModelTier) -> Prices:
     )
 
 
+def _deadlines(config: BotConfig) -> Deadlines:
+    told = config.approvals
+    return Deadlines(remind_after=told.remind_after, expires_after=told.expires_after)
+
+
 def _operators_routes(
-    settings: Settings, *, store: Store, bell: Bell, live: Live, channels: Mapping[str, Channel]
+    settings: Settings,
+    *,
+    store: Store,
+    bell: Bell,
+    live: Live,
+    agent: Agent,
+    channels: Mapping[str, Channel],
 ) -> Sequence[BaseRoute]:
+    approvals = ApprovalDesk(store=store, bell=bell, live=live, agent=agent)
     desk = OperatorDesk(store=store, bell=bell, live=live, channels=channels)
     gate = Gate(store=store, key=secret_key(settings), address=settings.address)
     files = settings.data_dir / "files"
     originals = Originals(store=store, channels=channels, files=files)
     return [
-        *api.routes(store=store, desk=desk, live=live, gate=gate, files=files),
+        *api.routes(store=store, desk=desk, approvals=approvals, live=live, gate=gate, files=files),
         *Dashboard(store=store, gate=gate, originals=originals).routes(),
     ]
 

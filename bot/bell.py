@@ -104,7 +104,7 @@ class RedisLink:
 
 
 class Bell:
-    """Rings for conversations to answer, messages to send and files to fetch."""
+    """Rings for conversations to answer, messages to send, files to fetch and calls to make."""
 
     def __init__(self, link: RedisLink) -> None:
         self._link = link

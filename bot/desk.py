@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Literal
 
 from bot import markup, orchestrator
+from bot.acting import Actor, announce, person
+from bot.alerts import Alerts
 from bot.bell import Bell
 from bot.fetching import Fetcher
 from bot.journal import TurnJournal
@@ -22,11 +24,11 @@ from bot.purse import DeskPurse
 from bot.sending import Sender, leaving, limits_of
 from bot.speech import Voice
 from bot.store import Store, StoreUnavailable
+from bot.store.calls import Deadlines
 from bot.store.concluding import TOO_MANY
 from bot.store.records import Claim, Recorded, StoredMessage
 from bot.trace import Trace
 from channels.base import Channel, DeliveryStatus, InboundMessage, Source, Trouble
-from tools.base import Person
 
 log = logging.getLogger("switchboard.desk")
 
@@ -52,6 +54,8 @@ class Desk:
         agent: Agent,
         channels: Mapping[str, Channel],
         files: Path,
+        alerts: Alerts,
+        deadlines: Deadlines = Deadlines(),  # noqa: B008  it is frozen
         lease: float = LEASE,
         longest: float = TURN,
     ) -> None:
@@ -62,7 +66,9 @@ class Desk:
         self._channels = channels
         self._lease = lease
         self._longest = longest
+        self._deadlines = deadlines
         self._sender = Sender(store=store, bell=bell, live=live, channels=channels)
+        self._actor = Actor(store=store, bell=bell, live=live, agent=agent, alerts=alerts)
         self._fetcher = Fetcher(store=store, live=live, channels=channels, folder=files)
         self._errands: set[asyncio.Task[object]] = set()
         self._speaking: dict[str, Voice] = {}  # by conversation
@@ -183,7 +189,12 @@ class Desk:
             turn = Turn(
                 id=claim.turn_id,
                 conversation_id=claim.conversation_id,
-                person=_person(claim),
+                person=person(
+                    claim.contact_id,
+                    name=claim.contact_name,
+                    verified=claim.verified,
+                    identities=claim.identities,
+                ),
                 channel=claim.channel,
                 said=_utterances(claim),
                 pending=claim.pending,
@@ -242,6 +253,7 @@ class Desk:
             parts=leaving(channel, text, sources),
             author_name=self._agent.name,
             per_hour=limits.per_hour,
+            deadlines=self._deadlines,
         )
         await self._live.stir(claim.contact_id, claim.conversation_id)
         if concluded is None:
@@ -257,6 +269,8 @@ class Desk:
                 "outcome": type(outcome).__name__,
             },
         )
+        for call_id in concluded.asked:
+            await announce(self._live, claim.contact_id, claim.conversation_id, call_id)
         if concluded.delivery_id and not limits.reads_store:
             self._errand(self._bell.ring("deliver", claim.conversation_id))
         return concluded.more
@@ -290,6 +304,12 @@ class Desk:
         """Send what is to leave a conversation."""
         await self._sender.deliver(conversation_id)
 
+    # act ------------------------------------------------------------------------------------------------
+
+    async def act(self, call_id: str) -> None:
+        """Carry out what an operator allowed, or move on what nobody decided about."""
+        await self._actor.act(call_id)
+
     # fetch ----------------------------------------------------------------------------------------------
 
     async def fetch(self, key: str) -> None:
@@ -303,10 +323,12 @@ class Desk:
         conversations = await self._store.turns.due(limit, waiting=waiting)
         deliveries = await self._store.deliveries.due(limit, waiting=waiting)
         files = await self._store.attachments.due(limit, waiting=waiting)
+        calls = await self._store.acts.due(limit, waiting=waiting)
         return [
             *(("answer", each) for each in conversations if each not in self.at_work),
             *(("deliver", each) for each in deliveries),
             *(("fetch", each) for each in files),
+            *(("act", each) for each in calls),
         ]
 
     async def work(self, function: str, subject: str) -> None:
@@ -318,6 +340,8 @@ class Desk:
                 await self.deliver(subject)
             case "fetch":
                 await self.fetch(subject)
+            case "act":
+                await self.act(subject)
 
     async def ring(self, function: str, subject: str) -> bool:
         return await self._bell.ring(function, subject)
@@ -338,14 +362,6 @@ def _degraded(claim: Claim, summary: str) -> HandOff:
     """The end of every turn that cannot be taken: a person, and a word to the customer in their language."""
     words = " ".join(message.text for message in claim.messages if message.direction == "in")
     return HandOff(reason="degraded", text=phrase("handoff_degraded", words), summary=summary)
-
-
-def _person(claim: Claim) -> Person:
-    """The contact as tools may know them: only what somebody vouched for."""
-    addresses: dict[str, list[str]] = {}
-    for identity in claim.identities:
-        addresses.setdefault(identity.channel, []).append(identity.address)
-    return Person(id=claim.contact_id, name=claim.contact_name, verified=claim.verified, addresses=addresses)
 
 
 def _utterances(claim: Claim) -> Sequence[Utterance]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Literal
+from typing import Literal, TypeVar
 
 from bot.orchestrator.agent import Doubtful, Ended, Go
 from bot.store import Store, StoreUnavailable, calls
 from bot.store.records import Claim
 from tools.base import Arguments
+
+T = TypeVar("T")
 
 _PATIENCE = (0.1, 0.5, 2.0, 5.0)  # seconds between tries to write down how a call ended
 
@@ -58,7 +60,7 @@ class TurnJournal:
             running.set()
 
 
-async def insist(write: Callable[[], Awaitable[None]]) -> None:
+async def insist(write: Callable[[], Awaitable[T]]) -> T:
     """Write down what has happened, through a short absence of the database. Raises StoreUnavailable."""
     for pause in _PATIENCE:
         try:

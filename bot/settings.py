@@ -144,6 +144,14 @@ class EmailSection(_Section):
     mailboxes: dict[str, MailboxSection] = Field(default_factory=dict)
 
 
+class ApprovalsSection(_Section):
+    """[approvals]: after how many seconds operators are reminded of a call that waits for them, and it
+    expires."""
+
+    remind_after: float = Field(default=3600.0, gt=0, le=90 * 86_400)
+    expires_after: float = Field(default=86_400.0, gt=0, le=90 * 86_400)
+
+
 def _tool_name(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,63}", name):
         raise ValueError("a tool's name is made of letters, digits, _ and -, and begins with a letter")
@@ -162,6 +170,7 @@ class BotConfig(_Section):
     whatsapp: WhatsAppSection = WhatsAppSection()
     sms: SmsSection = SmsSection()
     email: EmailSection = EmailSection()
+    approvals: ApprovalsSection = ApprovalsSection()
     # Written down in the contract and understood by later rooms; read here so that one file serves both.
     intents: dict[str, JsonValue] = Field(default_factory=dict)
     agents: dict[str, JsonValue] = Field(default_factory=dict)

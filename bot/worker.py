@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("switchboard.worker")
 
-FUNCTIONS = ("answer", "deliver", "fetch")  # of the desk, rung for by the bell
+FUNCTIONS = ("answer", "deliver", "fetch", "act")  # of the desk, rung for by the bell
 MAX_JOBS = 500  # turns wait on models, not on us: none of them may queue behind the others
 JOB_TIMEOUT = 110  # seconds; beyond the turn's own deadline
 _POLL = 1.0  # seconds between looks at the queue; the bell is what makes a turn start at once
@@ -95,7 +95,7 @@ class BellWorker(Worker):
 
 
 class Background:
-    """Runs turns, deliveries and fetches of one process until stopped, with Redis or without.
+    """Does what one process is rung for until stopped, with Redis or without.
 
     With a `teller`, others' programs are told as well.
     """

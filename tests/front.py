@@ -13,12 +13,14 @@ from pathlib import Path
 import httpx
 import uvicorn
 
+from bot.alerts import Alerts
 from bot.bell import Bell, RedisLink
 from bot.desk import LEASE, TURN, Desk
 from bot.live import Live
 from bot.orchestrator.agent import Agent, LanguageModel
 from bot.serve import _Server
 from bot.store import Store
+from bot.store.calls import Deadlines
 from bot.testing import MemoryChannel
 from bot.visitors import Visitors
 from bot.web import create_app
@@ -27,6 +29,7 @@ from channels.terminal import Terminal
 from channels.website import Website
 from knowledge.lookup import Down, Found, NoMatch
 from tests.doubles.orchestra import RETURNS
+from tools.base import Tool
 
 FOUND = Found(passages=(RETURNS,))
 SECRET = "the shop's own secret, thirty-two bytes and more"
@@ -55,7 +58,7 @@ class Pages:
         return self.answer
 
 
-def agent(pages: Pages, *models: LanguageModel) -> Agent:
+def agent(pages: Pages, *models: LanguageModel, tools: Sequence[Tool] = ()) -> Agent:
     return Agent(
         name="Ada",
         company="Northwind",
@@ -63,6 +66,7 @@ def agent(pages: Pages, *models: LanguageModel) -> Agent:
         models={"small": models} if models else {},
         tier="small" if models else "",
         knowledge=pages,
+        tools=tools,
     )
 
 
@@ -86,6 +90,7 @@ class Front:
     store: Store
     link: RedisLink
     live: Live
+    agent: Agent
     desk: Desk
     memory: MemoryChannel
     visitors: Visitors
@@ -99,11 +104,13 @@ async def front(
     folder: Path,
     pages: Pages | None = None,
     models: Sequence[LanguageModel] = (),
+    tools: Sequence[Tool] = (),
     bell: Bell | None = None,
     redis_url: str = "",
     memory: MemoryChannel | None = None,
     origins: Sequence[str] = ("*",),
     identity_secret: str = SECRET,
+    deadlines: Deadlines = Deadlines(),  # noqa: B008  it is frozen
     lease: float = LEASE,
     longest: float = TURN,
     patience: float | None = None,
@@ -113,13 +120,16 @@ async def front(
     live = Live(link)
     memory = memory or MemoryChannel()
     channels: dict[str, Channel] = {"terminal": Terminal(), "memory": memory}
+    answering = agent(pages or Pages(), *models, tools=tools)
     desk = Desk(
         store=store,
         bell=bell or Bell(link),
         live=live,
-        agent=agent(pages or Pages(), *models),
+        agent=answering,
         channels=channels,
         files=folder / "files",
+        alerts=Alerts(store=store),
+        deadlines=deadlines,
         lease=lease,
         longest=longest,
     )
@@ -139,7 +149,14 @@ async def front(
         live.start(store.conversations.newest_events)
     try:
         yield Front(
-            store=store, link=link, live=live, desk=desk, memory=memory, visitors=visitors, website=website
+            store=store,
+            link=link,
+            live=live,
+            agent=answering,
+            desk=desk,
+            memory=memory,
+            visitors=visitors,
+            website=website,
         )
     finally:
         await desk.quiet()

@@ -20,17 +20,20 @@ from starlette.applications import Starlette
 
 from bot import api
 from bot.api.access import Gate
+from bot.approvals import ApprovalDesk
 from bot.dashboard import Dashboard, Originals
 from bot.operators import OperatorDesk
 from bot.orchestrator.agent import LanguageModel
 from bot.serve import _Server
 from bot.store import Store
+from bot.store.calls import Deadlines
 from bot.store.records import Role
 from bot.testing import InlineQueue
 from bot.web import create_app
 from channels.base import Channel
 from tests.front import Front, Pages, front, until
 from tests.visitor import Visitor
+from tools.base import Tool
 
 PASSWORD = "correct horse battery staple"
 
@@ -94,20 +97,32 @@ async def office(
     *,
     pages: Pages | None = None,
     models: Sequence[LanguageModel] = (),
+    tools: Sequence[Tool] = (),
+    deadlines: Deadlines = Deadlines(),  # noqa: B008  it is frozen
     address: str = "http://127.0.0.1",
     more: Mapping[str, Channel] = MappingProxyType({}),
 ) -> AsyncIterator[Office]:
     """Everything operators use, over a real store; `more` channels answer beside the website's."""
     bell = InlineQueue()
-    async with front(store, folder=folder, pages=pages, models=models, bell=bell) as house:
+    async with front(
+        store, folder=folder, pages=pages, models=models, tools=tools, bell=bell, deadlines=deadlines
+    ) as house:
         channels: dict[str, Channel] = {"web": house.website, "memory": house.memory} | dict(more)
         desk = OperatorDesk(store=store, bell=bell, live=house.live, channels=channels)
+        approvals = ApprovalDesk(store=store, bell=bell, live=house.live, agent=house.agent)
         originals = Originals(store=store, channels=channels, files=folder / "files")
         gate = Gate(store=store, key="a key of the test's own", address=address)
         app = create_app(
             [
                 *house.website.routes(house.desk),
-                *api.routes(store=store, desk=desk, live=house.live, gate=gate, files=folder / "files"),
+                *api.routes(
+                    store=store,
+                    desk=desk,
+                    approvals=approvals,
+                    live=house.live,
+                    gate=gate,
+                    files=folder / "files",
+                ),
                 *Dashboard(store=store, gate=gate, originals=originals).routes(),
             ]
         )

@@ -9,17 +9,27 @@ from starlette.routing import BaseRoute, Mount
 
 from bot.api import docs, session, turns
 from bot.api.access import Gate
+from bot.api.approvals import Approvals
 from bot.api.conversations import Conversations
 from bot.api.deliveries import Deliveries
 from bot.api.events import Events
 from bot.api.set_aside import SetAside
 from bot.api.webhooks import Webhooks
+from bot.approvals import ApprovalDesk
 from bot.live import Live
 from bot.operators import OperatorDesk
 from bot.store import Store
 
 
-def routes(*, store: Store, desk: OperatorDesk, live: Live, gate: Gate, files: Path) -> Sequence[BaseRoute]:
+def routes(
+    *,
+    store: Store,
+    desk: OperatorDesk,
+    approvals: ApprovalDesk,
+    live: Live,
+    gate: Gate,
+    files: Path,
+) -> Sequence[BaseRoute]:
     """Everything under `/api` that is not a visitor's."""
     return [
         Mount(
@@ -28,10 +38,11 @@ def routes(*, store: Store, desk: OperatorDesk, live: Live, gate: Gate, files: P
                 *session.routes(gate),
                 *Conversations(store=store, desk=desk, gate=gate, files=files).routes(),
                 *turns.routes(store, gate),
+                *Approvals(store=store, desk=approvals, gate=gate).routes(),
                 *SetAside(store=store, gate=gate, files=files).routes(),
                 *Deliveries(store=store, desk=desk, gate=gate).routes(),
                 *Webhooks(store=store, gate=gate).routes(),
-                *Events(store=store, live=live, gate=gate).routes(),
+                *Events(store=store, approvals=approvals, live=live, gate=gate).routes(),
                 *docs.routes(),
             ],
         )

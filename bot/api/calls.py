@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from bot.api.schemas import (
+    CALL_STATE,
     CLIENT_ID,
     EVENTS,
     FILE,
@@ -340,6 +341,38 @@ OPERATORS: Sequence[Call] = (
     ),
     Call(
         method="get",
+        path="/api/approvals",
+        about="Calls of tools that need an operator's word, by `status`: `pending` unless another is asked "
+        "for, the longest waiting first; others the latest first.",
+        who="operator",
+        group="Approvals",
+        query={"status": CALL_STATE, "before": TEXT, "limit": WHOLE},
+        answers={200: ("A page of them", obj({"approvals": list_of(of("Approval")), "next": maybe(TEXT)}))},
+    ),
+    Call(
+        method="get",
+        path="/api/approvals/{id}",
+        about="One of them.",
+        who="operator",
+        group="Approvals",
+        answers={200: ("The approval", of("Approval"))},
+    ),
+    Call(
+        method="post",
+        path="/api/approvals/{id}",
+        about="Decide, once: whoever comes later is answered 409. Approved, the call is made, with other "
+        "`arguments` if they are given, which are held against the tool's schema as the bot's are; either "
+        "way the customer is told, `note` with it.",
+        who="operator",
+        group="Approvals",
+        body=obj(
+            {"decision": {"type": "string", "enum": ["approve", "reject"]}},
+            {"arguments": {"type": "object"}, "note": {**TEXT, "maxLength": 2_000}},
+        ),
+        answers={200: ("The approval as it is now", of("Approval"))},
+    ),
+    Call(
+        method="get",
         path="/api/deliveries",
         about="Messages by how far they have come, the latest first: those that failed, unless another "
         "`status` is asked for. `error` says in words why.",
@@ -405,8 +438,9 @@ OPERATORS: Sequence[Call] = (
     Call(
         method="get",
         path="/api/events",
-        about="Live: `conversation` whenever one has something new (as its list shows it), `look` when "
-        "something may have been missed. With `conversation`, also that one's `message`s after the seq "
+        about="Live: `conversation` whenever one has something new, `approval` whenever one is asked for, "
+        "decided about or has come to its end (each as its list shows it), `look` when something may have "
+        "been missed. With `conversation`, also that one's `message`s after the seq "
         "`after`, each once and in order (`id:` is the seq), and in passing `delta` and `typing`.",
         who="operator",
         group="Live",

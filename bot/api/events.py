@@ -14,8 +14,10 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
 from bot.api.access import Gate
+from bot.api.approvals import approval_json
 from bot.api.bodies import not_found, query, refusal
 from bot.api.conversations import conversation_json, message_json
+from bot.approvals import ApprovalDesk
 from bot.live import INBOX, Live
 from bot.store import Store
 from bot.store.records import InboxEntry
@@ -31,13 +33,15 @@ _AT_ONCE = 50  # conversations told one by one; of more, the reader is told to l
 class Events:
     """`GET /api/events`.
 
-    Every stream hears `conversation` whenever one has something new, as its list shows it. With
+    Every stream hears `conversation` whenever one has something new, as its list shows it, and `approval`
+    whenever a call waits for an operator, is decided about or has come to its end. With
     `?conversation=ID` it also hears that conversation's `message`s after the seq `after` (or
     `Last-Event-ID`), each once and in order; and `delta` and `typing`, which may be lost.
     """
 
-    def __init__(self, *, store: Store, live: Live, gate: Gate) -> None:
+    def __init__(self, *, store: Store, approvals: ApprovalDesk, live: Live, gate: Gate) -> None:
         self._store = store
+        self._approvals = approvals
         self._live = live
         self._gate = gate
 
@@ -79,6 +83,9 @@ class Events:
                     await asyncio.sleep(_GATHER)
                     more, unknown = await feed.next(0)
                     pieces, look = pieces + more, look or unknown
+                for each in _asked(pieces):
+                    async for frame in self._decided(each):
+                        yield frame
                 async for frame in self._changed(_ids(pieces), look):
                     yield frame
 
@@ -100,8 +107,13 @@ class Events:
                     return
                 if not pieces and not look:
                     yield b": still here\n\n"
+                for each in _asked(pieces):
+                    async for frame in self._decided(each):
+                        yield frame
                 for piece in pieces:
-                    if "kind" in piece and await self._concerns(entry, piece, ours):
+                    if piece.get("kind", "approval") != "approval" and await self._concerns(
+                        entry, piece, ours
+                    ):
                         yield _frame(piece["kind"], piece["data"])
                 ids = list(dict.fromkeys([*_ids(pieces), *([entry.id] if look else [])]))
                 look = look or entry.id in ids or not pieces
@@ -117,6 +129,12 @@ class Events:
             entry = await self._store.inbox.entry(each)
             if entry is not None:
                 yield _frame("conversation", conversation_json(entry))
+
+    async def _decided(self, approval_id: str) -> AsyncIterator[bytes]:
+        """How a call that needs an operator's word stands now."""
+        approval = await self._store.approvals.get(approval_id)
+        if approval is not None:
+            yield _frame("approval", approval_json(approval, self._approvals))
 
     async def _concerns(self, entry: InboxEntry, piece: Mapping[str, Any], ours: dict[str, bool]) -> bool:
         """Whether a live piece of this contact belongs to this conversation."""
@@ -188,3 +206,7 @@ def _frame(name: str, data: object, place: str = "") -> bytes:
 
 def _ids(pieces: Sequence[Mapping[str, Any]]) -> Sequence[str]:
     return list(dict.fromkeys(piece["conversation_id"] for piece in pieces if "kind" not in piece))
+
+
+def _asked(pieces: Sequence[Mapping[str, Any]]) -> Sequence[str]:
+    return list(dict.fromkeys(each["data"]["id"] for each in pieces if each.get("kind") == "approval"))

@@ -45,6 +45,10 @@ CLIENT_ID: Schema = {
     "description": "Chosen by the caller. The same one again is the same message, never a second one.",
 }
 STATUS: Schema = {"type": "string", "enum": ["bot", "waiting", "human", "snoozed", "resolved"]}
+CALL_STATE: Schema = {
+    "type": "string",
+    "enum": ["pending", "approved", "running", "done", "failed", "doubtful", "rejected", "expired"],
+}
 EVENTS: Schema = {"type": "string", "description": "Server-sent events (text/event-stream)."}
 FILE: Schema = {"type": "string", "format": "binary"}
 
@@ -117,6 +121,40 @@ SCHEMAS: Mapping[str, Schema] = {
                 **maybe(TIME),
                 "description": "Until when free text may be sent, where the channel has such a window.",
             },
+        }
+    ),
+    "Approval": obj(
+        {
+            "id": TEXT,
+            "status": CALL_STATE,
+            "tool": TEXT,
+            "description": {**TEXT, "description": "What the tool does; empty when it is gone."},
+            "arguments": {"type": "object", "description": "As they count: the bot's, or an operator's."},
+            "proposed": {"type": "object", "description": "As the bot wrote them."},
+            "schema": {
+                "type": ["object", "null"],
+                "description": "JSON Schema of the arguments; null when the tool is gone.",
+            },
+            "risk": obj(
+                {
+                    "level": {"type": "string", "enum": ["low", "medium", "high"]},
+                    "reasons": list_of(TEXT),
+                }
+            ),
+            "why": {**TEXT, "description": "What the customer asked for, in their words."},
+            "conversation_id": TEXT,
+            "contact": obj({"id": TEXT, "name": TEXT}),
+            "channel": TEXT,
+            "turn_id": maybe(TEXT),
+            "age_seconds": NUMBER,
+            "created_at": TIME,
+            "expires_at": TIME,
+            "reminded_at": maybe(TIME),
+            "decided_by": maybe(obj({"id": TEXT, "name": TEXT})),
+            "decided_at": maybe(TIME),
+            "note": {**TEXT, "description": "The operator's word to the customer."},
+            "result": {**TEXT, "description": "What came of the call, or what went wrong."},
+            "ended_at": maybe(TIME),
         }
     ),
     "Delivery": obj(

@@ -344,3 +344,8 @@ class Agent:
     specialists: Mapping[str, Agent] = field(default_factory=dict)
     hours: Hours | None = None
     when_unsure: Literal["handoff", "ask"] = "handoff"
+
+    @property
+    def toolbox(self) -> Mapping[str, Tool]:
+        """Every tool that it or one of its specialists has, by name."""
+        return {tool.name: tool for each in (self, *self.specialists.values()) for tool in each.tools}

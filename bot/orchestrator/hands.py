@@ -148,8 +148,9 @@ class Hands:
         if tool.needs_verified and not self._asked.turn.person.verified:
             result = "the customer has not proved who they are; a person from the team can go on with them"
             return Told(state="failed", result=result, arguments=arguments)
-        if self._needs_approval(tool, arguments):
-            self._propose(tool, arguments)
+        unsaid = self._unsaid(tool, arguments)
+        if unsaid or tool.approval is not None:
+            self._propose(tool, arguments, unsaid)
             result = "a colleague has been asked to approve this; it has not been done"
             return Told(state="waits", result=result, arguments=arguments)
         if tool.effect == "read":
@@ -190,22 +191,20 @@ class Hands:
         self._calls += 1
         return await perform(tool, context, arguments, turn.journal, self._asked.trace, needs=needs)
 
-    def _needs_approval(self, tool: Tool, arguments: Arguments) -> bool:
-        """Because its owner wants that, or because the customer's words don't carry what is to be written."""
-        if tool.approval is not None:
-            return True
+    def _unsaid(self, tool: Tool, arguments: Arguments) -> Sequence[str]:
+        """The names of arguments to be written that the customer's words don't carry."""
         if tool.effect == "read":
-            return False
+            return ()
         turn = self._asked.turn
         said = [text for each in turn.said if each.speaker == "contact" for text in (each.text, each.quotes)]
         invented = unheard_of(tool, arguments, said=said, person=turn.person, results=self.results)
         if invented:
             with self._asked.trace.step("guard", "not the customer's words", tool=tool.name) as step:
                 step.output = {"arguments": list(invented), "decision": "an operator is asked"}
-        return bool(invented)
+        return tuple(invented)
 
-    def _propose(self, tool: Tool, arguments: Arguments) -> None:
-        call = ProposedCall(tool=tool.name, arguments=arguments, why=self._asked.question)
+    def _propose(self, tool: Tool, arguments: Arguments, unsaid: Sequence[str]) -> None:
+        call = ProposedCall(tool=tool.name, arguments=arguments, why=self._asked.question, unsaid=unsaid)
         waiting = [(each.tool, each.arguments) for each in self._asked.turn.journal.waiting]
         if call not in self.proposed and (call.tool, call.arguments) not in waiting:
             self.proposed.append(call)

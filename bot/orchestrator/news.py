@@ -29,15 +29,13 @@ def unsettled(news: Sequence[WrittenCall]) -> Stuck | None:
 
 
 def _told(asked: Asked, call: WrittenCall) -> str:
-    tools = {
-        tool.name: tool for agent in (asked.agent, *asked.agent.specialists.values()) for tool in agent.tools
-    }
     what = f"“{escaped(call.why or call.tool)}”"
     match call.state:
         case "done":
-            tool = tools.get(call.tool)
+            tool = asked.agent.toolbox.get(call.tool)
             result = plainly(tool, call.arguments, call.result) if tool is not None else ""
-            return "\n\n".join(filter(None, (deed_phrase(asked.language, "done", what=what), result)))
+            done = deed_phrase(asked.language, "done", what=what)
+            return "\n\n".join(filter(None, (done, result, escaped(call.note))))
         case "rejected":
             against = deed_phrase(asked.language, "decided_against", what=what)
             return "\n\n".join(filter(None, (against, escaped(call.note))))

@@ -51,11 +51,13 @@ class HandOff:
 
 @dataclass(frozen=True, kw_only=True)
 class ProposedCall:
-    """A tool call that an operator must allow; `why` is what the customer asked for, in their words."""
+    """A tool call that an operator must allow; `why` is what the customer asked for, in their words, and
+    `unsaid` names the arguments whose values they never said."""
 
     tool: str
     arguments: Mapping[str, JsonValue]
     why: str = ""
+    unsaid: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

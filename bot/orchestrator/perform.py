@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, TypeVar
 
 from bot.orchestrator.agent import Doubtful, Ended, Go, Journal
 from bot.trace import Trace
@@ -17,6 +17,8 @@ log = logging.getLogger("switchboard.tools")
 _LONGEST_RESULT = 8_000  # characters
 _CUT = " […]"
 UNVERIFIED = "This needs a customer whose identity is verified."
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +67,7 @@ async def perform(
             if tool.effect == "read":
                 performed = await make(tool, context, checked)
             else:
-                performed = await _seen_through(_write(tool, context, checked, journal))
+                performed = await seen_through(_write(tool, context, checked, journal))
         step.output = {"state": performed.state, "result": performed.result, "again": performed.again}
         if performed.state != "done":
             step.status, step.error = "failed", performed.result
@@ -111,16 +113,16 @@ async def _write(tool: Tool, context: ToolContext, arguments: Arguments, journal
     return Performed(tool=tool.name, arguments=arguments, state=state, result=result, again=True)
 
 
-async def _seen_through(write: Coroutine[object, object, Performed]) -> Performed:
-    """The end of a write, also when the turn is cut off meanwhile: once on record it is made, and what came
-    of it must not be lost."""
+async def seen_through(write: Coroutine[object, object, T]) -> T:
+    """The end of a write, also when whoever waits for it is cut off meanwhile: once on record it is made, and
+    what came of it must not be lost."""
     writing = asyncio.create_task(write)
     try:
         return await asyncio.shield(writing)
     except asyncio.CancelledError:
         await asyncio.wait({writing})
         if not writing.cancelled() and (error := writing.exception()):
-            log.info("a write of a turn that was cut off ended with %r", error)
+            log.info("a write whose turn or worker was cut off ended with %r", error)
         raise
 
 

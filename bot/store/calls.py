@@ -11,6 +11,7 @@ import orjson
 
 from bot.orchestrator.agent import WrittenCall
 from bot.orchestrator.outcome import ProposedCall
+from bot.store import asked
 from bot.store.database import Reader, Row, Transaction, new_id
 from bot.store.records import Claim
 from tools.base import Arguments
@@ -28,11 +29,11 @@ _ASKED_ALREADY = """
     WHERE conversation_id = :conversation_id AND asked AND state IN ('pending', 'approved', 'running')
 """
 _ASK = """
-    INSERT INTO calls (id, conversation_id, turn_id, message_id, epoch, tool, arguments, proposed, key, asked,
-        state, why, due_at, expires_at, created_at)
-    VALUES (:id, :conversation_id, :turn_id, :message_id, :epoch, :tool, :arguments, :arguments, :key, TRUE,
-        'pending', :why, {now} + :due, {now} + :expires, {now})
-    ON CONFLICT (key) DO NOTHING
+    INSERT INTO calls (id, conversation_id, turn_id, message_id, epoch, tool, arguments, proposed, unsaid,
+        key, asked, state, why, due_at, expires_at, created_at)
+    VALUES (:id, :conversation_id, :turn_id, :message_id, :epoch, :tool, :arguments, :arguments, :unsaid,
+        :key, TRUE, 'pending', :why, {now} + :due, {now} + :expires, {now})
+    ON CONFLICT (key) DO NOTHING RETURNING id
 """
 _TELL = "UPDATE calls SET untold = FALSE, told_at = {now} WHERE id {in ids}"
 _TELL_ALL = """
@@ -44,7 +45,7 @@ _TELL_ALL = """
 class Deadlines:
     """After how many seconds operators are reminded of a call that waits for them, and it expires."""
 
-    remind_after: float = 4 * 3600.0
+    remind_after: float = 3600.0
     expires_after: float = 24 * 3600.0
 
 
@@ -102,15 +103,19 @@ def written(row: Row) -> WrittenCall:
     )
 
 
-async def ask(tx: Transaction, claim: Claim, proposed: Sequence[ProposedCall], deadlines: Deadlines) -> None:
-    """Leave calls to an operator; one that waits for somebody already is not asked for again."""
+async def ask(
+    tx: Transaction, claim: Claim, proposed: Sequence[ProposedCall], deadlines: Deadlines
+) -> Sequence[str]:
+    """Leave calls to an operator; one that waits for somebody already is not asked for again. The ids of
+    those that are. The contact's row is held."""
     rows = await tx.all(_ASKED_ALREADY, conversation_id=claim.conversation_id)
-    asked = {(row["tool"], row["proposed"]) for row in rows}
+    known = {(row["tool"], row["proposed"]) for row in rows}
+    new: list[str] = []
     for each in proposed:
         arguments = canonical(each.arguments)
-        if (each.tool, arguments) in asked:
+        if (each.tool, arguments) in known:
             continue
-        tx.later(
+        row = await tx.one(
             _ASK,
             id=new_id("call"),
             conversation_id=claim.conversation_id,
@@ -119,11 +124,16 @@ async def ask(tx: Transaction, claim: Claim, proposed: Sequence[ProposedCall], d
             epoch=claim.epoch,
             tool=each.tool,
             arguments=arguments,
+            unsaid=orjson.dumps(list(each.unsaid)).decode(),
             key=key(claim.conversation_id, claim.epoch, each.tool, arguments),
             why=each.why,
             due=round(min(deadlines.remind_after, deadlines.expires_after) * 1_000_000),
             expires=round(deadlines.expires_after * 1_000_000),
         )
+        if row is not None:
+            await asked.announce(tx, row["id"], "approval.requested")
+            new.append(row["id"])
+    return new
 
 
 def tell(tx: Transaction, told: Sequence[WrittenCall]) -> None:

@@ -127,8 +127,9 @@ async def conclude(
             delivery=outbox(parts),
         )
         delivery_id = say(tx, message, contact_id=contact_id, event=event - int(moved), parts=parts)
+    asked: Sequence[str] = ()
     if isinstance(outcome, NeedsApproval):
-        await calls.ask(tx, claim, outcome.calls, deadlines)
+        asked = await calls.ask(tx, claim, outcome.calls, deadlines)
     calls.tell(tx, claim.news)
     if moved:
         events.append_status(
@@ -148,7 +149,13 @@ async def conclude(
         reason=reason,
         up_to_seq=claim.up_to_seq,
     )
-    return Concluded(message=message, delivery_id=delivery_id, status=status, more=row["due_at"] is not None)
+    return Concluded(
+        message=message,
+        delivery_id=delivery_id,
+        status=status,
+        more=row["due_at"] is not None,
+        asked=asked,
+    )
 
 
 def abandon(tx: Transaction, claim: Claim, *, reason: str) -> None:

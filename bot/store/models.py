@@ -235,8 +235,9 @@ class Call(SQLModel, table=True):
 
     It serves `message_id`, and belongs to the turn that began in the conversation's `epoch`, whichever
     attempt. `asked`: an operator is to allow it, or was; `proposed` are the arguments as the bot wrote them,
-    `arguments` those that count. `due_at` is when a worker should look at it, and empty once it is at rest;
-    `fence` rises with every worker that carries it out. `untold`: it has ended and the contact has not heard.
+    `arguments` those that count, `unsaid` names those whose values the contact never said. `due_at` is when
+    a worker should look at it, and empty once it is at rest; `fence` rises with every worker that carries it
+    out. `untold`: it has ended and the contact has not heard.
     """
 
     __tablename__: ClassVar[Any] = "calls"
@@ -254,6 +255,7 @@ class Call(SQLModel, table=True):
     tool: str = _text()
     arguments: str = _text("{}")
     proposed: str = _text("{}")
+    unsaid: str = _text("[]")
     key: str = _text()
     idempotent: bool = _flag()
     asked: bool = _flag()

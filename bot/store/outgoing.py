@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 
 from bot.store import events, messages, telling
-from bot.store.database import Row, Transaction, microseconds
+from bot.store.database import Row, Transaction, microseconds, moment, new_id
 from bot.store.records import DeliveryState, StoredMessage, delivery_of
 from channels.base import DeliveryStatus
 
@@ -18,6 +19,10 @@ _SHOWN = """
 _QUEUE = """
     INSERT INTO sendings (delivery_id, part, conversation_id, channel, seq, text, due_at, created_at)
     VALUES (:delivery_id, :part, :conversation_id, :channel, :seq, :text, :now, :now)
+"""
+_NOTE = """
+    UPDATE conversations SET last_seq = last_seq + 1, last_event = :event
+    WHERE id = :conversation_id RETURNING last_seq, {now} AS now
 """
 
 
@@ -89,3 +94,24 @@ def say(
             ],
         )
     return delivery_id
+
+
+async def remark(tx: Transaction, conversation_id: str, text: str, *, channel: str) -> None:
+    """Tell operators something in the thread, in nobody's name."""
+    numbered = await number(tx, conversation_id, 1)
+    row = await tx.one(_NOTE, conversation_id=conversation_id, event=numbered["last_event"])
+    assert row is not None
+    written = StoredMessage(
+        id=new_id("msg"),
+        seq=row["last_seq"],
+        conversation_id=conversation_id,
+        channel=channel,
+        direction="out",
+        author_kind="system",
+        author_name="",
+        text=text,
+        html=f"<p>{escape(text)}</p>",
+        created_at=moment(row["now"]),
+        private=True,
+    )
+    say(tx, written, contact_id=numbered["id"], event=numbered["last_event"], parts=None)

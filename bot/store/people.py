@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from bot.store import calls, events, messages, sendings, telling
+from bot.store import asked, calls, events, messages, sendings, telling
 from bot.store.database import Database, Duplicate, Row, Transaction, moment
 from bot.store.outgoing import number, outbox, say
 from bot.store.records import Changed, ConversationStatus, Operator, StoredMessage
@@ -104,6 +104,8 @@ class People:
         )
         if status != "bot":
             await sendings.withdraw(tx, conversation_id)
+        if status == "resolved":
+            await asked.expire_all(tx, conversation_id)
 
     async def reply(
         self,

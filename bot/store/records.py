@@ -9,14 +9,15 @@ from typing import Literal
 
 from pydantic import JsonValue
 
-from bot.orchestrator.agent import WrittenCall
+from bot.orchestrator.agent import CallState, WrittenCall
 from bot.orchestrator.outcome import Citation
 from bot.trace import Step
 from channels.base import Attachment, DeliveryStatus, OutboundMessage, RemoteFile
+from tools.base import Arguments
 
 ConversationStatus = Literal["bot", "waiting", "human", "snoozed", "resolved"]
 AuthorKind = Literal["contact", "bot", "operator", "system"]
-EventKind = Literal["message", "status", "delivery"]
+EventKind = Literal["message", "status", "delivery", "approval"]
 Role = Literal["admin", "operator", "viewer"]
 WebhookType = Literal[
     "conversation.created",
@@ -25,6 +26,7 @@ WebhookType = Literal[
     "message.created",
     "message.updated",
     "approval.requested",
+    "approval.waiting",
     "approval.decided",
     "component.down",
     "component.recovered",
@@ -166,12 +168,14 @@ class Claim:
 
 @dataclass(frozen=True, kw_only=True)
 class Concluded:
-    """What a turn left behind. `more`: the contact wrote again and the conversation is due."""
+    """What a turn left behind. `more`: the contact wrote again and the conversation is due; `asked` are the
+    ids of calls that wait for an operator since."""
 
     message: StoredMessage | None
     delivery_id: str | None
     status: ConversationStatus
     more: bool
+    asked: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,6 +186,71 @@ class Changed:
     new: bool
     message: StoredMessage | None = None
     delivery_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Approval:
+    """A call that an operator is to allow, or was, as operators see it.
+
+    `why` is what the contact wanted, in their words; `unsaid` names the arguments whose values they never
+    said; `verified`: somebody vouched for who asked. `proposed` are the arguments as the bot wrote them,
+    `arguments` those that count. `age` is in seconds since it was asked for, by the database's clock.
+    """
+
+    id: str
+    conversation_id: str
+    conversation_status: ConversationStatus
+    contact_id: str
+    contact_name: str
+    channel: str
+    verified: bool
+    turn_id: str
+    tool: str
+    arguments: Arguments
+    proposed: Arguments
+    unsaid: Sequence[str]
+    state: CallState
+    why: str
+    note: str
+    result: str
+    age: float
+    created_at: datetime
+    expires_at: datetime
+    reminded_at: datetime | None
+    decided_by: Assignee | None
+    decided_at: datetime | None
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decided:
+    """A call as it stands after an operator's word; not `new`: somebody or something was there before."""
+
+    approval: Approval
+    new: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClaimedCall:
+    """An allowed call that is ours to make until the lease ends; `fence` counts who has had it, from 1.
+
+    It is made for the contact as they were when they asked: `verified` says whether somebody vouched for
+    that message, `identities` are the vouched ones.
+    """
+
+    id: str
+    conversation_id: str
+    contact_id: str
+    contact_name: str
+    identities: Sequence[Identity]
+    verified: bool
+    channel: str
+    turn_id: str
+    tool: str
+    arguments: Arguments
+    why: str
+    key: str
+    fence: int
 
 
 @dataclass(frozen=True, kw_only=True)

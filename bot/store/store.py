@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Self
 
+from bot.store.acts import Acts
 from bot.store.alarms import Alarms
+from bot.store.approvals import Approvals
 from bot.store.attachments import Attachments
 from bot.store.contacts import Contacts
 from bot.store.conversations import Conversations
@@ -62,6 +64,8 @@ class Store:
         self.turns = Turns(database)
         self.spending = Spending(database)
         self.journal = Journal(database)
+        self.approvals = Approvals(database)
+        self.acts = Acts(database)
         self.deliveries = Deliveries(database)
         self.undelivered = Undelivered(database)
         self.people = People(database)

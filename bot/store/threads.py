@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from html import escape
 
-from bot.store import events, messages, telling
-from bot.store.database import Row, Transaction, moment, new_id
-from bot.store.outgoing import number
-from bot.store.records import StoredMessage
+from bot.store import events
+from bot.store.database import Row, Transaction
+from bot.store.outgoing import number, remark
 from channels.base import InboundMessage
 
 _UNASSIGNS = "c.status = 'resolved' AND c.assignee_id IS NOT NULL AS unassigns"
@@ -24,9 +22,6 @@ _NAMED_THEIRS = f"""
     WHERE m.channel = :channel AND m.reference = :named
     ORDER BY CASE WHEN c.contact_id = :contact_id THEN 0 ELSE 1 END, m.created_at DESC LIMIT 1
 """  # noqa: S608
-_NOTE_SEQ = (
-    "UPDATE conversations SET last_seq = last_seq + 1, last_event = :event WHERE id = :id RETURNING last_seq"
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,43 +83,15 @@ async def tell(
 ) -> None:
     """Write a note for operators into a conversation that a message has just come into, and why it `waits`
     for them since then."""
-    numbered = await number(tx, conversation["id"], 2 if waits else 1)
-    event = numbered["last_event"] - (1 if waits else 0)
-    seq = await tx.one(_NOTE_SEQ, id=conversation["id"], event=numbered["last_event"])
-    assert seq is not None
-    now = conversation["last_activity_at"]
-    told = StoredMessage(
-        id=new_id("msg"),
-        seq=seq["last_seq"],
-        conversation_id=conversation["id"],
-        channel=channel,
-        direction="out",
-        author_kind="system",
-        author_name="",
-        text=text,
-        html=f"<p>{escape(text)}</p>",
-        created_at=moment(now),
-        private=True,
-    )
-    tx.later(messages.INSERT, **messages.columns(told, created_at=now))
-    events.append(
-        tx,
-        contact_id=contact_id,
-        seq=event,
-        conversation_id=told.conversation_id,
-        kind="message",
-        tells=telling.CREATED,
-        message_id=told.id,
-        private=True,
-        created_at=now,
-    )
+    await remark(tx, conversation["id"], text, channel=channel)
     if waits:
+        numbered = await number(tx, conversation["id"], 1)
         events.append_status(
             tx,
             contact_id=contact_id,
             seq=numbered["last_event"],
-            conversation_id=told.conversation_id,
+            conversation_id=conversation["id"],
             status="waiting",
-            created_at=now,
+            created_at=conversation["last_activity_at"],
             reason=waits,
         )

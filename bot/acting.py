@@ -1,0 +1,189 @@
+"""Calls that an operator allowed, carried out apart from any turn, whoever has the conversation meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Literal
+
+from bot.alerts import Alerts
+from bot.bell import Bell
+from bot.ending import end
+from bot.journal import insist
+from bot.live import INBOX, Live
+from bot.orchestrator.agent import Agent
+from bot.orchestrator.language import guess
+from bot.orchestrator.perform import make, seen_through
+from bot.store import Store, StoreUnavailable
+from bot.store.records import Approval, ClaimedCall, Identity
+from tools.base import Person, Tool, ToolContext, WrongArguments
+
+log = logging.getLogger("switchboard.acting")
+
+LEASE = 15.0  # seconds; renewed while a call is being made
+_TRIES = 3  # of a call whose end is not known and whose provider keeps keys
+_FIRST_PAUSE = 2.0  # seconds before the second of them
+_LONGEST = 500  # characters of a result or a word in a note
+
+Ending = Literal["done", "failed", "doubtful"]
+
+
+class Actor:
+    """Makes allowed calls once each, and sees to those that nobody decided about in time.
+
+    A call is on record as begun before it is made. When whoever made it died in between, it is made again
+    only if its provider keeps keys, under the same one; of any other nobody knows, and a person goes on.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        bell: Bell,
+        live: Live,
+        agent: Agent,
+        alerts: Alerts,
+        lease: float = LEASE,
+    ) -> None:
+        self._store = store
+        self._bell = bell
+        self._live = live
+        self._agent = agent
+        self._alerts = alerts
+        self._lease = lease
+
+    async def act(self, call_id: str) -> None:
+        """Do what is due about a call; nothing when nothing is, or somebody else is at it."""
+        match await self._store.acts.claim(call_id, self._lease, in_words):
+            case None:
+                return
+            case Approval(state="pending") as waiting:
+                await self._remind(waiting)
+            case Approval() as moved:
+                await self._tell(moved)
+            case ClaimedCall() as claimed:
+                # Once on record as begun it is made, and what came of it is written down.
+                await seen_through(self._carry_out(claimed))
+
+    async def _remind(self, approval: Approval) -> None:
+        """Operators hear that it still waits, once; where this breaks off, nobody hears it twice."""
+        who = approval.contact_name or "a customer"
+        await self._alerts.tell(
+            "approval.waiting",
+            once=f"approval {approval.id}",
+            title=f"{approval.tool} waits for an operator",
+            text=f"Asked for {approval.age / 60:.0f} minutes ago, for {who}. Nobody has decided yet; look "
+            f"under Approvals before it expires ({approval.expires_at:%d %b %H:%M} UTC).",
+            data={
+                "approval": {"id": approval.id, "tool": approval.tool},
+                "conversation_id": approval.conversation_id,
+            },
+        )
+        await self._store.acts.reminded(approval.id)
+        await self._tell(approval)
+
+    async def _carry_out(self, claimed: ClaimedCall) -> None:
+        async with self._kept(claimed):
+            tool = self._agent.toolbox.get(claimed.tool)
+            state, result = await _made(tool, claimed)
+            if state == "doubtful" and tool is not None and tool.idempotent and claimed.fence < _TRIES:
+                pause = _FIRST_PAUSE * 2.0 ** (claimed.fence - 1)
+                await insist(lambda: self._store.acts.postpone(claimed, seconds=pause, result=result))
+                return
+            settled = await insist(lambda: self._store.acts.settle(claimed, state, result, in_words))
+        if settled is not None:
+            await self._tell(settled)
+
+    @asynccontextmanager
+    async def _kept(self, claimed: ClaimedCall) -> AsyncIterator[None]:
+        """Keep the lease until the block ends."""
+
+        async def keep() -> None:
+            while True:
+                await asyncio.sleep(self._lease / 3)
+                with contextlib.suppress(StoreUnavailable):  # nobody can take it from us then either
+                    if not await self._store.acts.keep(claimed, self._lease):
+                        return  # what we were slow with is another's now; what came of it counts all the same
+
+        keeper = asyncio.create_task(keep())
+        try:
+            yield
+        finally:
+            await end(keeper)
+
+    async def _tell(self, approval: Approval) -> None:
+        """Operators see how it stands, and the bot is rung for if it is to tell the customer."""
+        log.info(
+            "approval %s: %s",
+            approval.state,
+            approval.tool,
+            extra={"approval": approval.id, "conversation": approval.conversation_id},
+        )
+        await announce(self._live, approval.contact_id, approval.conversation_id, approval.id)
+        if approval.ended_at is not None and approval.conversation_status == "bot":
+            await self._bell.ring("answer", approval.conversation_id)
+
+
+async def announce(live: Live, contact_id: str, conversation_id: str, approval_id: str) -> None:
+    """Let operators look at it again, wherever it is shown."""
+    await live.tell(INBOX, {"kind": "approval", "data": {"id": approval_id}})
+    await live.stir(contact_id, conversation_id)
+
+
+def in_words(approval: Approval) -> str:
+    """What came of a call, as a note tells the person who has the conversation."""
+    values = ", ".join(f"{name} {value}" for name, value in approval.arguments.items())
+    what = f"{approval.tool} ({values})" if values else approval.tool
+    who = approval.decided_by.name if approval.decided_by else "an operator"
+    match approval.state:
+        case "done":
+            said = f"Done, as {who} allowed: {what}."
+        case "failed":
+            said = f"{who} allowed this, and it could not be done: {what}."
+        case "doubtful":
+            said = f"Nobody knows whether this was done: {what}. Look before anybody does it again."
+        case "rejected":
+            said = f"{who} decided against this: {what}."
+        case _:
+            said = f"Nobody decided about this in time, and it was not done: {what}."
+    more = approval.note if approval.state == "rejected" else approval.result
+    return f"{said} {more[:_LONGEST]}".strip()
+
+
+def person(contact_id: str, *, name: str, verified: bool, identities: Sequence[Identity]) -> Person:
+    """The contact as tools may know them: only what somebody vouched for."""
+    addresses: dict[str, list[str]] = {}
+    for identity in identities:
+        addresses.setdefault(identity.channel, []).append(identity.address)
+    return Person(id=contact_id, name=name, verified=verified, addresses=addresses)
+
+
+async def _made(tool: Tool | None, claimed: ClaimedCall) -> tuple[Ending, str]:
+    """How the call ended, and its result or what went wrong."""
+    if tool is None:
+        return "failed", "There is no such tool any more."
+    if claimed.fence > 1 and not tool.idempotent:
+        return "doubtful", "It was begun before, and no end was seen."
+    try:
+        arguments = tool.check(claimed.arguments)
+    except WrongArguments as wrong:
+        return "failed", f"Wrong arguments: {wrong}"
+    context = ToolContext(
+        person=person(
+            claimed.contact_id,
+            name=claimed.contact_name,
+            verified=claimed.verified,
+            identities=claimed.identities,
+        ),
+        conversation_id=claimed.conversation_id,
+        turn_id=claimed.turn_id,
+        channel=claimed.channel,
+        language=guess(claimed.why),
+        key=claimed.key,
+    )
+    performed = await make(tool, context, arguments)
+    assert performed.state != "wrong"
+    return performed.state, performed.result
