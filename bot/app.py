@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from pydantic import JsonValue
 from starlette.applications import Starlette
@@ -31,8 +32,10 @@ from bot.orchestrator.limits import Limits
 from bot.orchestrator.registry import Registry
 from bot.orchestrator.resilience import GuardedModel, GuardedSource
 from bot.outside import Outside
+from bot.purse import Purses
 from bot.settings import BotConfig, ModelTier, Settings, WrongSetting, read_bot_config, secret_key
 from bot.store import Store, migrate
+from bot.store.budgets import Allowances
 from bot.store.calls import Deadlines
 from bot.toolbox import toolbox
 from bot.visitors import Visitors
@@ -133,6 +136,7 @@ async def open_house(settings: Settings, *, redis_url: str) -> AsyncIterator[Hou
             bell=bell,
             live=live,
             agent=agent,
+            purses=Purses(store=store, alerts=alerts, allowances=_allowances(settings, config)),
             channels=channels,
             files=files,
             alerts=alerts,
@@ -344,6 +348,22 @@ def _prices(tier: ModelTier) -> Prices:
 def _deadlines(config: BotConfig) -> Deadlines:
     told = config.approvals
     return Deadlines(remind_after=told.remind_after, expires_after=told.expires_after)
+
+
+def _allowances(settings: Settings, config: BotConfig) -> Allowances:
+    told = config.budget
+    zone = str(config.hours.get("timezone") or "UTC")
+    try:
+        return Allowances(
+            turn=round(told.turn * 1e6),
+            conversation=round(told.conversation * 1e6),
+            contact_day=round(told.contact_day * 1e6),
+            day=round(told.day * 1e6),
+            downgrade_at=told.downgrade_at,
+            zone=ZoneInfo(zone),
+        )
+    except (ValueError, LookupError, OSError):
+        raise WrongSetting(f"{settings.bot_config}: hours.timezone: there is no time zone {zone!r}") from None
 
 
 def _operators_routes(

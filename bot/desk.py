@@ -20,7 +20,7 @@ from bot.live import PEOPLE, Live
 from bot.orchestrator.agent import Agent, LeaseLost, Overtaken, Turn, Utterance
 from bot.orchestrator.outcome import HandOff, NeedsApproval, Outcome, Reply, Silence
 from bot.orchestrator.phrases import phrase
-from bot.purse import DeskPurse
+from bot.purse import Purses
 from bot.sending import Sender, leaving, limits_of
 from bot.speech import Voice
 from bot.store import Store, StoreUnavailable
@@ -52,6 +52,7 @@ class Desk:
         bell: Bell,
         live: Live,
         agent: Agent,
+        purses: Purses,
         channels: Mapping[str, Channel],
         files: Path,
         alerts: Alerts,
@@ -64,6 +65,7 @@ class Desk:
         self._live = live
         self._agent = agent
         self._channels = channels
+        self._purses = purses
         self._lease = lease
         self._longest = longest
         self._deadlines = deadlines
@@ -174,7 +176,7 @@ class Desk:
 
     async def _think(self, claim: Claim, voice: Voice, trace: Trace) -> tuple[Claim, Outcome]:
         began = time.monotonic()
-        purse = DeskPurse(store=self._store, turn_id=claim.turn_id)
+        purse = self._purses.of(claim)
         if claim.attempt > ATTEMPTS:
             return claim, _degraded(claim, f"The turn failed {ATTEMPTS} times.")
         limits = limits_of(self._channels.get(claim.channel))
@@ -186,6 +188,7 @@ class Desk:
         while True:
             claim = await self._whole(claim, voice, until=began + _OVERTAKEN_FOR)
             journal.follow(claim)
+            purse.follow(claim)
             turn = Turn(
                 id=claim.turn_id,
                 conversation_id=claim.conversation_id,
@@ -342,6 +345,11 @@ class Desk:
                 await self.fetch(subject)
             case "act":
                 await self.act(subject)
+
+    async def tidy(self) -> None:
+        """Close the books on calls of models that nobody will tell the end of."""
+        if presumed := await self._store.spending.tidy():
+            log.warning("%d calls of models were cut off; what they cost at the most is counted", presumed)
 
     async def ring(self, function: str, subject: str) -> bool:
         return await self._bell.ring(function, subject)

@@ -67,6 +67,24 @@ class ModelTier(_Section):
     api_key: str | None = Field(default=None, repr=False)
 
 
+class BudgetSection(_Section):
+    """[budget]: what models' calls may cost at the most, in USD; 0: no limit. Of a limit that `downgrade_at`
+    is used up of, the next cheaper model answers. Days are those of [hours] timezone, else of UTC."""
+
+    turn: float = Field(default=0.0, ge=0, le=1e9)
+    conversation: float = Field(default=0.0, ge=0, le=1e9)
+    contact_day: float = Field(default=0.0, ge=0, le=1e9)
+    day: float = Field(default=0.0, ge=0, le=1e9)
+    downgrade_at: float = Field(default=0.8, ge=0, le=1)
+
+    @field_validator("turn", "conversation", "contact_day", "day")
+    @classmethod
+    def _is_money(cls, usd: float) -> float:
+        if 0 < usd < 1e-6:
+            raise ValueError("a limit is at least a millionth of a dollar, and 0 is none")
+        return usd
+
+
 class KnowledgeSection(_Section):
     """[knowledge]: how meaning is looked up. Without `embeddings`, by the local model."""
 
@@ -167,6 +185,7 @@ class BotConfig(_Section):
     bot: BotSection = BotSection()
     knowledge: KnowledgeSection = KnowledgeSection()
     models: dict[str, ModelTier] = Field(default_factory=dict)
+    budget: BudgetSection = BudgetSection()
     whatsapp: WhatsAppSection = WhatsAppSection()
     sms: SmsSection = SmsSection()
     email: EmailSection = EmailSection()
@@ -174,7 +193,6 @@ class BotConfig(_Section):
     # Written down in the contract and understood by later rooms; read here so that one file serves both.
     intents: dict[str, JsonValue] = Field(default_factory=dict)
     agents: dict[str, JsonValue] = Field(default_factory=dict)
-    budget: dict[str, JsonValue] = Field(default_factory=dict)
     tools: dict[ToolName, HttpTool] = Field(default_factory=dict)
     mcp: dict[str, JsonValue] = Field(default_factory=dict)
     hours: dict[str, JsonValue] = Field(default_factory=dict)
@@ -182,7 +200,7 @@ class BotConfig(_Section):
     @property
     def without_effect(self) -> Sequence[str]:
         """Sections that are set and do nothing yet; the start says so."""
-        waiting = ("intents", "agents", "budget", "mcp", "hours")
+        waiting = ("intents", "agents", "mcp", "hours")
         return [name for name in waiting if getattr(self, name)]
 
     @model_validator(mode="after")

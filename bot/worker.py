@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, cast
 
@@ -31,6 +32,7 @@ MAX_JOBS = 500  # turns wait on models, not on us: none of them may queue behind
 JOB_TIMEOUT = 110  # seconds; beyond the turn's own deadline
 _POLL = 1.0  # seconds between looks at the queue; the bell is what makes a turn start at once
 _SWEEP = 1.0  # seconds between looks at the store
+_TIDY = 60.0  # seconds between looks for what was left lying
 _RING_AGAIN = 3.0  # seconds something may be due before it is rung for again
 _GRACE = 20.0  # seconds that running turns get to finish when the process is told to stop
 _HANDING_BACK = 5.0  # seconds that the others get to hand themselves back
@@ -164,9 +166,13 @@ class Background:
 
     async def _sweep(self) -> None:
         """Ring again for what the doorbell missed; do it here and now while Redis is away."""
+        tidied = -_TIDY
         while True:
             await asyncio.sleep(_SWEEP if self._link.up else _SWEEP / 4)
             try:
+                if time.monotonic() - tidied >= _TIDY:
+                    await self._desk.tidy()
+                    tidied = time.monotonic()
                 waiting = _RING_AGAIN if self._link.up else 0.0
                 for function, subject in await self._desk.due(waiting=waiting):
                     if not await self._desk.ring(function, subject):

@@ -18,8 +18,10 @@ from bot.bell import Bell, RedisLink
 from bot.desk import LEASE, TURN, Desk
 from bot.live import Live
 from bot.orchestrator.agent import Agent, LanguageModel
+from bot.purse import Purses
 from bot.serve import _Server
 from bot.store import Store
+from bot.store.budgets import Allowances
 from bot.store.calls import Deadlines
 from bot.testing import MemoryChannel
 from bot.visitors import Visitors
@@ -111,6 +113,7 @@ async def front(
     origins: Sequence[str] = ("*",),
     identity_secret: str = SECRET,
     deadlines: Deadlines = Deadlines(),  # noqa: B008  it is frozen
+    allowances: Allowances = Allowances(),  # noqa: B008  it is frozen
     lease: float = LEASE,
     longest: float = TURN,
     patience: float | None = None,
@@ -121,6 +124,7 @@ async def front(
     memory = memory or MemoryChannel()
     channels: dict[str, Channel] = {"terminal": Terminal(), "memory": memory}
     answering = agent(pages or Pages(), *models, tools=tools)
+    alerts = Alerts(store=store)
     desk = Desk(
         store=store,
         bell=bell or Bell(link),
@@ -128,7 +132,8 @@ async def front(
         agent=answering,
         channels=channels,
         files=folder / "files",
-        alerts=Alerts(store=store),
+        alerts=alerts,
+        purses=Purses(store=store, alerts=alerts, allowances=allowances),
         deadlines=deadlines,
         lease=lease,
         longest=longest,

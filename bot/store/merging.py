@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import orjson
 
+from bot.store import budgets
 from bot.store.database import Transaction, new_id
 
 # Both rows stay locked to the commit, always in the order of their ids.
@@ -17,6 +18,9 @@ _IDENTITIES = "SELECT id FROM identities WHERE contact_id = :contact_id"
 _CONVERSATIONS = "SELECT id FROM conversations WHERE contact_id = :contact_id"
 _MOVE_IDENTITIES = "UPDATE identities SET contact_id = :contact_id WHERE id {in ids}"
 _MOVE_CONVERSATIONS = "UPDATE conversations SET contact_id = :contact_id WHERE id {in ids}"
+_MOVE_USAGE = """
+    UPDATE usage SET contact_id = :contact_id WHERE conversation_id {in ids} AND contact_id <> :contact_id
+"""
 _MOVE_ATTACHMENTS = "UPDATE attachments SET contact_id = :contact_id WHERE contact_id = :source_id"
 _RETURN_ATTACHMENTS = """
     UPDATE attachments SET contact_id = :contact_id WHERE message_id IN (
@@ -72,6 +76,9 @@ async def merge(tx: Transaction, both: Locked, *, decided_by: str) -> str:
     """
     identities = [row["id"] for row in await tx.all(_IDENTITIES, contact_id=both.source_id)]
     conversations = [row["id"] for row in await tx.all(_CONVERSATIONS, contact_id=both.source_id)]
+    # Before the conversations, as whoever settles a call locks them.
+    tx.later(_MOVE_USAGE, contact_id=both.target_id, ids=conversations)
+    budgets.moved(tx, [both.source_id, both.target_id])
     tx.later(_MOVE_IDENTITIES, contact_id=both.target_id, ids=identities)
     tx.later(_MOVE_CONVERSATIONS, contact_id=both.target_id, ids=conversations)
     tx.later(_MOVE_ATTACHMENTS, contact_id=both.target_id, source_id=both.source_id)
@@ -101,8 +108,10 @@ async def undo(tx: Transaction, merge_id: str) -> bool:
     if target is None:
         raise Moved
     tx.later(_REOPEN, id=row["source_id"], last_event=target["last_event"])
-    tx.later(_MOVE_IDENTITIES, contact_id=row["source_id"], ids=orjson.loads(row["identities"]))
     conversations = orjson.loads(row["conversations"])
+    tx.later(_MOVE_USAGE, contact_id=row["source_id"], ids=conversations)
+    budgets.moved(tx, [row["source_id"], row["target_id"]])
+    tx.later(_MOVE_IDENTITIES, contact_id=row["source_id"], ids=orjson.loads(row["identities"]))
     tx.later(_MOVE_CONVERSATIONS, contact_id=row["source_id"], ids=conversations)
     tx.later(_RETURN_ATTACHMENTS, contact_id=row["source_id"], ids=conversations)
     return True

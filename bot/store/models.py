@@ -576,14 +576,21 @@ class Rating(SQLModel, table=True):
 
 
 class Usage(SQLModel, table=True):
-    """What one model call cost. `priced_at` is the time of the price list it was priced by."""
+    """The ledger: what one model call cost, or, until that is known, may cost at the most.
+
+    `reserved` is what was set aside for it, 0 where nothing had to be. `settled_at` is when its true cost was
+    known; `presumed_at` when it was given up that anybody will tell, and what it may have cost stands. `day`
+    is the company's day it counts to, `epoch` the turn it belongs to, whichever attempt. `priced_at` is the
+    time of the price list it was priced by.
+    """
 
     __tablename__: ClassVar[Any] = "usage"
     __table_args__ = (
-        Index("usage_created", "created_at"),
-        Index("usage_contact", "contact_id", "created_at"),
+        Index("usage_day", "day"),
+        Index("usage_contact", "contact_id", "day"),
         Index("usage_conversation", "conversation_id"),
         Index("usage_turn", "turn_id"),
+        _partial("usage_underway", "created_at", where="settled_at IS NULL AND presumed_at IS NULL"),
     )
     id: str = _key()
     turn_id: str = _of("turns.id")
@@ -596,6 +603,43 @@ class Usage(SQLModel, table=True):
     estimated: bool = _flag()
     priced_at: int = _number()
     created_at: int = _number()
+    channel: str = _text()
+    day: str = _text()
+    epoch: int = _number()
+    tokens_cached: int = _number()
+    reserved: int = _number()
+    presumed_at: int | None = _unset()
+    settled_at: int | None = _unset()
+
+
+class Budget(SQLModel, table=True):
+    """How much of a limit is used up, what is set aside included: the sum of its calls in the ledger.
+
+    `subject` is whose it is, `day` empty unless it is one day's.
+    """
+
+    __tablename__: ClassVar[Any] = "budgets"
+    __table_args__ = (Index("budgets_touched", "touched_at"),)
+    scope: str = _key()
+    subject: str = _key()
+    day: str = _key()
+    used: int = _number()
+    touched_at: int = _number()
+
+
+class Cost(SQLModel, table=True):
+    """What a model's calls for a channel have cost on a day: the ledger's sums, which outlive those it
+    erases. `estimated` is the part of `cost` that no provider told."""
+
+    __tablename__: ClassVar[Any] = "costs"
+    day: str = _key()
+    model: str = _key()
+    channel: str = _key()
+    calls: int = _number()
+    tokens_in: int = _number()
+    tokens_out: int = _number()
+    cost: int = _number()
+    estimated: int = _number()
 
 
 class KnowledgeSource(SQLModel, table=True):

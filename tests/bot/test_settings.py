@@ -214,7 +214,16 @@ def test_the_contracts_example_is_understood(tmp_path: Path) -> None:
     assert list(found.models) == ["small", "large"]
     assert found.models["large"].fallback == ("small",)
     assert found.bot.name == "Ada"
-    assert set(found.without_effect) <= {"intents", "agents", "budget", "mcp", "hours"}
+    assert set(found.without_effect) <= {"intents", "agents", "mcp", "hours"}
+    assert (found.budget.turn, found.budget.contact_day, found.budget.downgrade_at) == (0.05, 2.0, 0.8)
+
+
+@pytest.mark.parametrize(
+    "line", ["day = -1", "turn = nan", "day = inf", "turn = 1e-9", "downgrade_at = 1.1", "week = 1"]
+)
+def test_a_wrong_budget_is_told_by_its_name(tmp_path: Path, line: str) -> None:
+    with pytest.raises(WrongSetting, match=rf"budget\.{line.partition(' ')[0]}: "):
+        config(tmp_path, f"[budget]\n{line}\n")
 
 
 def test_the_example_beside_it_is_understood() -> None:
