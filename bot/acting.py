@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Literal
 
@@ -18,7 +18,7 @@ from bot.orchestrator.agent import Agent
 from bot.orchestrator.language import guess
 from bot.orchestrator.perform import make, seen_through
 from bot.store import Store, StoreUnavailable
-from bot.store.records import Approval, ClaimedCall, Identity
+from bot.store.records import Approval, Claim, ClaimedCall
 from tools.base import Person, Tool, ToolContext, WrongArguments
 
 log = logging.getLogger("switchboard.acting")
@@ -153,12 +153,15 @@ def in_words(approval: Approval) -> str:
     return f"{said} {more[:_LONGEST]}".strip()
 
 
-def person(contact_id: str, *, name: str, verified: bool, identities: Sequence[Identity]) -> Person:
+def person(found: Claim | ClaimedCall) -> Person:
     """The contact as tools may know them: only what somebody vouched for."""
     addresses: dict[str, list[str]] = {}
-    for identity in identities:
+    for identity in found.identities:
         addresses.setdefault(identity.channel, []).append(identity.address)
-    return Person(id=contact_id, name=name, verified=verified, addresses=addresses)
+    for channel, told in (("email", "email"), ("sms", "phone")):
+        if told in found.vouched:
+            addresses.setdefault(channel, []).append(found.vouched[told])
+    return Person(id=found.contact_id, name=found.contact_name, verified=found.verified, addresses=addresses)
 
 
 async def _made(tool: Tool | None, claimed: ClaimedCall) -> tuple[Ending, str]:
@@ -172,12 +175,7 @@ async def _made(tool: Tool | None, claimed: ClaimedCall) -> tuple[Ending, str]:
     except WrongArguments as wrong:
         return "failed", f"Wrong arguments: {wrong}"
     context = ToolContext(
-        person=person(
-            claimed.contact_id,
-            name=claimed.contact_name,
-            verified=claimed.verified,
-            identities=claimed.identities,
-        ),
+        person=person(claimed),
         conversation_id=claimed.conversation_id,
         turn_id=claimed.turn_id,
         channel=claimed.channel,

@@ -116,7 +116,8 @@ async def open_house(settings: Settings, *, redis_url: str) -> AsyncIterator[Hou
         models = await _models(settings, config, registry, stack)
         endpoints = Endpoints()
         stack.push_async_callback(endpoints.close)
-        tools = toolbox(config.tools, web=endpoints, registry=registry)
+        hours = config.hours if config.hours and config.hours.known else None
+        tools = toolbox(config.tools, hours=hours, web=endpoints, registry=registry)
         agent = Agent(
             name=config.bot.name,
             company=config.bot.company,
@@ -125,6 +126,7 @@ async def open_house(settings: Settings, *, redis_url: str) -> AsyncIterator[Hou
             tier=next(iter(models), ""),
             knowledge=lookup,
             tools=tuple(tools.values()),
+            hours=hours,
             when_unsure=config.bot.answer_when_unsure,
         )
         channels: dict[str, Channel] = {Terminal.name: Terminal()}
@@ -136,7 +138,7 @@ async def open_house(settings: Settings, *, redis_url: str) -> AsyncIterator[Hou
             bell=bell,
             live=live,
             agent=agent,
-            purses=Purses(store=store, alerts=alerts, allowances=_allowances(settings, config)),
+            purses=Purses(store=store, alerts=alerts, allowances=_allowances(config)),
             channels=channels,
             files=files,
             alerts=alerts,
@@ -350,20 +352,16 @@ def _deadlines(config: BotConfig) -> Deadlines:
     return Deadlines(remind_after=told.remind_after, expires_after=told.expires_after)
 
 
-def _allowances(settings: Settings, config: BotConfig) -> Allowances:
+def _allowances(config: BotConfig) -> Allowances:
     told = config.budget
-    zone = str(config.hours.get("timezone") or "UTC")
-    try:
-        return Allowances(
-            turn=round(told.turn * 1e6),
-            conversation=round(told.conversation * 1e6),
-            contact_day=round(told.contact_day * 1e6),
-            day=round(told.day * 1e6),
-            downgrade_at=told.downgrade_at,
-            zone=ZoneInfo(zone),
-        )
-    except (ValueError, LookupError, OSError):
-        raise WrongSetting(f"{settings.bot_config}: hours.timezone: there is no time zone {zone!r}") from None
+    return Allowances(
+        turn=round(told.turn * 1e6),
+        conversation=round(told.conversation * 1e6),
+        contact_day=round(told.contact_day * 1e6),
+        day=round(told.day * 1e6),
+        downgrade_at=told.downgrade_at,
+        zone=config.hours.zone if config.hours else ZoneInfo("UTC"),
+    )
 
 
 def _operators_routes(

@@ -192,12 +192,7 @@ class Desk:
             turn = Turn(
                 id=claim.turn_id,
                 conversation_id=claim.conversation_id,
-                person=person(
-                    claim.contact_id,
-                    name=claim.contact_name,
-                    verified=claim.verified,
-                    identities=claim.identities,
-                ),
+                person=person(claim),
                 channel=claim.channel,
                 said=_utterances(claim),
                 pending=claim.pending,

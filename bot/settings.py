@@ -26,6 +26,8 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from tools.built_in import NAMES
+from tools.hours import OfficeHours
 from tools.http import HttpTool
 
 _SECRET = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -173,6 +175,8 @@ class ApprovalsSection(_Section):
 def _tool_name(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,63}", name):
         raise ValueError("a tool's name is made of letters, digits, _ and -, and begins with a letter")
+    if name in NAMES:
+        raise ValueError("this tool is there without being set up; give yours another name")
     return name
 
 
@@ -195,12 +199,12 @@ class BotConfig(_Section):
     agents: dict[str, JsonValue] = Field(default_factory=dict)
     tools: dict[ToolName, HttpTool] = Field(default_factory=dict)
     mcp: dict[str, JsonValue] = Field(default_factory=dict)
-    hours: dict[str, JsonValue] = Field(default_factory=dict)
+    hours: OfficeHours | None = None
 
     @property
     def without_effect(self) -> Sequence[str]:
         """Sections that are set and do nothing yet; the start says so."""
-        waiting = ("intents", "agents", "mcp", "hours")
+        waiting = ("intents", "agents", "mcp")
         return [name for name in waiting if getattr(self, name)]
 
     @model_validator(mode="after")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from urllib.parse import quote, urlsplit
 
 from pydantic import JsonValue
@@ -83,10 +83,16 @@ def plain(name: str, values: Mapping[str, JsonValue], person: Person) -> str:
 
 def known(name: str, person: Person) -> str:
     """What somebody vouched for of the contact. Raises ToolFailed when nobody did."""
+    for address in all_known(name, person):
+        return address
+    raise ToolFailed(f"the customer's {name.removeprefix('contact.')} is not known for sure", refused=True)
+
+
+def all_known(name: str, person: Person) -> Iterator[str]:
+    """Every address that tells it."""
     for channel in CONTACT[name]:
         for address in person.addresses.get(channel, ()):
-            return address.rpartition(":")[2] if name == "contact.phone" else address
-    raise ToolFailed(f"the customer's {name.removeprefix('contact.')} is not known for sure", refused=True)
+            yield address.removeprefix(f"{channel}:")
 
 
 def _strays(value: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 import orjson
 from pydantic import JsonValue
@@ -16,6 +16,7 @@ from bot.orchestrator.draft import Asked
 from bot.orchestrator.outcome import HandOffReason, ProposedCall
 from bot.orchestrator.perform import Performed, perform
 from tools.base import Arguments, Tool, ToolContext, WrongArguments
+from tools.handoff import hand_off
 
 MOST_CALLS = 24  # made in one turn
 _REPAIRS = 1  # times that calls which can't be made are told back for another try
@@ -161,7 +162,11 @@ class Hands:
             self.acted |= made.state == "done"
         if made.state == "doubtful":
             self.stuck = _nobody_knows(tool.name)
-        if made.state == "done":
+        if made.state == "done" and tool.name == hand_off.name:
+            self.stuck = Stuck(
+                reason=cast("HandOffReason", arguments["reason"]), why=str(arguments["summary"])
+            )
+        elif made.state == "done":
             self.results.append(made.result)
         state: State = "refused" if made.state == "wrong" else made.state
         return Told(state=state, result=made.result, arguments=arguments)

@@ -37,7 +37,7 @@ _ABANDON = """
     WHERE id = :id AND NOT asked AND state = 'running' AND due_at <= {now} RETURNING untold
 """
 _CONTACT = """
-    SELECT p.id AS contact_id, p.name, m.channel, m.verified
+    SELECT p.id AS contact_id, p.name, p.attributes, m.channel, m.verified
     FROM conversations c JOIN contacts p ON p.id = c.contact_id LEFT JOIN messages m ON m.id = :message_id
     WHERE c.id = :conversation_id
 """
@@ -172,6 +172,7 @@ async def _claimed(tx: Transaction, taken: Row) -> ClaimedCall:
         contact_id=contact["contact_id"],
         contact_name=contact["name"],
         identities=tuple(contacts.identity(each) for each in vouched),
+        vouched=orjson.loads(contact["attributes"]),
         verified=bool(contact["verified"]),
         channel=contact["channel"] or "",
         turn_id=taken["turn_id"],

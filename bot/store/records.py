@@ -134,7 +134,7 @@ class Claim:
     `messages` are the newest, oldest first; `pending` of the contact's at their end nobody has answered.
     The reply goes to `recipient` by `channel` and answers `in_reply_to`, the newest of them; `verified`
     says whether somebody vouched for its sender. `quoted` are the texts, by id, of messages before these
-    that the contact's among them answer.
+    that the contact's among them answer. `vouched` is what a signature said of the contact: "email", "phone".
 
     `epoch` is the same for every attempt at the same turn. `earlier`, `news` and `waiting` are the calls of
     an orchestrator's Journal; when nobody wrote, `pending` is 0 and the turn tells the news where they were
@@ -146,6 +146,7 @@ class Claim:
     contact_id: str
     contact_name: str
     identities: Sequence[Identity]  # verified ones only
+    vouched: Mapping[str, str]
     fence: int
     attempt: int
     channel: str
@@ -235,7 +236,7 @@ class ClaimedCall:
     """An allowed call that is ours to make until the lease ends; `fence` counts who has had it, from 1.
 
     It is made for the contact as they were when they asked: `verified` says whether somebody vouched for
-    that message, `identities` are the vouched ones.
+    that message, `identities` and `vouched` are as in a Claim.
     """
 
     id: str
@@ -243,6 +244,7 @@ class ClaimedCall:
     contact_id: str
     contact_name: str
     identities: Sequence[Identity]
+    vouched: Mapping[str, str]
     verified: bool
     channel: str
     turn_id: str

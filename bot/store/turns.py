@@ -33,7 +33,7 @@ _BEGIN = """
     VALUES (:id, :conversation_id, :fence, :attempt, :up_to_seq, {now})
 """
 _CONTACT = """
-    SELECT c.name, i.id, i.contact_id, i.channel, i.address, i.verified
+    SELECT c.name, c.attributes, i.id, i.contact_id, i.channel, i.address, i.verified
     FROM contacts c LEFT JOIN identities i ON i.contact_id = c.id AND i.verified
     WHERE c.id = :contact_id
 """
@@ -281,6 +281,7 @@ async def _seen(reader: Reader, turn_id: str, conversation_id: str, row: Row) ->
         contact_id=row["contact_id"],
         contact_name=people[0]["name"] if people else "",
         identities=tuple(contacts.identity(each) for each in people if each["id"] is not None),
+        vouched=orjson.loads(people[0]["attributes"]) if people else {},
         fence=row["fence"],
         attempt=row["attempts"],
         channel=newest.channel,

@@ -85,10 +85,10 @@ def test_twilio_itself_cannot_do_without_https(
 async def test_it_says_which_parts_of_the_configuration_do_nothing_yet(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "bot.toml").write_text('[intents.refund]\n[hours]\ntimezone = "Europe/Berlin"\n')
+    (tmp_path / "bot.toml").write_text("[intents.refund]\n[mcp.shop]\n")
     well, told = await examined(tmp_path, monkeypatch, {})
     assert well
-    assert "• bot.toml: [intents], [hours] do nothing yet in this version" in told
+    assert "• bot.toml: [intents], [mcp] do nothing yet in this version" in told
 
 
 async def test_it_says_that_others_can_look_into_the_data(

@@ -19,6 +19,7 @@ from knowledge.lookup import Down, Found, NoMatch
 from tests.doubles.orchestra import Voice, agent, bot, turn
 from tests.doubles.tools import a_tool
 from tools.base import Arguments, Tool, ToolContext, ToolFailed
+from tools.handoff import hand_off
 
 ORDER: Mapping[str, JsonValue] = {"order_id": {"type": "string", "pattern": "^[0-9]{6}$"}}
 SHIPPED = json.dumps({"status": "shipped", "carrier": "DHL", "track": "https://dhl.example/t/1"})
@@ -539,3 +540,27 @@ async def test_what_came_of_a_decision_is_told(news: WrittenCall, kind: type, wo
     assert isinstance(besides, kind)
     assert words in besides.text  # type: ignore[attr-defined]
     assert "30 days" in besides.text  # type: ignore[attr-defined]
+
+
+async def test_a_model_can_bring_in_a_person() -> None:
+    asks = calls("hand_off", {"reason": "sentiment", "summary": "Waits for a parcel since May."})
+    model = ScriptedModel(["One moment. ", asks])
+    voice = Voice()
+    outcome = await run(
+        turn("This is the fifth time I write to you!", voice=voice),
+        shop_and(model, tools=[hand_off]),
+        Trace(turn_id="turn"),
+    )
+    assert isinstance(outcome, HandOff)
+    assert outcome.reason == "sentiment"
+    assert outcome.summary.startswith("Waits for a parcel since May.")
+    assert voice.heard == outcome.text
+    assert "One moment" not in outcome.text
+
+
+async def test_a_reason_that_is_none_brings_in_nobody() -> None:
+    model = ScriptedModel(
+        [calls("hand_off", {"reason": "because", "summary": "So."})], "What is your order number?"
+    )
+    outcome = await run(turn("Where is my order?"), shop_and(model, tools=[hand_off]), Trace(turn_id="turn"))
+    assert isinstance(outcome, Reply)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from bot.acting import person
 from bot.store import Store
 from bot.store.records import Event
 from tests.bot.store.given import claimed, count, row, said, told
@@ -43,6 +44,8 @@ async def test_a_user_met_for_the_first_time_is_this_visitor(store: Store) -> No
     claim = await claimed(store, recorded.message.conversation_id)
     assert claim.contact_name == "Ada"
     assert [(each.channel, each.address) for each in claim.identities] == [("web-user", "user-7")]
+    assert claim.vouched == {"email": "ada@example.com"}
+    assert person(claim).addresses == {"web-user": ["user-7"], "email": ["ada@example.com"]}
     assert (
         await store.contacts.find("email", "ada@example.com") is None
     )  # a claim within a claim opens nothing

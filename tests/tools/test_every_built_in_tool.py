@@ -1,0 +1,79 @@
+"""What every built-in tool promises: it can be called, with sound arguments alone, for anybody."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from tests.tools.given import JO, context
+from tools.base import Person, Tool, WrongArguments
+from tools.built_in import NAMES, built_in
+from tools.hours import OfficeHours
+from tools.schema import checked_by
+
+HOURS = OfficeHours.model_validate({"timezone": "Europe/Berlin", "mon-fri": "09:00-18:00"})
+TOOLS = {each.name: each for each in built_in(hours=HOURS)}
+ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
+    "hand_off": {"reason": "policy", "summary": "Wants a discount of 90 %."},
+    "contact_facts": {},
+    "business_hours": {},
+}
+
+
+def test_all_of_them_are_there() -> None:
+    assert set(TOOLS) == set(NAMES) == set(ARGUMENTS)
+    assert "business_hours" not in {each.name for each in built_in(hours=None)}
+
+
+@pytest.mark.parametrize("tool", TOOLS.values(), ids=list(TOOLS))
+class TestEach:
+    def test_a_model_can_read_it(self, tool: Tool) -> None:
+        assert re.fullmatch(r"[a-z_]{3,40}", tool.name)
+        assert tool.description.endswith(".")
+        assert len(tool.description) < 300
+        json.dumps(tool.parameters)
+        checked_by(tool.parameters)  # a sound schema
+        assert 0 < tool.timeout <= 30
+
+    def test_its_schema_and_its_check_agree(self, tool: Tool) -> None:
+        given = ARGUMENTS[tool.name]
+        assert tool.check(given) == checked_by(tool.parameters)(given)
+        for name in given:
+            with pytest.raises(WrongArguments) as wrong:
+                tool.check({each: value for each, value in given.items() if each != name})
+            assert wrong.value.problems == {name: "is missing"}
+        with pytest.raises(WrongArguments) as wrong:
+            tool.check({**given, "contact_id": "someone else"})
+        assert wrong.value.problems == {"contact_id": "is unknown"}
+
+    @pytest.mark.parametrize("language", ["en", "de", "ar", "xx"])
+    async def test_it_answers_anybody(self, tool: Tool, language: str) -> None:
+        nobody = Person(id="contact-2", name="Eve", verified=False, addresses={})
+        for person in (JO, nobody):
+            told = await tool.call(
+                context(person=person, language=language), tool.check(ARGUMENTS[tool.name])
+            )
+            assert told
+            assert len(told) < 2_000
+
+
+async def test_facts_are_told_of_those_alone_whom_somebody_vouched_for() -> None:
+    tool = TOOLS["contact_facts"]
+    assert json.loads(await tool.call(context(), {})) == {
+        "verified": True,
+        "channel": "web",
+        "language": "en",
+        "name": "Jo",
+        "email": ["jo@example.com"],
+        "phone": ["+4915112345678"],
+    }
+    claimed = Person(id="c", name="Jo", verified=False, addresses=JO.addresses)
+    assert json.loads(await tool.call(context(person=claimed), {})) == {
+        "verified": False,
+        "channel": "web",
+        "language": "en",
+    }

@@ -1,0 +1,172 @@
+"""Office hours: when people are there again, in every zone, over holidays and clock changes, and in words."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from bot.orchestrator.agent import Hours
+from bot.orchestrator.language import LANGUAGES
+from tests.tools.given import context
+from tools.hours import OfficeHours, business_hours
+from tools.moments import how_it_is, in_words
+
+BERLIN = {"timezone": "Europe/Berlin", "mon-fri": "09:00-18:00"}
+
+
+def hours(**section: Any) -> OfficeHours:
+    return OfficeHours.model_validate(section or BERLIN)
+
+
+def at(written: str, zone: str = "Europe/Berlin") -> datetime:
+    return datetime.fromisoformat(written).replace(tzinfo=ZoneInfo(zone))
+
+
+def back(office: OfficeHours, moment: datetime) -> str | None:
+    found = office.next_opening(moment)
+    return found.astimezone(office.zone).strftime("%a %d %H:%M") if found else None
+
+
+def test_it_is_what_a_turn_wants_to_know() -> None:
+    office: Hours = hours()
+    assert office.next_opening(at("2026-03-06T17:59")) is None
+
+
+@pytest.mark.parametrize(
+    ("moment", "opens"),
+    [
+        ("2026-03-02T08:59", "Mon 02 09:00"),
+        ("2026-03-02T09:00", None),
+        ("2026-03-02T18:00", "Tue 03 09:00"),
+        ("2026-03-06T18:00", "Mon 09 09:00"),  # a Friday
+        ("2026-03-28T12:00", "Mon 30 09:00"),  # the clock goes forward on Sunday
+        ("2026-10-24T12:00", "Mon 26 09:00"),  # and back
+    ],
+)
+def test_the_next_opening(moment: str, opens: str | None) -> None:
+    assert back(hours(), at(moment)) == opens
+
+
+def test_a_day_can_have_a_break_and_a_rule_of_its_own() -> None:
+    office = hours(
+        **{
+            "timezone": "Europe/Rome",
+            "mon-sat": ["08:30-12:00", "14:00-19:00"],
+            "sat": "closed",
+            "wed": "10:00-11:00",
+        }
+    )
+    assert back(office, at("2026-03-02T12:30", "Europe/Rome")) == "Mon 02 14:00"
+    assert back(office, at("2026-03-04T11:00", "Europe/Rome")) == "Thu 05 08:30"
+    assert back(office, at("2026-03-06T20:00", "Europe/Rome")) == "Mon 09 08:30"
+    assert office.written()["sat"] == []
+    assert office.written()["mon"] == ["08:30-12:00", "14:00-19:00"]
+
+
+def test_a_night_reaches_into_the_next_day() -> None:
+    office = hours(**{"fri-sat": "22:00-04:00"})
+    assert back(office, datetime(2026, 3, 7, 3, 59, tzinfo=UTC)) is None
+    assert back(office, datetime(2026, 3, 7, 4, 0, tzinfo=UTC)) == "Sat 07 22:00"
+    assert back(office, datetime(2026, 3, 8, 4, 0, tzinfo=UTC)) == "Fri 13 22:00"
+
+
+def test_somebody_is_always_there() -> None:
+    office = hours(**{"mon-sun": "00:00-24:00"})
+    now = datetime(2026, 3, 7, 3, tzinfo=UTC)
+    assert office.next_opening(now) is None
+    assert office.how_it_is("en", now=now) == "Our team is here right now."
+
+
+def test_nobody_is_there_on_holidays() -> None:
+    office = hours(**BERLIN, closed=["2026-12-24 - 2027-01-03", "2026-12-22"])
+    assert back(office, at("2026-12-21T19:00")) == "Wed 23 09:00"
+    assert back(office, at("2026-12-23T19:00")) == "Mon 04 09:00"
+    assert office.said(at("2027-01-04T09:00"), "de", now=at("2026-12-23T19:00")) == (
+        "am Montag, dem 4. Januar, um 09:00 Uhr"
+    )
+
+
+@given(
+    hour=st.integers(0, 3 * 365 * 24),
+    zone=st.sampled_from(["Europe/Berlin", "America/St_Johns", "Asia/Kathmandu", "Pacific/Apia"]),
+    spans=st.sampled_from(["09:00-18:00", "22:00-06:00", ["00:00-08:00", "12:00-24:00"], "02:15-02:45"]),
+)
+def test_whoever_is_told_when_finds_somebody_then(hour: int, zone: str, spans: Any) -> None:
+    office = hours(**{"timezone": zone, "mon": spans, "wed-thu": spans})
+    now = datetime(2025, 1, 1, tzinfo=UTC) + timedelta(hours=hour)
+    opens = office.next_opening(now)
+    if opens is None:
+        closes = office.closing(now)
+        assert closes is not None
+        assert closes > now
+    else:
+        assert now < opens < now + timedelta(days=8)
+        # a span inside the hour that a clock change skips has no moment at all
+        assert office.next_opening(opens) is None or spans == "02:15-02:45"
+
+
+@pytest.mark.parametrize(
+    ("section", "why"),
+    [
+        ({"mon": "closed", "closed": ["2026-12-24"]}, "on no day"),
+        ({"timezone": "Mars/Olympus", "mon": "09:00-18:00"}, "timezone: 'Mars/Olympus' is not known"),
+        ({"timezone": "../../etc/passwd", "mon": "09:00-18:00"}, "is not known"),
+        ({"mom": "09:00-18:00"}, "mom: there is no such setting"),
+        ({"mon": "9-18"}, "mon: '9-18' is not written"),
+        ({"mon": "09:00-25:00"}, "no times of a day"),
+        ({"mon": "09:60-18:00"}, "no times of a day"),
+        ({"mon": "09:00-09:00"}, "no times of a day"),
+        ({"mon": 9}, "is not written"),
+        ({"mon": "09:00-18:00", "closed": "Christmas"}, "closed: 'Christmas' is not written"),
+        ({"mon": "09:00-18:00", "closed": "2026-12-24 - 2026-12-20"}, "closed"),
+        (5, "mon-fri"),
+    ],
+)
+def test_a_mistake_is_told(section: Any, why: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        OfficeHours.model_validate(section)
+    assert why in str(caught.value)
+
+
+@pytest.mark.parametrize("language", [*LANGUAGES, "xx"])
+def test_every_language_says_when(language: str) -> None:
+    now = at("2026-03-04T20:00")
+    told = {days: in_words(now + timedelta(days=days, hours=13), language, now=now) for days in range(9)}
+    assert len(set(told.values())) == 9
+    assert all("09:00" in each and "{" not in each for each in told.values())
+    for closes in (None, now):
+        sentence = how_it_is(closes=closes, opens=now + timedelta(days=1), language=language, now=now)
+        assert "{" not in sentence
+        assert sentence.endswith(".")
+
+
+def test_days_are_named_as_people_name_them() -> None:
+    now = at("2026-03-04T20:00")  # a Wednesday
+    said = [hours().said(at(day), "en", now=now) for day in ("2026-03-04T21:00", "2026-03-05T09:00")]
+    said += [hours().said(at(day), "en", now=now) for day in ("2026-03-06T09:00", "2026-03-11T09:00")]
+    assert said == [
+        "today at 21:00",
+        "tomorrow at 09:00",
+        "on Friday at 09:00",
+        "on Wednesday, 11 March, at 09:00",
+    ]
+
+
+def test_a_zone_alone_says_nothing_of_hours() -> None:
+    office = hours(timezone="Europe/Berlin")
+    assert (office.zone.key, office.known, hours().known) == ("Europe/Berlin", False, True)
+
+
+async def test_customers_are_told() -> None:
+    tool = business_hours(hours(**{"timezone": "Europe/Berlin", "mon-sun": "00:00-24:00"}))
+    told = json.loads(await tool.call(context(language="de"), tool.check({})))
+    assert told["said"] == "Unser Team ist gerade da."
+    assert told["week"]["mon"] == ["00:00-24:00"]
+    assert told["timezone"] == "Europe/Berlin"
