@@ -25,6 +25,7 @@ from bot.desk import Desk
 from bot.endpoints import Endpoints
 from bot.health import Health
 from bot.live import Live
+from bot.masking import Masking, hidden
 from bot.operators import OperatorDesk
 from bot.orchestrator.agent import Agent, LanguageModel, Prices
 from bot.orchestrator.breaker import Breaker
@@ -143,6 +144,7 @@ async def open_house(settings: Settings, *, redis_url: str) -> AsyncIterator[Hou
             files=files,
             alerts=alerts,
             deadlines=_deadlines(config),
+            masking=masking(settings, config),
         )
         stack.push_async_callback(desk.quiet)
         visitors = Visitors(
@@ -197,6 +199,22 @@ async def open_house(settings: Settings, *, redis_url: str) -> AsyncIterator[Hou
             twilio=account,
             mail=mail,
         )
+
+
+def masking(settings: Settings, config: BotConfig) -> Masking:
+    """What keeps secrets and personal data out of logs and traces; the company's own addresses may stand."""
+    return Masking(
+        secrets=[*hidden(settings), *hidden(config)],
+        ours=[
+            settings.email_address,
+            settings.imap_user,
+            settings.smtp_user,
+            settings.admin_email,
+            settings.twilio_whatsapp_from,
+            settings.twilio_sms_from,
+            *(each.address for each in config.email.mailboxes.values()),
+        ],
+    )
 
 
 async def _teller(settings: Settings, store: Store, live: Live, stack: AsyncExitStack) -> Teller | None:

@@ -23,9 +23,9 @@ from rich.panel import Panel
 from rich.table import Table
 
 from bot import asking, doctor, learning, serve
-from bot.app import House, open_house, prepare
+from bot.app import House, masking, open_house, prepare
 from bot.logs import set_up_logs
-from bot.settings import Settings, WrongSetting, read_settings
+from bot.settings import BotConfig, Settings, WrongSetting, read_bot_config, read_settings
 from bot.store import StoreUnavailable
 from bot.store.operators import AlreadyThere
 from bot.store.records import Role
@@ -278,7 +278,11 @@ def _settings(*, needs_redis: bool = False) -> Settings:
         _fail(str(error))
     if needs_redis and not settings.redis_url:
         _fail("REDIS_URL is missing: web and worker meet there; `switchboard run` brings a Valkey of its own")
-    set_up_logs(settings.log_format)
+    try:
+        config = read_bot_config(settings.bot_config, required=False)
+    except WrongSetting:  # which is told when the command needs it
+        config = BotConfig()
+    set_up_logs(settings.log_format, masking(settings, config))
     return settings
 
 

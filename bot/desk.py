@@ -17,6 +17,7 @@ from bot.bell import Bell
 from bot.fetching import Fetcher
 from bot.journal import TurnJournal
 from bot.live import PEOPLE, Live
+from bot.masking import Masking
 from bot.orchestrator.agent import Agent, LeaseLost, Overtaken, Turn, Utterance
 from bot.orchestrator.outcome import HandOff, NeedsApproval, Outcome, Reply, Silence
 from bot.orchestrator.phrases import phrase
@@ -59,7 +60,9 @@ class Desk:
         deadlines: Deadlines = Deadlines(),  # noqa: B008  it is frozen
         lease: float = LEASE,
         longest: float = TURN,
+        masking: Masking | None = None,
     ) -> None:
+        """`masking` is what keeps the settings' secrets out of traces; without any, what looks like one."""
         self._store = store
         self._bell = bell
         self._live = live
@@ -69,6 +72,7 @@ class Desk:
         self._lease = lease
         self._longest = longest
         self._deadlines = deadlines
+        self._masking = masking or Masking()
         self._sender = Sender(store=store, bell=bell, live=live, channels=channels)
         self._actor = Actor(store=store, bell=bell, live=live, agent=agent, alerts=alerts)
         self._fetcher = Fetcher(store=store, live=live, channels=channels, folder=files)
@@ -157,8 +161,9 @@ class Desk:
             log.info("turn given up: the conversation is somebody else's now", extra={"turn": claim.turn_id})
             await self._live.tell(claim.contact_id, voice.taken_back())
             draft = voice.said
+            steps = self._masking.steps(trace.steps)
             with contextlib.suppress(StoreUnavailable):  # a draft is worth nothing more
-                await self._store.turns.lose(claim, trace.steps, text=draft, html=markup.from_markdown(draft))
+                await self._store.turns.lose(claim, steps, text=draft, html=markup.from_markdown(draft))
             return False
         except asyncio.CancelledError:
             await asyncio.shield(self._hand_back(claim, voice))
@@ -245,7 +250,7 @@ class Desk:
         concluded = await self._store.turns.conclude(
             claim,
             outcome,
-            trace.steps,
+            self._masking.steps(trace.steps),
             html=markup.from_markdown(text),
             status=_status_after(outcome),
             parts=leaving(channel, text, sources),

@@ -36,6 +36,7 @@ CONNECT_TIMEOUT = 5.0  # seconds
 LONGEST_ANSWER = 40_000  # characters, thoughts included; a server that never stops is cut off here
 MOST_CALLS = 32  # of tools in one answer
 LONGEST_EVENT = 1_000_000  # bytes; longer than any honest chunk
+_KEY = 8  # characters; what is shorter is none, but a word such as "none"
 _LINGER = 1.0  # seconds to wait for what follows the answer's end
 _RETRYABLE = frozenset({408, 409, 425, 429})
 _REFUSALS = frozenset({400, 413, 422})  # of this request: too long, or against the provider's rules
@@ -119,7 +120,7 @@ class OpenAIModel:
                 ),
             )
         except openai.APIError as error:
-            raise _refusal(error, request) from error
+            raise _refusal(error, request, key=self._client.api_key) from error
         except (aiohttp.ClientError, OSError) as error:
             raise ModelFailed(
                 f"{type(error).__name__}: {error}", retry=True, usage=_unheard(error, request)
@@ -371,8 +372,11 @@ def _unheard(error: BaseException | None, request: ModelRequest) -> Usage | None
     return estimated(request, 0)
 
 
-def _refusal(error: openai.APIError, request: ModelRequest) -> ModelFailed:
-    detail = f"{type(error).__name__}: {error.message:.200}"
+def _refusal(error: openai.APIError, request: ModelRequest, *, key: str) -> ModelFailed:
+    message = error.message
+    if len(key) >= _KEY:  # some servers say which key they refuse, and everybody may read /readyz
+        message = message.replace(key, "[secret]")
+    detail = f"{type(error).__name__}: {message:.200}"
     if isinstance(error, openai.APIStatusError):
         status = error.status_code
         retry = status in _RETRYABLE or status >= 500

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
+import orjson
 from pydantic import JsonValue
 
 from bot.orchestrator.agent import (
@@ -24,7 +26,7 @@ from bot.orchestrator.budget import BudgetReached, cheaper, paid
 from bot.orchestrator.claims import claimed_act
 from bot.orchestrator.draft import Asked, Draft
 from bot.orchestrator.grounding import nearest, unsupported
-from bot.orchestrator.guard import Guard
+from bot.orchestrator.guard import Guard, reveals
 from bot.orchestrator.hands import Hands, Stuck
 from bot.orchestrator.outcome import Citation, Reply
 from bot.orchestrator.prompt import NO_ANSWER, SECRET, prompt
@@ -233,7 +235,10 @@ async def _stream(
 async def _called(
     calls: Sequence[ToolCall], request: ModelRequest, draft: Draft, step: Step, text: str
 ) -> _Called:
-    """What it wants called. Raises ModelFailed when it was offered nothing to call."""
+    """What it wants called. Raises ModelFailed when it was offered nothing to call, or when a call would give
+    away what must not leave."""
+    if any(reveals(_spelled_out(call), SECRET) for call in calls):
+        raise ModelFailed("a call gave away what it must not", retry=False)
     listed: list[JsonValue] = [{"tool": call.name, "arguments": call.arguments} for call in calls]
     step.tell(calls=listed)
     await draft.restart()
@@ -263,6 +268,13 @@ async def _finished(asked: Asked, passages: Sequence[Passage], guard: Guard, han
         for each in guard.cited
     )
     return Reply(text=draft.text.strip(), citations=citations)
+
+
+def _spelled_out(call: ToolCall) -> str:
+    """A call as it is written, and as whoever reads its JSON reads it."""
+    with contextlib.suppress(orjson.JSONDecodeError):
+        return f"{call.name} {call.arguments} {orjson.loads(call.arguments)}"
+    return f"{call.name} {call.arguments}"
 
 
 def _may_be_marker(start: str) -> bool:

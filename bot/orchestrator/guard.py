@@ -109,6 +109,11 @@ class Guard:
         return rest
 
 
+def reveals(text: str, secret: str) -> bool:
+    """Whether the secret stands in a text, however it is spaced or written."""
+    return _plain(secret) in _plain(text)
+
+
 def _bare(url: str) -> str:
     """An address without what doesn't tell it from another: scheme, final slash, punctuation after it."""
     return re.sub(r"^(?:https?:)?//", "", url.rstrip(_TRAILING), flags=re.IGNORECASE).rstrip("/")

@@ -311,6 +311,14 @@ async def test_a_refusal_says_whether_to_come_back(
     assert len(server.requests) == 1, "the client itself never retries"
 
 
+async def test_a_refusal_does_not_repeat_the_key(server: ModelServer) -> None:
+    client = openai_client(api_key="the-shop-s-own-key", base_url=server.url, read_timeout=4.0)
+    server.script([Script(status=401)])
+    failed = await failure(OpenAIModel(client, "small", PRICES, max_tokens=2_000))
+    assert failed.detail.endswith("Incorrect API key provided: [secret]")
+    await client.close()
+
+
 @pytest.mark.parametrize(
     ("headers", "low", "high"),
     [

@@ -10,6 +10,7 @@ from typing import Literal
 import pytest
 
 from bot.logs import set_up_logs
+from bot.masking import Masking
 
 
 @pytest.fixture(params=["text", "json"])
@@ -22,7 +23,7 @@ def lines(style: Literal["text", "json"], capsys: pytest.CaptureFixture[str], **
     root = logging.getLogger()
     before = list(root.handlers)
     try:
-        set_up_logs(style)
+        set_up_logs(style, Masking(secrets=["hush-hush"]))
         logging.getLogger("switchboard.test").info("message taken in", extra=extra)
         logging.getLogger("somebody.else").info("chatter")
         sys.stderr.flush()
@@ -57,3 +58,31 @@ def test_no_value_breaks_the_line_or_forges_another(
     assert len(told) == 1
     assert "\x1b" not in told[0]
     assert "Logging error" not in told[0]
+
+
+def test_no_secret_and_nothing_personal_stands_in_a_line(
+    style: Literal["text", "json"], capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = logging.getLogger()
+    before = list(root.handlers)
+    try:
+        set_up_logs(style, Masking(secrets=["hush-hush"]))
+        try:
+            int("jane@example.com paid with 4111 1111 1111 1111")
+        except ValueError:
+            logging.getLogger("switchboard.test").exception(
+                "no answer from %s",
+                "https://user:hush-hush@shop.example",
+                extra={"recipient": "whatsapp:+491512345678", "attempt": 3},
+            )
+        logging.getLogger("somebody.else").warning("key hush-hush refused")
+        sys.stderr.flush()
+    finally:
+        root.handlers[:] = before
+    told = capsys.readouterr().err
+    for secret in ("hush-hush", "jane", "4111", "4915"):
+        assert secret not in told
+    for mask in ("[secret]", "[email]", "[card …1111]".encode("unicode_escape").decode(), "[phone]"):
+        assert mask in told or mask.encode().decode("unicode_escape") in told
+    if style == "json":
+        assert json.loads(told.splitlines()[0])["attempt"] == 3

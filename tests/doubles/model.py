@@ -265,14 +265,17 @@ class _Connection(asyncio.Protocol):
     async def _answer(self, request: Request) -> None:
         script, frames = self._server._next(request)
         with self._server.at_work():
-            await self._play(script, frames)
+            await self._play(script, frames, request)
 
-    async def _play(self, script: Script, frames: Sequence[bytes]) -> None:
+    async def _play(self, script: Script, frames: Sequence[bytes], request: Request) -> None:
         write = self._transport.write
         if script.hang:
             await asyncio.Event().wait()
         if script.status != 200:
-            body = orjson.dumps({"error": {"message": "scripted failure", "type": "scripted", "code": None}})
+            why = "scripted failure"
+            if script.status == 401:  # as some servers say it
+                why = f"Incorrect API key provided: {request.authorization.removeprefix('Bearer ')}"
+            body = orjson.dumps({"error": {"message": why, "type": "scripted", "code": None}})
             write(_head(script, b"application/json", b"content-length: %d" % len(body)) + body)
             return None
         write(_head(script, b"text/event-stream", b"transfer-encoding: chunked"))

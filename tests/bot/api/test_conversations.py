@@ -265,6 +265,23 @@ async def test_why_an_answer_was_given_can_be_asked(sqlite: Store, tmp_path: Pat
         assert "Knowledge" in page.text
 
 
+async def test_why_an_answer_was_given_names_nobody_and_gives_no_secret_away(
+    sqlite: Store, tmp_path: Path
+) -> None:
+    async with office(sqlite, tmp_path, models=[ScriptedModel(ANSWER)]) as place:
+        wrote_so = "I am jane@example.com, +49 151 23456789, card 4111 1111 1111 1111. May I return shoes?"
+        visitor = await place.visitor(wrote_so)
+        await place.work()
+        operator = await place.operator()
+        thread = await shown(operator, visitor)
+        assert thread["messages"][0]["text"] == wrote_so, "operators read what was written"
+        turn = await operator.get(f"/api/turns/{thread['messages'][-1]['turn_id']}")
+        page = await operator.get(f"/dashboard/turns/{thread['messages'][-1]['turn_id']}")
+        for told in (turn.text, page.text):
+            assert "May I return shoes?" in told
+            assert not [each for each in ("jane@", "23456789", "4111") if each in told]
+
+
 # refusals ----------------------------------------------------------------------------------------------
 
 

@@ -13,6 +13,7 @@ from pydantic import JsonValue
 from bot.orchestrator import run
 from bot.orchestrator.agent import Agent, LeaseLost, ModelFailed, Route, ToolCall, WrittenCall
 from bot.orchestrator.outcome import HandOff, NeedsApproval, Outcome, ProposedCall, Reply
+from bot.orchestrator.prompt import SECRET
 from bot.testing import MemoryJournal, ScriptedModel
 from bot.trace import Trace
 from knowledge.lookup import Down, Found, NoMatch
@@ -564,3 +565,16 @@ async def test_a_reason_that_is_none_brings_in_nobody() -> None:
     )
     outcome = await run(turn("Where is my order?"), shop_and(model, tools=[hand_off]), Trace(turn_id="turn"))
     assert isinstance(outcome, Reply)
+
+
+@pytest.mark.parametrize("written", [str, lambda secret: secret.replace("s", "\\u0073").replace("-", " ")])
+async def test_what_must_not_leave_leaves_by_no_call_either(written: Callable[[str], str]) -> None:
+    """A model that was talked into handing its secret to a tool outside."""
+    shop = Shop(note="noted")
+    tool = shop.tool("note", {"text": {"type": "string"}})
+    gives_away = ScriptedModel([calls("note", f'{{"text": "{written(SECRET)}"}}')])
+    trace = Trace(turn_id="trn_1")
+    outcome = await run(turn("Note this please"), shop_and(gives_away, tools=[tool]), trace)
+    assert shop.calls == []
+    assert SECRET not in repr(trace.steps)
+    assert isinstance(outcome, HandOff)
