@@ -319,6 +319,19 @@ class Desk:
         """Bring a file here that lies with its provider."""
         await self._fetcher.fetch(key)
 
+    # wake -----------------------------------------------------------------------------------------------
+
+    async def wake(self, conversation_id: str) -> None:
+        """Bring a snoozed conversation back, and have answered what nobody has answered."""
+        changed = await self._store.people.wake(conversation_id)
+        if not changed.new:
+            return
+        entry = await self._store.inbox.entry(conversation_id)
+        if entry is not None:
+            await self._live.stir(entry.contact_id, conversation_id)
+        if changed.status == "bot":
+            await self._bell.ring("answer", conversation_id)
+
     # what is due ----------------------------------------------------------------------------------------
 
     async def due(self, *, waiting: float, limit: int = 100) -> Sequence[tuple[str, str]]:
@@ -327,11 +340,13 @@ class Desk:
         deliveries = await self._store.deliveries.due(limit, waiting=waiting)
         files = await self._store.attachments.due(limit, waiting=waiting)
         calls = await self._store.acts.due(limit, waiting=waiting)
+        rested = await self._store.people.asleep(limit)
         return [
             *(("answer", each) for each in conversations if each not in self.at_work),
             *(("deliver", each) for each in deliveries),
             *(("fetch", each) for each in files),
             *(("act", each) for each in calls),
+            *(("wake", each) for each in rested),
         ]
 
     async def work(self, function: str, subject: str) -> None:
@@ -345,6 +360,8 @@ class Desk:
                 await self.fetch(subject)
             case "act":
                 await self.act(subject)
+            case "wake":
+                await self.wake(subject)
 
     async def tidy(self) -> None:
         """Close the books on calls of models that nobody will tell the end of."""

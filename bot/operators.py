@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from bot import markup
 from bot.bell import Bell
@@ -49,6 +49,34 @@ class OperatorDesk:
         if entry.status != "resolved":
             return Changed(status=entry.status, new=False)
         return await self.take(conversation_id, operator)
+
+    async def assign(self, conversation_id: str, operator: Operator | None) -> Changed:
+        """Give the conversation to an operator, whose it is from now on; None: to nobody."""
+        if operator is not None:
+            return await self.take(conversation_id, operator)
+        entry = await self._entry(conversation_id)
+        changed = await self._store.people.unassign(conversation_id)
+        await self._tell(entry)
+        return changed
+
+    async def snooze(self, conversation_id: str, seconds: float) -> Changed:
+        """Out of sight for so long, or until the contact writes."""
+        entry = await self._entry(conversation_id)
+        changed = await self._store.people.snooze(conversation_id, seconds)
+        await self._tell(entry)
+        return changed
+
+    async def label(self, conversation_id: str, *, add: Sequence[str], remove: Sequence[str]) -> None:
+        """Put labels on it and take others off."""
+        entry = await self._entry(conversation_id)
+        if await self._store.arranging.label(conversation_id, add=add, remove=remove):
+            await self._live.stir(entry.contact_id, entry.id)
+
+    async def prioritise(self, conversation_id: str, priority: int) -> None:
+        """How urgent it is; 0 is usual."""
+        entry = await self._entry(conversation_id)
+        if await self._store.arranging.prioritise(conversation_id, priority):
+            await self._live.stir(entry.contact_id, entry.id)
 
     async def reply(self, conversation_id: str, operator: Operator, *, client_id: str, text: str) -> Changed:
         """Answer the contact, by the channel they wrote by; whoever answers has taken over.

@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute, Mount
 from bot.api import docs, session, turns
 from bot.api.access import Gate
 from bot.api.approvals import Approvals
+from bot.api.arranging import Arranging
 from bot.api.conversations import Conversations
 from bot.api.deliveries import Deliveries
 from bot.api.events import Events
@@ -37,6 +38,7 @@ def routes(
             routes=[
                 *session.routes(gate),
                 *Conversations(store=store, desk=desk, gate=gate, files=files).routes(),
+                *Arranging(store=store, desk=desk, gate=gate).routes(),
                 *turns.routes(store, gate),
                 *Approvals(store=store, desk=approvals, gate=gate).routes(),
                 *SetAside(store=store, gate=gate, files=files).routes(),

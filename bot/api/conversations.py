@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mimetypes
 import re
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from pathlib import Path
 from typing import cast, get_args
 
@@ -17,12 +17,13 @@ from bot.api.access import Gate
 from bot.api.bodies import answer, not_found, object_of, path_id, query, refusal, text_in, whole_number
 from bot.operators import OperatorDesk
 from bot.store import NoSuchConversation, Store
-from bot.store.inbox import BadPage
+from bot.store.listing import BadPage
 from bot.store.people import NobodyToAnswer
 from bot.store.records import (
     Changed,
     ConversationStatus,
     InboxEntry,
+    InboxFilter,
     StoredMessage,
     TurnSummary,
     delivery_of,
@@ -33,6 +34,9 @@ from channels.base import Attachment
 TEXT_LIMIT = 10_000  # characters in one reply or note
 _CLIENT_ID = re.compile(r"[A-Za-z0-9._:-]{1,100}")
 _LAST_SEQ = 2**53
+_WORD = re.compile(r"\w+")
+_MOST_WORDS = 8  # of a search
+PRIORITIES: Mapping[str, int] = {"low": -1, "normal": 0, "high": 1, "urgent": 2}
 _KINDS = {"audio": "Voice message", "image": "Picture", "video": "Video"}
 _PARTICULAR = {
     "application/pdf": "Document (PDF)",
@@ -64,15 +68,23 @@ class Conversations:
         ]
 
     async def _list(self, request: Request) -> Response:
-        await self._gate.admit(request)
-        given = query(request, ("status", "before", "limit"))
+        who = await self._gate.admit(request)
+        given = query(request, ("status", "assignee", "channel", "label", "q", "before", "limit"))
         limit = whole_number(given, "limit", default=50, least=1, most=200)
         status = given.get("status") or None
         if status is not None and status not in get_args(ConversationStatus):
             raise refusal(422, "invalid", f"one of {', '.join(get_args(ConversationStatus))}", field="status")
         try:
             entries, more = await self._store.inbox.page(
-                cast("ConversationStatus | None", status), before=given.get("before", ""), limit=limit
+                InboxFilter(
+                    status=cast("ConversationStatus | None", status),
+                    assignee=_assignee(_named(given, "assignee"), who.operator.id),
+                    channel=_named(given, "channel"),
+                    label=_named(given, "label"),
+                    words=words_of(given.get("q", "")),
+                ),
+                before=given.get("before", ""),
+                limit=limit,
             )
         except BadPage:
             raise refusal(422, "invalid", "the `next` of an earlier answer", field="before") from None
@@ -185,6 +197,29 @@ class Conversations:
         )
 
 
+def words_of(search: str) -> Sequence[str]:
+    """The words that are looked for; what comes after the eighth is left out."""
+    return _WORD.findall(search)[:_MOST_WORDS]
+
+
+def _named(given: Mapping[str, str], what: str) -> str:
+    """A name in the query, as the store can have it."""
+    return given.get(what, "").replace("\x00", "")
+
+
+def _assignee(wanted: str, me: str) -> str | None:
+    """Whose conversations are wanted, as the store takes it: an id, `me`, or `none`."""
+    match wanted:
+        case "":
+            return None
+        case "me":
+            return me
+        case "none":
+            return ""
+        case _:
+            return wanted
+
+
 def display_name(contact_id: str, name: str) -> str:
     """The contact's name, or one to tell them from others by."""
     return name.strip() or f"Visitor {contact_id[-4:].upper()}"
@@ -210,13 +245,15 @@ def conversation_json(entry: InboxEntry) -> dict[str, JsonValue]:
         "id": entry.id,
         "status": entry.status,
         "contact": {"id": entry.contact_id, "name": display_name(entry.contact_id, entry.contact_name)},
-        "channels": [entry.channel] if entry.channel else [],
+        "channels": list(entry.channels),
         "subject": entry.subject,
         "assignee": {"id": entry.assignee.id, "name": entry.assignee.name} if entry.assignee else None,
-        "labels": [],
+        "labels": list(entry.labels),
+        "priority": next(name for name, rank in PRIORITIES.items() if rank == entry.priority),
         "preview": entry.preview,
         "unread": entry.unread,
         "waiting_since": entry.waiting_since.isoformat() if entry.waiting_since else None,
+        "snoozed_until": entry.snoozed_until.isoformat() if entry.snoozed_until else None,
         "last_activity_at": entry.last_activity_at.isoformat(),
         "cost_usd": entry.cost / 1e6,
         "window_until": entry.window_until.isoformat() if entry.window_until else None,

@@ -49,6 +49,7 @@ CALL_STATE: Schema = {
     "type": "string",
     "enum": ["pending", "approved", "running", "done", "failed", "doubtful", "rejected", "expired"],
 }
+PRIORITY: Schema = {"type": "string", "enum": ["low", "normal", "high", "urgent"]}
 EVENTS: Schema = {"type": "string", "description": "Server-sent events (text/event-stream)."}
 FILE: Schema = {"type": "string", "format": "binary"}
 
@@ -108,13 +109,15 @@ SCHEMAS: Mapping[str, Schema] = {
             "id": TEXT,
             "status": STATUS,
             "contact": obj({"id": TEXT, "name": TEXT}),
-            "channels": {**list_of(TEXT), "description": "The channel of the newest words."},
+            "channels": list_of(TEXT),
             "subject": TEXT,
             "assignee": maybe(obj({"id": TEXT, "name": TEXT})),
             "labels": list_of(TEXT),
+            "priority": PRIORITY,
             "preview": TEXT,
             "unread": {**WHOLE, "description": "The contact's messages no operator has seen; at most 99."},
             "waiting_since": maybe(TIME),
+            "snoozed_until": maybe(TIME),
             "last_activity_at": TIME,
             "cost_usd": NUMBER,
             "window_until": {
@@ -156,6 +159,9 @@ SCHEMAS: Mapping[str, Schema] = {
             "result": {**TEXT, "description": "What came of the call, or what went wrong."},
             "ended_at": maybe(TIME),
         }
+    ),
+    "Draft": obj(
+        {"text": TEXT, "kind": {"type": "string", "enum": ["reply", "note"]}, "updated_at": maybe(TIME)}
     ),
     "Delivery": obj(
         {

@@ -16,8 +16,8 @@ from bot.dashboard.originals import Originals, framed
 from bot.dashboard.pages import HOME, Pages, path_part
 from bot.dashboard.why import explain
 from bot.store import Store
-from bot.store.inbox import BadPage
-from bot.store.records import ConversationStatus, InboxEntry
+from bot.store.listing import BadPage
+from bot.store.records import ConversationStatus, InboxEntry, InboxFilter
 
 _PAGE = 40  # conversations in a list, messages in a thread
 _REACH = 200  # messages among which a turn's answer is looked for
@@ -136,10 +136,10 @@ class Conversations:
             tab = "waiting" if waiting else "all"
         try:
             entries, more = await self._store.inbox.page(
-                TABS[tab][1], before=request.query_params.get("page", ""), limit=_PAGE
+                InboxFilter(status=TABS[tab][1]), before=request.query_params.get("page", ""), limit=_PAGE
             )
         except BadPage:
-            entries, more = await self._store.inbox.page(TABS[tab][1], limit=_PAGE)
+            entries, more = await self._store.inbox.page(InboxFilter(status=TABS[tab][1]), limit=_PAGE)
         entries = [each if each.preview else await self._with_files(each) for each in entries]
         moved = opened is not None and TABS[tab][1] not in (None, opened.status)
         if moved and opened is not None:

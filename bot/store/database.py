@@ -10,7 +10,7 @@ import re
 import secrets
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypeVar
@@ -83,6 +83,11 @@ class Database(ABC):
     @abstractmethod
     def read(self, *, snapshot: bool = False) -> AbstractAsyncContextManager[Reader]:
         """Begin reading; with `snapshot` all statements see the same moment."""
+
+    @abstractmethod
+    def said(self, words: Sequence[str]) -> tuple[str, str]:
+        """A query for the ids of conversations, the latest first, in one of whose messages each of the
+        words (letters and digits) begins one, and the value of its parameter `:said`."""
 
     @abstractmethod
     async def close(self) -> None:

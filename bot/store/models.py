@@ -100,7 +100,8 @@ class Conversation(SQLModel, table=True):
     every claim and whenever a person takes over, so that a late turn can't write. Of what the bot said up
     to `silenced_seq`, nothing leaves any more: a person took over there. `epoch` counts the answers given,
     so that every attempt at the same turn sees the same one; `calls` the write calls ever begun or asked
-    for; `news` what the contact has yet to be told of although they wrote nothing new.
+    for; `news` what the contact has yet to be told of although they wrote nothing new. `channel` is where
+    they wrote last; `priority` is 0 unless somebody thought about it, and higher for what is more urgent.
     """
 
     __tablename__: ClassVar[Any] = "conversations"
@@ -109,12 +110,19 @@ class Conversation(SQLModel, table=True):
         _partial("conversations_open", "contact_id", "last_activity_at", where="status <> 'resolved'"),
         Index("conversations_contact", "contact_id", "last_activity_at"),
         Index("conversations_status", "status", "last_activity_at"),
+        _partial(
+            "conversations_assignee", "assignee_id", "last_activity_at", where="assignee_id IS NOT NULL"
+        ),
+        _partial("conversations_snoozed", "snoozed_until", where="snoozed_until IS NOT NULL"),
     )
     id: str = _key()
     contact_id: str = _of("contacts.id")
     status: str = _text("bot")
     resume_status: str | None = _unset(Text)
+    snoozed_until: int | None = _unset()
+    channel: str = _text()
     subject: str = _text()
+    priority: int = _number()
     assignee_id: str | None = _unset(Text)
     last_seq: int = _number()
     last_event: int = _number()
@@ -135,6 +143,26 @@ class Conversation(SQLModel, table=True):
     summary: str = _text()
     cost: int = _number()
     created_at: int = _number()
+
+
+class ConversationLabel(SQLModel, table=True):
+    """A word that operators put on a conversation."""
+
+    __tablename__: ClassVar[Any] = "conversation_labels"
+    __table_args__ = (Index("conversation_labels_label", "label", "conversation_id"),)
+    conversation_id: str = _of("conversations.id", primary_key=True)
+    label: str = _key()
+
+
+class ReplyDraft(SQLModel, table=True):
+    """What an operator has begun to write in a conversation."""
+
+    __tablename__: ClassVar[Any] = "reply_drafts"
+    conversation_id: str = _of("conversations.id", primary_key=True)
+    operator_id: str = _key()
+    text: str = _text()
+    private: bool = _flag()
+    updated_at: int = _number()
 
 
 class Message(SQLModel, table=True):

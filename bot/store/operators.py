@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bot.store.database import Database, Row, Transaction, moment, new_id
 from bot.store.records import ApiToken, Operator, Role
 
@@ -12,6 +14,7 @@ _ADD = """
 """
 _BY_EMAIL = "SELECT id, email, name, password_hash, role, created_at FROM operators WHERE email = :email"
 _BY_ID = "SELECT id, email, name, password_hash, role, created_at FROM operators WHERE id = :id"
+_EVERY = "SELECT id, email, name, password_hash, role, created_at FROM operators ORDER BY name, email"
 _RENAME = "UPDATE operators SET name = :name WHERE email = :email RETURNING id"
 _REHASH = "UPDATE operators SET password_hash = :password_hash WHERE email = :email RETURNING id"
 _END_SESSIONS = "DELETE FROM operator_sessions WHERE operator_id = :id"
@@ -66,6 +69,11 @@ class Operators:
         async with self._database.read() as reader:
             row = await reader.one(_BY_ID, id=operator_id)
         return operator(row) if row else None
+
+    async def every(self) -> Sequence[Operator]:
+        """Every operator, by name."""
+        async with self._database.read() as reader:
+            return [operator(row) for row in await reader.all(_EVERY)]
 
     async def rename(self, email: str, name: str) -> bool:
         """Customers see this name from now on. False when there is no such operator."""

@@ -11,16 +11,27 @@ from bot.store.database import Database, Duplicate, Row, Transaction, moment
 from bot.store.outgoing import number, outbox, say
 from bot.store.records import Changed, ConversationStatus, Operator, StoredMessage
 
-_STATUS = "SELECT status, assignee_id FROM conversations WHERE id = :conversation_id"
+_STATUS = """
+    SELECT status, assignee_id, resume_status, snoozed_until, {now} AS now FROM conversations
+    WHERE id = :conversation_id
+"""
+_ASLEEP = """
+    SELECT id FROM conversations
+    WHERE snoozed_until IS NOT NULL AND snoozed_until <= {now} AND status = 'snoozed'
+    ORDER BY snoozed_until LIMIT :limit
+"""
 _SET = """
     UPDATE conversations SET status = :status, fence = fence + 1, lease_until = NULL, attempts = 0,
         resume_status = CASE WHEN :status = 'snoozed' THEN COALESCE(resume_status, status) END,
-        assignee_id = CASE WHEN :status = 'bot' THEN NULL ELSE COALESCE(:operator_id, assignee_id) END,
+        snoozed_until = CASE WHEN :status = 'snoozed' THEN {now} + :nap END,
+        assignee_id = CASE WHEN :status = 'bot' THEN NULL
+            ELSE NULLIF(COALESCE(:operator_id, assignee_id), '') END,
         due_at = CASE WHEN :status = 'bot' AND (last_in_seq > answered_seq OR news > 0) THEN {now} END,
         waiting_since = CASE WHEN :status = 'waiting' THEN {now} END,
         last_event = :event, silenced_seq = CASE WHEN :status = 'bot' THEN silenced_seq ELSE last_seq END
     WHERE id = :conversation_id AND (
-        status <> :status OR COALESCE(assignee_id, '') <> COALESCE(:operator_id, assignee_id, ''))
+        status <> :status OR COALESCE(assignee_id, '') <> COALESCE(:operator_id, assignee_id, '')
+        OR :status = 'snoozed')
     RETURNING assignee_id, {now} AS now
 """
 _REPLY = """
@@ -54,6 +65,10 @@ class NobodyToAnswer(Exception):  # noqa: N818
 class _Unchanged(Exception):  # noqa: N818
     """It is so already: nothing of this transaction may stay, the number taken for its event least of all."""
 
+    def __init__(self, status: ConversationStatus) -> None:
+        super().__init__(status)
+        self.status = status
+
 
 class People:
     """Taking over, handing back, answering."""
@@ -72,40 +87,85 @@ class People:
 
         Raises NoSuchConversation.
         """
-        try:
-            await self._database.write(lambda tx: self._set(tx, conversation_id, status, operator))
-        except _Unchanged:
-            return Changed(status=status, new=False)
-        return Changed(status=status, new=True)
+        return await self._put(conversation_id, lambda _: status, operator=operator)
 
-    async def _set(
-        self, tx: Transaction, conversation_id: str, status: ConversationStatus, operator: Operator | None
-    ) -> None:
-        numbered = await number(tx, conversation_id, 1)
-        before = await tx.one(_STATUS, conversation_id=conversation_id)
-        assert before is not None
-        row = await tx.one(
-            _SET,
-            conversation_id=conversation_id,
-            status=status,
-            operator_id=operator.id if operator else None,
-            event=numbered["last_event"],
-        )
-        if row is None:
-            raise _Unchanged
-        events.append_status(
-            tx,
-            contact_id=numbered["id"],
-            seq=numbered["last_event"],
-            conversation_id=conversation_id,
-            status=status,
-            created_at=row["now"],
-            **_changed(before, status, row["assignee_id"], operator),
-        )
-        if status != "bot":
-            await sendings.withdraw(tx, conversation_id)
-        if status == "resolved":
-            await asked.expire_all(tx, conversation_id)
+    async def unassign(self, conversation_id: str) -> Changed:
+        """Nobody has it any more: where a person answered, it waits for another.
+
+        Raises NoSuchConversation.
+        """
+
+        def after(before: Row) -> ConversationStatus:
+            status: ConversationStatus = before["status"]
+            return "waiting" if status == "human" else status
+
+        return await self._put(conversation_id, after, operator_id="")
+
+    async def snooze(self, conversation_id: str, seconds: float) -> Changed:
+        """Out of sight for so long, or until the contact writes. Raises NoSuchConversation."""
+        return await self._put(conversation_id, lambda _: "snoozed", nap=round(seconds * 1_000_000))
+
+    async def asleep(self, limit: int = 100) -> Sequence[str]:
+        """Conversations whose snooze is over."""
+        async with self._database.read() as reader:
+            return [row["id"] for row in await reader.all(_ASLEEP, limit=limit)]
+
+    async def wake(self, conversation_id: str) -> Changed:
+        """Put a conversation whose snooze is over back to where it was. Raises NoSuchConversation."""
+
+        def after(before: Row) -> ConversationStatus:
+            if before["status"] != "snoozed" or (before["snoozed_until"] or 0) > before["now"]:
+                raise _Unchanged(before["status"])
+            status: ConversationStatus = before["resume_status"] or "bot"
+            return status
+
+        return await self._put(conversation_id, after)
+
+    async def _put(
+        self,
+        conversation_id: str,
+        after: Callable[[Row], ConversationStatus],
+        *,
+        operator: Operator | None = None,
+        operator_id: str | None = None,
+        nap: int | None = None,
+    ) -> Changed:
+        """Bring it to the status that follows from how it is; by `operator_id` "" it is nobody's."""
+
+        async def put(tx: Transaction) -> Changed:
+            numbered = await number(tx, conversation_id, 1)
+            before = await tx.one(_STATUS, conversation_id=conversation_id)
+            assert before is not None
+            status = after(before)
+            row = await tx.one(
+                _SET,
+                conversation_id=conversation_id,
+                status=status,
+                operator_id=operator.id if operator else operator_id,
+                nap=nap,
+                event=numbered["last_event"],
+            )
+            if row is None:
+                raise _Unchanged(status)
+            events.append_status(
+                tx,
+                contact_id=numbered["id"],
+                seq=numbered["last_event"],
+                conversation_id=conversation_id,
+                status=status,
+                created_at=row["now"],
+                **_changed(before, status, row["assignee_id"], operator),
+            )
+            if status != "bot":
+                await sendings.withdraw(tx, conversation_id)
+            if status == "resolved":
+                await asked.expire_all(tx, conversation_id)
+            return Changed(status=status, new=True)
+
+        try:
+            return await self._database.write(put)
+        except _Unchanged as unchanged:
+            return Changed(status=unchanged.status, new=False)
 
     async def reply(
         self,

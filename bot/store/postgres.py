@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, TypeVar
@@ -17,6 +17,11 @@ from bot.store.database import Body, Database, Duplicate, Row, StoreUnavailable,
 _NOW = "(EXTRACT(EPOCH FROM statement_timestamp()) * 1000000)::bigint"
 _MEMBER = "= ANY(:{name}::text[])"
 _CONNECTIONS = 10
+_SAID = """
+    SELECT conversation_id FROM messages
+    WHERE to_tsvector('simple', left(text, 100000)) @@ to_tsquery('simple', :said)
+    ORDER BY created_at DESC LIMIT 5000
+"""
 _WAIT = 8.0  # seconds for a connection, as long as SQLite's writers wait
 _STOPPED = 5.0  # seconds within which a transaction must go on: ours never wait for anything but the store
 T = TypeVar("T")
@@ -174,6 +179,9 @@ class PostgresDatabase(Database):
     def read(self, *, snapshot: bool = False) -> _Block:
         begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" if snapshot else None
         return _Block(self._pool, _Session(self._texts), begin)
+
+    def said(self, words: Sequence[str]) -> tuple[str, str]:
+        return _SAID, " & ".join(f"'{word}':*" for word in words)
 
     async def close(self) -> None:
         try:

@@ -32,6 +32,7 @@ _THEIR_OPEN_ONE = """
 _JOIN = f"""
     UPDATE conversations SET
         last_seq = last_seq + 1, last_in_seq = last_seq + 1, last_event = :event, last_activity_at = {{now}},
+        channel = :channel,
         status = CASE WHEN status = 'snoozed' THEN COALESCE(resume_status, 'bot') ELSE status END,
         due_at = CASE
             WHEN status <> 'bot' AND NOT (status = 'snoozed' AND COALESCE(resume_status, 'bot') = 'bot')
@@ -47,6 +48,7 @@ _JOIN = f"""
 _FOLLOW = """
     UPDATE conversations SET
         last_seq = last_seq + 1, last_in_seq = last_seq + 1, last_event = :event, last_activity_at = {now},
+        channel = :channel,
         resume_status = CASE WHEN status = 'resolved' THEN 'bot' ELSE resume_status END,
         assignee_id = CASE WHEN status = 'resolved' THEN NULL ELSE assignee_id END,
         status = CASE
@@ -65,7 +67,7 @@ _FOLLOW = """
 
 # What wants no answer makes nothing due: a machine's mail, or who asks to be written to no more, or again.
 _QUIETLY = """
-    last_seq = last_seq + 1, last_event = :event, last_activity_at = {now},
+    last_seq = last_seq + 1, last_event = :event, last_activity_at = {now}, channel = :channel,
     last_in_seq = CASE WHEN last_in_seq > answered_seq THEN last_in_seq ELSE last_seq + 1 END,
     answered_seq = CASE WHEN last_in_seq > answered_seq THEN answered_seq ELSE last_seq + 1 END
 """
@@ -75,14 +77,18 @@ _FOLLOW_QUIETLY = f"UPDATE conversations SET {_QUIETLY} WHERE id = :id {_AS_IT_I
 _HUSH = "UPDATE conversations SET answered_seq = last_in_seq WHERE id = :id"
 
 _OPEN = """
-    INSERT INTO conversations (id, contact_id, subject, status, last_seq, last_in_seq, last_event, due_at,
-        waiting_since, last_activity_at, created_at)
-    VALUES (:id, :contact_id, :subject, :status, 1, 1, :event, CASE WHEN :due THEN {now} END,
+    INSERT INTO conversations (id, contact_id, subject, channel, status, last_seq, last_in_seq, last_event,
+        due_at, waiting_since, last_activity_at, created_at)
+    VALUES (:id, :contact_id, :subject, :channel, :status, 1, 1, :event, CASE WHEN :due THEN {now} END,
         CASE WHEN :status = 'waiting' THEN {now} END, {now}, {now})
     RETURNING id, last_seq, status, resume_status, last_activity_at
 """
 
-_WAKE = "UPDATE conversations SET resume_status = NULL, last_event = :event WHERE id = :id"
+_WAKE = """
+    UPDATE conversations SET resume_status = NULL, snoozed_until = NULL, last_event = :event,
+        waiting_since = CASE WHEN status = 'waiting' THEN {now} ELSE waiting_since END
+    WHERE id = :id
+"""
 _NUMBER = "UPDATE contacts SET last_event = last_event + 1 WHERE id = :id RETURNING last_event"
 _NAME = "UPDATE contacts SET name = :name WHERE id = :id AND name = ''"
 
@@ -203,9 +209,14 @@ class Recording:
         row = None
         if message.joins == "open":
             join = _JOIN_QUIETLY if quiet else _JOIN
-            row = await tx.one(join, contact_id=contact_id, event=event)
+            row = await tx.one(join, contact_id=contact_id, event=event, channel=message.channel)
         elif place.conversation_id:
-            row = await tx.one(_FOLLOW_QUIETLY if quiet else _FOLLOW, id=place.conversation_id, event=event)
+            row = await tx.one(
+                _FOLLOW_QUIETLY if quiet else _FOLLOW,
+                id=place.conversation_id,
+                event=event,
+                channel=message.channel,
+            )
         if row is not None:
             return row
         waits = message.wants == "person" or (message.wants == "answer" and place.stranger_to)
@@ -215,6 +226,7 @@ class Recording:
             id=new_id("cnv"),
             contact_id=contact_id,
             subject=message.subject,
+            channel=message.channel,
             status=status,
             due=status == "bot" and not quiet,
             event=event,

@@ -367,7 +367,8 @@ class InboxEntry:
     """A conversation as operators see it in a list. `preview` are the beginning of the newest words said in
     it and `preview_by` whose they are; `unread` counts what the contact wrote since an operator looked.
 
-    `window_until` is when free text by their channel ends; None where it never does."""
+    `channels` are all they used in it, `channel` the one of the newest words; `window_until` is when free
+    text by it ends, None where it never does. `priority` is 0 unless somebody thought about it."""
 
     id: str
     status: ConversationStatus
@@ -383,6 +384,34 @@ class InboxEntry:
     last_activity_at: datetime
     cost: int
     window_until: datetime | None = None
+    channels: Sequence[str] = ()
+    labels: Sequence[str] = ()
+    priority: int = 0
+    snoozed_until: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class InboxFilter:
+    """Which conversations are listed; what is None or empty leaves them all in.
+
+    `assignee` is an operator's id, "" for nobody's; `words` must all be said in a conversation, begin a word
+    there, or stand in its contact's name or address.
+    """
+
+    status: ConversationStatus | None = None
+    assignee: str | None = None
+    channel: str = ""
+    label: str = ""
+    words: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplyDraft:
+    """What an operator has begun to write; `private` when it is a note."""
+
+    text: str
+    private: bool
+    updated_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True)

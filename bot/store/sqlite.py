@@ -7,6 +7,7 @@ to the thread, and those that queue there share a commit.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from sqlite3 import Connection
 from types import TracebackType
 from typing import Any, TypeVar
@@ -16,6 +17,9 @@ from bot.store.line import Line, plain
 from bot.store.writer import Writer
 
 _READERS = 2
+_SAID = """
+    SELECT conversation_id FROM message_words WHERE message_words MATCH :said ORDER BY rowid DESC LIMIT 5000
+"""
 
 T = TypeVar("T")
 
@@ -76,6 +80,9 @@ class SqliteDatabase(Database):
 
     def read(self, *, snapshot: bool = False) -> _Reading:
         return _Reading(self._idle, snapshot=snapshot)
+
+    def said(self, words: Sequence[str]) -> tuple[str, str]:
+        return _SAID, " ".join(f'"{word}"*' for word in words)
 
     async def close(self) -> None:
         for line in (*self._readers, self._writer):

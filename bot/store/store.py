@@ -7,6 +7,7 @@ from typing import Self
 from bot.store.acts import Acts
 from bot.store.alarms import Alarms
 from bot.store.approvals import Approvals
+from bot.store.arranging import Arranging
 from bot.store.attachments import Attachments
 from bot.store.contacts import Contacts
 from bot.store.conversations import Conversations
@@ -69,6 +70,7 @@ class Store:
         self.deliveries = Deliveries(database)
         self.undelivered = Undelivered(database)
         self.people = People(database)
+        self.arranging = Arranging(database)
         self.operators = Operators(database)
         self.sessions = Sessions(database)
         self.inbox = Inbox(database)

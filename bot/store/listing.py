@@ -1,0 +1,167 @@
+"""Lists of conversations as operators see them, by page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bot.store.database import Database, Reader, Row, moment
+from bot.store.records import Assignee, ConversationStatus, InboxEntry, InboxFilter
+
+_PREVIEW = 160  # characters
+_UNREAD = 99  # counted no further
+_LOOKED_BACK = 200  # messages among which the channels of a conversation are looked for
+_ALL: tuple[ConversationStatus, ...] = ("bot", "waiting", "human", "snoozed", "resolved")
+_END = 2**62  # later than every time
+
+# Conversations that a visitor opened and left without a word are in nobody's list.
+_NEWEST_OF = """
+    SELECT c.id, c.last_activity_at FROM conversations c
+    WHERE c.status = :status AND c.last_seq > 0
+        AND (c.last_activity_at < :at OR (c.last_activity_at = :at AND c.id < :id)) {narrowed}
+    ORDER BY c.last_activity_at DESC, c.id DESC LIMIT :limit
+"""
+_LONGEST_WAITING = """
+    SELECT c.id, c.waiting_since FROM conversations c
+    WHERE c.status = 'waiting'
+        AND (c.waiting_since > :at OR (c.waiting_since = :at AND c.id > :id)) {narrowed}
+    ORDER BY c.waiting_since, c.id LIMIT :limit
+"""
+_LABELLED = """AND EXISTS (
+    SELECT 1 FROM conversation_labels l WHERE l.conversation_id = c.id AND l.label = :label)
+"""
+# Whoever searches for somebody types a part of a name or an address as often as a word.
+_MENTIONS = """AND (c.id IN ({said}) OR EXISTS (
+        SELECT 1 FROM contacts p WHERE p.id = c.contact_id AND LOWER(p.name) LIKE :like ESCAPE '!')
+    OR EXISTS (SELECT 1 FROM identities i WHERE i.contact_id = c.contact_id
+        AND LOWER(i.address) LIKE :like ESCAPE '!') OR LOWER(c.subject) LIKE :like ESCAPE '!')
+"""
+# What is shown of a conversation are the last words somebody said, before those the system did.
+_ENTRY = f"""
+    SELECT c.id, c.status, c.contact_id, c.subject, c.assignee_id, c.waiting_since, c.last_activity_at,
+        c.cost, c.priority, c.snoozed_until, p.name AS contact_name,
+        COALESCE(o.name, k.name) AS assignee_name, m.channel,
+        m.author_kind, SUBSTR(m.text, 1, {_PREVIEW}) AS preview,
+        (SELECT MAX(i.window_until) FROM identities i
+            WHERE i.contact_id = c.contact_id AND i.channel = m.channel) AS window_until,
+        (SELECT COUNT(*) FROM (
+            SELECT 1 FROM messages u WHERE u.conversation_id = c.id AND u.seq > c.operators_read_seq
+                AND u.direction = 'in' LIMIT {_UNREAD}) AS unseen) AS unread
+    FROM conversations c JOIN contacts p ON p.id = c.contact_id
+    LEFT JOIN operators o ON o.id = c.assignee_id LEFT JOIN api_tokens k ON k.id = c.assignee_id
+    LEFT JOIN messages m ON m.conversation_id = c.id AND m.seq = COALESCE((
+        SELECT n.seq FROM messages n WHERE n.conversation_id = c.id AND NOT n.private
+            AND n.author_kind <> 'system' ORDER BY n.seq DESC LIMIT 1), (
+        SELECT n.seq FROM messages n WHERE n.conversation_id = c.id AND NOT n.private
+        ORDER BY n.seq DESC LIMIT 1))
+    WHERE c.id {{in ids}}
+"""  # noqa: S608
+_CHANNELS = f"""
+    SELECT DISTINCT m.conversation_id, m.channel FROM conversations c
+    JOIN messages m ON m.conversation_id = c.id AND m.seq > c.last_seq - {_LOOKED_BACK}
+    WHERE c.id {{in ids}} ORDER BY m.conversation_id, m.channel
+"""  # noqa: S608
+_LABELS = """
+    SELECT conversation_id, label FROM conversation_labels WHERE conversation_id {in ids}
+    ORDER BY conversation_id, label
+"""
+
+
+class BadPage(Exception):  # noqa: N818
+    """The cursor is none of ours."""
+
+
+async def page(
+    database: Database, wanted: InboxFilter, *, before: str, limit: int
+) -> tuple[Sequence[InboxEntry], str]:
+    """A page of conversations, and the cursor of the next ("" at the end). Raises BadPage."""
+    waiting = wanted.status == "waiting"
+    at, last = _place(before) if before else ((-1, "") if waiting else (_END, ""))
+    narrowed, values = _narrowed(database, wanted)
+    async with database.read(snapshot=True) as reader:
+        found: list[tuple[int, str]] = []
+        if waiting:
+            sql = _LONGEST_WAITING.replace("{narrowed}", narrowed)
+            rows = await reader.all(sql, at=at, id=last, limit=limit + 1, **values)
+            found = [(row["waiting_since"], row["id"]) for row in rows]
+        else:
+            sql = _NEWEST_OF.replace("{narrowed}", narrowed)
+            for status in (wanted.status,) if wanted.status else _ALL:
+                rows = await reader.all(sql, status=status, at=at, id=last, limit=limit + 1, **values)
+                found += [(row["last_activity_at"], row["id"]) for row in rows]
+            found.sort(reverse=True)
+        shown = found[:limit]
+        listed = await entries(reader, [key for _, key in shown])
+    more = f"{shown[-1][0]}.{shown[-1][1]}" if len(found) > limit else ""
+    return [listed[key] for _, key in shown if key in listed], more
+
+
+async def entries(reader: Reader, ids: Sequence[str]) -> Mapping[str, InboxEntry]:
+    """Conversations as lists show them, by id; those that are gone are left out."""
+    wanted = list(ids)
+    if not wanted:
+        return {}
+    rows = await reader.all(_ENTRY, ids=wanted)
+    channels: dict[str, list[str]] = {}
+    for each in await reader.all(_CHANNELS, ids=wanted):
+        channels.setdefault(each["conversation_id"], []).append(each["channel"])
+    labels: dict[str, list[str]] = {}
+    for each in await reader.all(_LABELS, ids=wanted):
+        labels.setdefault(each["conversation_id"], []).append(each["label"])
+    return {row["id"]: _entry(row, channels.get(row["id"], ()), labels.get(row["id"], ())) for row in rows}
+
+
+def _narrowed(database: Database, wanted: InboxFilter) -> tuple[str, dict[str, Any]]:
+    """The conditions of a filter besides its status, and the values of their parameters."""
+    conditions: list[str] = []
+    values: dict[str, Any] = {}
+    if wanted.assignee == "":
+        conditions.append("AND c.assignee_id IS NULL")
+    elif wanted.assignee is not None:
+        conditions.append("AND c.assignee_id = :assignee")
+        values["assignee"] = wanted.assignee
+    if wanted.channel:
+        conditions.append("AND c.channel = :channel")
+        values["channel"] = wanted.channel
+    if wanted.label:
+        conditions.append(_LABELLED)
+        values["label"] = wanted.label
+    if wanted.words:
+        said, values["said"] = database.said(wanted.words)
+        conditions.append(_MENTIONS.replace("{said}", said))
+        values["like"] = f"%{'%'.join(word.lower().replace('_', '!_') for word in wanted.words)}%"
+    return " ".join(conditions), values
+
+
+def _place(cursor: str) -> tuple[int, str]:
+    number, _, last = cursor.partition(".")
+    if not number.isascii() or not number.isdigit() or len(number) > 18 or not last or "\x00" in last:
+        raise BadPage(cursor)
+    return int(number), last
+
+
+def _entry(row: Row, channels: Sequence[str], labels: Sequence[str]) -> InboxEntry:
+    return InboxEntry(
+        id=row["id"],
+        status=row["status"],
+        contact_id=row["contact_id"],
+        contact_name=row["contact_name"],
+        channel=row["channel"] or "",
+        channels=tuple(channels),
+        subject=row["subject"],
+        labels=tuple(labels),
+        priority=row["priority"],
+        assignee=Assignee(id=row["assignee_id"], name=row["assignee_name"] or "")
+        if row["assignee_id"]
+        else None,
+        preview=row["preview"] or "",
+        preview_by=row["author_kind"] or "contact",
+        unread=row["unread"],
+        waiting_since=moment(row["waiting_since"]) if row["waiting_since"] is not None else None,
+        snoozed_until=moment(row["snoozed_until"])
+        if row["status"] == "snoozed" and row["snoozed_until"] is not None
+        else None,
+        last_activity_at=moment(row["last_activity_at"]),
+        cost=row["cost"],
+        window_until=moment(row["window_until"]) if row["window_until"] is not None else None,
+    )
