@@ -56,17 +56,18 @@ def question(tool: Tool, name: str, language: Language) -> str:
     return tool.asks.get(name) or deed_phrase(language, "ask", what=_called(tool, name))
 
 
-def asked_for(tools: Sequence[Tool], text: str) -> tuple[Tool, str] | None:
-    """The tool and the argument that the bot's last words asked for; None when they asked for none."""
+def asked_for(tools: Sequence[Tool], text: str) -> Sequence[tuple[Tool, str]]:
+    """The argument that the bot's last words asked for, with every tool that asks for it like this."""
     text = text.strip()
+    found: list[tuple[Tool, str]] = []
     for tool in tools:
         schemas = tool.parameters.get("properties")
         for name in schemas if isinstance(schemas, dict) else ():
             asks = tool.asks.get(name)
             ways = {asks} if asks else in_every_language("ask", what=_called(tool, name))
             if any(text.endswith(way) for way in ways):
-                return tool, name
-    return None
+                found.append((tool, name))
+    return found
 
 
 def _called(tool: Tool, name: str) -> str:

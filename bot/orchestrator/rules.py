@@ -47,7 +47,7 @@ async def by_rules(asked: Asked, hands: Hands, look_up: LookUp) -> Deeds | None:
         return None
     heard = [each.text for each in reversed(asked.turn.said) if each.speaker == "contact"][:_REMEMBERED]
     plan: list[tuple[Subtask, Tool | None, Form | None]] = []
-    if (continued := asked_for(tools, bots_last_words(asked.turn))) is not None:
+    if (continued := await _continued(asked, tools, heard)) is not None:
         tool, name = continued
         wish = Subtask(id="1", wish=heard[1] if len(heard) > 1 else heard[0])
         plan.append(_with_form(wish, tool, fill(tool, heard, answered=name)))
@@ -62,6 +62,23 @@ async def by_rules(asked: Asked, hands: Hands, look_up: LookUp) -> Deeds | None:
     if all(chosen is None for _, chosen, _ in plan):
         return None
     return await _carry_out(asked, hands, plan, look_up)
+
+
+async def _continued(asked: Asked, tools: Sequence[Tool], heard: Sequence[str]) -> tuple[Tool, str] | None:
+    """The tool whose question the customer answers, and the argument; None when they ask something instead.
+
+    What they wanted before tells tools that ask alike from each other.
+    """
+    asking = asked_for(tools, bots_last_words(asked.turn))
+    if heard[0].rstrip().endswith(("?", "؟")):
+        asking = [(tool, name) for tool, name in asking if name in fill(tool, heard[:1]).arguments]
+    router = asked.agent.router
+    if len(asking) > 1 and router is not None:
+        for wish in heard[1:]:
+            chosen = await router.tool_for(wish, [tool for tool, _ in asking])
+            if chosen is not None:
+                return next((tool, name) for tool, name in asking if tool is chosen)
+    return asking[0] if asking else None
 
 
 def _as_made(asked: Asked, hands: Hands) -> Deeds:

@@ -472,6 +472,30 @@ async def test_without_a_model_what_is_missing_is_asked_for_and_then_used() -> N
     assert shop.calls == [("order_status", {"order_id": "123456"})]
 
 
+async def test_without_a_model_tools_that_ask_alike_are_told_apart_by_what_was_wanted() -> None:
+    shop = Shop(order_status=SHIPPED, points="You have 120 points.")
+    tools = [shop.tool("order_status"), shop.tool("points")]
+    first = await without_a_model("How many points is it worth?", tools=tools, knowledge=NoMatch())
+    assert isinstance(first, Reply)
+    second = await without_a_model(
+        "How many points is it worth?", bot(first.text), "123456", tools=tools, knowledge=NoMatch()
+    )
+    assert second == Reply(text="You have 120 points.")
+
+
+async def test_without_a_model_a_question_is_no_answer_to_a_question() -> None:
+    shop = Shop(order_status=SHIPPED)
+    tools = [shop.tool("order_status", {"name": {"type": "string"}}, answer="It is {status}.")]
+    first = await without_a_model("Where is my order?", tools=tools)
+    assert isinstance(first, Reply)
+    second = await without_a_model(
+        "Where is my order?", bot(first.text), "How long can I return it?", tools=tools
+    )
+    assert isinstance(second, Reply)
+    assert "30 days" in second.text
+    assert shop.calls == []
+
+
 async def test_without_a_model_several_wishes_are_answered_each_in_its_way() -> None:
     shop = Shop(order_status=SHIPPED)
     tools = [
