@@ -21,6 +21,7 @@ from bot.approvals import ApprovalDesk
 from bot.bell import Bell, RedisLink
 from bot.dashboard import Dashboard, Originals
 from bot.demo import SAMPLE, SHOP, HelpCentre
+from bot.demo_shop import demo_tools
 from bot.desk import Desk
 from bot.endpoints import Endpoints
 from bot.health import Health
@@ -93,8 +94,11 @@ async def prepare(settings: Settings) -> None:
 
 
 @asynccontextmanager
-async def open_house(settings: Settings, *, redis_url: str) -> AsyncIterator[House]:
-    """Wire the house; everything is closed again at the end. Without `redis_url` it works on its own."""
+async def open_house(settings: Settings, *, redis_url: str, demo_shop: str = "") -> AsyncIterator[House]:
+    """Wire the house; everything is closed again at the end. Without `redis_url` it works on its own.
+
+    `demo_shop` is where the demo shop's order service runs, if it does.
+    """
     config = read_bot_config(settings.bot_config, required="bot_config" in settings.model_fields_set)
     if config.without_effect:
         log.warning("bot.toml: without effect yet: %s", ", ".join(config.without_effect))
@@ -103,7 +107,8 @@ async def open_house(settings: Settings, *, redis_url: str) -> AsyncIterator[Hou
         stack.push_async_callback(store.close)
         learned = {source.address for source in await store.knowledge.sources()}
         if not settings.bot_config.exists() and learned <= {str(SAMPLE)}:
-            config = config.model_copy(update={"bot": SHOP})
+            tools = demo_tools(demo_shop) if demo_shop else {}
+            config = config.model_copy(update={"bot": SHOP, "tools": tools})
         link = RedisLink(redis_url)
         stack.push_async_callback(link.close)
         live = Live(link)
@@ -118,7 +123,7 @@ async def open_house(settings: Settings, *, redis_url: str) -> AsyncIterator[Hou
         endpoints = Endpoints()
         stack.push_async_callback(endpoints.close)
         hours = config.hours if config.hours and config.hours.known else None
-        tools = toolbox(config.tools, hours=hours, web=endpoints, registry=registry)
+        toolkit = toolbox(config.tools, hours=hours, web=endpoints, registry=registry)
         agent = Agent(
             name=config.bot.name,
             company=config.bot.company,
@@ -126,7 +131,7 @@ async def open_house(settings: Settings, *, redis_url: str) -> AsyncIterator[Hou
             models=models,
             tier=next(iter(models), ""),
             knowledge=lookup,
-            tools=tuple(tools.values()),
+            tools=tuple(toolkit.values()),
             hours=hours,
             when_unsure=config.bot.answer_when_unsure,
         )

@@ -16,6 +16,7 @@ from pathlib import Path
 import uvicorn
 
 from bot.app import House, open_house, prepare
+from bot.demo_shop import DemoShop
 from bot.ending import end
 from bot.settings import Settings, WrongSetting
 from bot.uploads import tidy
@@ -47,7 +48,8 @@ async def whole_house(settings: Settings) -> AsyncIterator[House]:
             stack.push_async_callback(valkey.stop)
             redis_url = valkey.url
         await prepare(settings)
-        yield await stack.enter_async_context(open_house(settings, redis_url=redis_url))
+        shop = "" if settings.bot_config.exists() else await stack.enter_async_context(_demo_shop(settings))
+        yield await stack.enter_async_context(open_house(settings, redis_url=redis_url, demo_shop=shop))
 
 
 def listen(settings: Settings) -> socket.socket:
@@ -131,6 +133,29 @@ async def _see_to(errands: Coroutine[object, object, None]) -> None:
         await errands
     except Exception:
         log.exception("what was to be done beside failed; everything else goes on")
+
+
+@asynccontextmanager
+async def _demo_shop(settings: Settings) -> AsyncIterator[str]:
+    """The demo shop's order service, running; its address."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        config = uvicorn.Config(
+            DemoShop(settings.data_dir / "demo-shop.json").app,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            server_header=False,
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=1,
+        )
+        server = _Server(config)
+        serving = asyncio.create_task(server.serve(sockets=[listening]), name="demo shop")
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            await serving
 
 
 @contextmanager
