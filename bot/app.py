@@ -139,12 +139,13 @@ async def open_house(settings: Settings, *, redis_url: str, demo_shop: str = "")
         bell = Bell(link)
         files = settings.data_dir / "files"
         alerts = Alerts(store=store, urls=settings.alert_urls)
+        allowances = _allowances(config)
         desk = Desk(
             store=store,
             bell=bell,
             live=live,
             agent=agent,
-            purses=Purses(store=store, alerts=alerts, allowances=_allowances(config)),
+            purses=Purses(store=store, alerts=alerts, allowances=allowances),
             channels=channels,
             files=files,
             alerts=alerts,
@@ -175,6 +176,7 @@ async def open_house(settings: Settings, *, redis_url: str, demo_shop: str = "")
             live=live,
             index=index,
             registry=registry,
+            allowances=allowances,
             mailboxes=[each.name for each in mail.mailboxes] if mail else (),
             announces=bool(settings.webhook_url),
         )
@@ -195,7 +197,13 @@ async def open_house(settings: Settings, *, redis_url: str, demo_shop: str = "")
                     *(route for channel in channels.values() for route in channel.routes(desk)),
                     *HelpCentre().routes(),
                     *_operators_routes(
-                        settings, store=store, bell=bell, live=live, agent=agent, channels=channels
+                        settings,
+                        store=store,
+                        bell=bell,
+                        live=live,
+                        agent=agent,
+                        channels=channels,
+                        allowances=allowances,
                     ),
                     *health.routes(),
                 ]
@@ -395,6 +403,7 @@ def _operators_routes(
     live: Live,
     agent: Agent,
     channels: Mapping[str, Channel],
+    allowances: Allowances,
 ) -> Sequence[BaseRoute]:
     approvals = ApprovalDesk(store=store, bell=bell, live=live, agent=agent)
     desk = OperatorDesk(store=store, bell=bell, live=live, channels=channels)
@@ -402,7 +411,15 @@ def _operators_routes(
     files = settings.data_dir / "files"
     originals = Originals(store=store, channels=channels, files=files)
     return [
-        *api.routes(store=store, desk=desk, approvals=approvals, live=live, gate=gate, files=files),
+        *api.routes(
+            store=store,
+            desk=desk,
+            approvals=approvals,
+            live=live,
+            gate=gate,
+            files=files,
+            allowances=allowances,
+        ),
         *Dashboard(store=store, gate=gate, originals=originals).routes(),
     ]
 

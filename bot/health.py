@@ -16,7 +16,9 @@ from starlette.routing import BaseRoute, Route
 from bot.bell import RedisLink
 from bot.live import Live
 from bot.orchestrator.registry import Registry
+from bot.spent import SpentFigures
 from bot.store import Store, StoreUnavailable
+from bot.store.budgets import Allowances
 from bot.store.records import ConversationStatus
 from knowledge.base import LookupFailed
 from knowledge.local import LocalIndex
@@ -36,6 +38,7 @@ class Health:
         live: Live,
         index: LocalIndex,
         registry: Registry,
+        allowances: Allowances,
         mailboxes: Sequence[str] = (),
         announces: bool = False,
     ) -> None:
@@ -48,6 +51,8 @@ class Health:
         self._mailboxes = mailboxes
         self._announces = announces
         self._figures = CollectorRegistry()
+        self._spent = SpentFigures(store=store, allowances=allowances)
+        self._figures.register(self._spent)
         ProcessCollector(namespace="switchboard", registry=self._figures)
         self._streams = self._gauge("switchboard_event_streams", "Event streams open in this process")
         self._oldest = self._gauge("switchboard_oldest_due_seconds", "How long the oldest due turn waits")
@@ -178,6 +183,7 @@ class Health:
                 self._untold.labels(state="waiting").set(backlog.waiting)
                 self._untold.labels(state="failed").set(backlog.failed)
                 self._oldest_untold.set(backlog.oldest)
+            await self._spent.refresh()
             self._chunks.set((await self._index.statistics()).chunks)
         except (StoreUnavailable, LookupFailed):
             pass  # the last figures stand; readyz says what is wrong

@@ -26,6 +26,7 @@ from bot.operators import OperatorDesk
 from bot.orchestrator.agent import LanguageModel
 from bot.serve import _Server
 from bot.store import Store
+from bot.store.budgets import Allowances
 from bot.store.calls import Deadlines
 from bot.store.records import Role
 from bot.testing import InlineQueue
@@ -99,13 +100,21 @@ async def office(
     models: Sequence[LanguageModel] = (),
     tools: Sequence[Tool] = (),
     deadlines: Deadlines = Deadlines(),  # noqa: B008  it is frozen
+    allowances: Allowances = Allowances(),  # noqa: B008  it is frozen
     address: str = "http://127.0.0.1",
     more: Mapping[str, Channel] = MappingProxyType({}),
 ) -> AsyncIterator[Office]:
     """Everything operators use, over a real store; `more` channels answer beside the website's."""
     bell = InlineQueue()
     async with front(
-        store, folder=folder, pages=pages, models=models, tools=tools, bell=bell, deadlines=deadlines
+        store,
+        folder=folder,
+        pages=pages,
+        models=models,
+        tools=tools,
+        bell=bell,
+        deadlines=deadlines,
+        allowances=allowances,
     ) as house:
         channels: dict[str, Channel] = {"web": house.website, "memory": house.memory} | dict(more)
         desk = OperatorDesk(store=store, bell=bell, live=house.live, channels=channels)
@@ -122,6 +131,7 @@ async def office(
                     live=house.live,
                     gate=gate,
                     files=folder / "files",
+                    allowances=allowances,
                 ),
                 *Dashboard(store=store, gate=gate, originals=originals).routes(),
             ]

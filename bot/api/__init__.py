@@ -7,7 +7,7 @@ from pathlib import Path
 
 from starlette.routing import BaseRoute, Mount
 
-from bot.api import docs, session, turns
+from bot.api import docs, session, turns, usage
 from bot.api.access import Gate
 from bot.api.approvals import Approvals
 from bot.api.arranging import Arranging
@@ -20,6 +20,7 @@ from bot.approvals import ApprovalDesk
 from bot.live import Live
 from bot.operators import OperatorDesk
 from bot.store import Store
+from bot.store.budgets import Allowances
 
 
 def routes(
@@ -30,6 +31,7 @@ def routes(
     live: Live,
     gate: Gate,
     files: Path,
+    allowances: Allowances,
 ) -> Sequence[BaseRoute]:
     """Everything under `/api` that is not a visitor's."""
     return [
@@ -45,6 +47,7 @@ def routes(
                 *Deliveries(store=store, desk=desk, gate=gate).routes(),
                 *Webhooks(store=store, gate=gate).routes(),
                 *Events(store=store, approvals=approvals, live=live, gate=gate).routes(),
+                *usage.routes(store, gate, allowances),
                 *docs.routes(),
             ],
         )

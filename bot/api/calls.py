@@ -12,6 +12,7 @@ from typing import Literal
 from bot.api.schemas import (
     CALL_STATE,
     CLIENT_ID,
+    DAY,
     EVENTS,
     FILE,
     NUMBER,
@@ -52,6 +53,11 @@ _ACTED: Mapping[int, tuple[str, Schema | None]] = {
     200: ("The conversation as it is now; doing it again changes nothing", of("Conversation"))
 }
 _DONE: Mapping[int, tuple[str, Schema | None]] = {204: ("Done", None)}
+
+
+def _cost_of(name: Mapping[str, Schema]) -> Schema:
+    return {"allOf": [obj(name), of("Cost")]}
+
 
 VISITORS: Sequence[Call] = (
     Call(
@@ -530,6 +536,46 @@ OPERATORS: Sequence[Call] = (
         query={"conversation": TEXT, "after": WHOLE},
         answers={200: ("The stream", EVENTS)},
         answer_type="text/event-stream",
+    ),
+    Call(
+        method="get",
+        path="/api/usage",
+        about="What models have cost from one day to another, usually in the last thirty, and how far the "
+        "budgets are used up now. Days are the company's.",
+        who="operator",
+        group="Usage",
+        query={"from": DAY, "to": DAY},
+        answers={
+            200: (
+                "Everything of days, the dearest models, channels and conversations first",
+                obj(
+                    {
+                        "from": DAY,
+                        "to": DAY,
+                        "timezone": TEXT,
+                        "total": of("Cost"),
+                        "days": list_of(_cost_of({"day": DAY})),
+                        "models": list_of(_cost_of({"model": TEXT})),
+                        "channels": list_of(_cost_of({"channel": TEXT})),
+                        "conversations": list_of(
+                            obj(
+                                {
+                                    "id": TEXT,
+                                    "contact": obj({"id": TEXT, "name": TEXT}),
+                                    "subject": TEXT,
+                                    "calls": WHOLE,
+                                    "cost_usd": NUMBER,
+                                }
+                            )
+                        ),
+                        "budgets": {
+                            **list_of(of("Budget")),
+                            "description": "Those that `[budget]` sets a limit for.",
+                        },
+                    }
+                ),
+            )
+        },
     ),
     Call(
         method="get",

@@ -39,6 +39,7 @@ NUMBER: Schema = {"type": "number"}
 WHOLE: Schema = {"type": "integer", "minimum": 0}
 YES_NO: Schema = {"type": "boolean"}
 TIME: Schema = {"type": "string", "format": "date-time"}
+DAY: Schema = {"type": "string", "format": "date"}
 CLIENT_ID: Schema = {
     "type": "string",
     "pattern": "^[A-Za-z0-9._:-]{1,100}$",
@@ -216,6 +217,34 @@ SCHEMAS: Mapping[str, Schema] = {
             "tokens_out": WHOLE,
             "cost_usd": NUMBER,
             "needs": list_of(TEXT),
+        }
+    ),
+    "Cost": obj(
+        {
+            "calls": WHOLE,
+            "tokens_in": WHOLE,
+            "tokens_out": WHOLE,
+            "cost_usd": NUMBER,
+            "estimated_usd": {**NUMBER, "description": "The part of it that no provider told."},
+        }
+    ),
+    "Budget": obj(
+        {
+            "scope": {"type": "string", "enum": ["turn", "conversation", "contact_day", "day"]},
+            "limit_usd": NUMBER,
+            "downgrade_usd": {**NUMBER, "description": "From here on cheaper models answer."},
+            "used_usd": {
+                **NUMBER,
+                "description": "Of today, or of the turn, conversation or customer nearest to the limit; "
+                "what is set aside for calls being made is in it.",
+            },
+            "share": {**NUMBER, "description": "How much of the limit that is, from 0 to 1."},
+            "downgraded_at": maybe(TIME),
+            "reached_at": {
+                **maybe(TIME),
+                "description": "When today's did not hold a call for the first time.",
+            },
+            "nearest": list_of(obj({"id": TEXT, "used_usd": NUMBER})),
         }
     ),
     "Operator": obj(

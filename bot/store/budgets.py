@@ -25,7 +25,9 @@ _LOCK = """
 def _opening(calls: str) -> str:
     return f"""
     INSERT INTO budgets (scope, subject, day, used, touched_at)
-    SELECT :scope, :subject, :day, COALESCE(SUM(cost), 0), {{now}} FROM usage WHERE {calls}
+    SELECT :scope, :subject, :day,
+        COALESCE(SUM(CASE WHEN settled_at IS NULL THEN reserved ELSE cost END), 0), {{now}}
+    FROM usage WHERE {calls}
     ON CONFLICT (scope, subject, day) DO UPDATE SET touched_at = {{now}}
     RETURNING used
 """  # noqa: S608

@@ -604,17 +604,17 @@ class Rating(SQLModel, table=True):
 
 
 class Usage(SQLModel, table=True):
-    """The ledger: what one model call cost, or, until that is known, may cost at the most.
+    """The ledger: what one model call cost; nothing until that is known, when `settled_at` says so.
 
-    `reserved` is what was set aside for it, 0 where nothing had to be. `settled_at` is when its true cost was
-    known; `presumed_at` when it was given up that anybody will tell, and what it may have cost stands. `day`
+    `reserved` is what was set aside for it, 0 where nothing had to be; until its cost is known, the budgets
+    count that. `presumed_at` is when it was given up that anybody will tell: then it is what it cost. `day`
     is the company's day it counts to, `epoch` the turn it belongs to, whichever attempt. `priced_at` is the
     time of the price list it was priced by.
     """
 
     __tablename__: ClassVar[Any] = "usage"
     __table_args__ = (
-        Index("usage_day", "day"),
+        Index("usage_day", "day", "conversation_id", "cost"),
         Index("usage_contact", "contact_id", "day"),
         Index("usage_conversation", "conversation_id"),
         Index("usage_turn", "turn_id"),

@@ -1,8 +1,8 @@
 """What was spent: the ledger of model calls.
 
-Where there is a limit, a call's worst case is in the ledger before the call is made, and counts as spent; its
-true cost takes that place once it is known. What nobody tells any more, because a process died, stays at the
-worst case: a budget may end too early then, never too late.
+Where there is a limit, a call's worst case is in the ledger before the call is made, and budgets count it as
+spent; its true cost takes that place once it is known. Where nobody tells it any more, because a process
+died, the worst case is taken for it: a budget may end too early then, never too late.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _UNDERWAY = """
     ORDER BY created_at LIMIT :limit
 """
 _PRESUME = f"""
-    UPDATE usage SET presumed_at = {{now}}
+    UPDATE usage SET presumed_at = {{now}}, cost = reserved
     WHERE id = :id AND settled_at IS NULL AND presumed_at IS NULL AND created_at <= {{now}} - :age
     RETURNING {_COLUMNS}
 """  # noqa: S608
@@ -95,7 +95,8 @@ class Spending:
                     return Reservation(decision=Refused(scope=each.scope), marks=marks)
             granted = Granted(id=new_id("use"), tight=marks[0].scope if marks else None)
             budgets.use(tx, allowances, spender, worst.cost)
-            tx.later(_ENTER, **_entry(granted.id, claim, spender, worst), reserved=worst.cost, settled=False)
+            entry = _entry(granted.id, claim, spender, worst) | {"cost": 0}
+            tx.later(_ENTER, **entry, reserved=worst.cost, settled=False)
             return Reservation(decision=granted, marks=marks)
 
         return await self._database.write(set_aside)

@@ -11,6 +11,7 @@ from bot.store.arranging import Arranging
 from bot.store.attachments import Attachments
 from bot.store.contacts import Contacts
 from bot.store.conversations import Conversations
+from bot.store.costs import Costs
 from bot.store.database import Database, is_postgres, sqlite_path
 from bot.store.deliveries import Deliveries
 from bot.store.inbox import Inbox
@@ -80,6 +81,7 @@ class Store:
         self.mailboxes = Mailboxes(database)
         self.webhooks = Webhooks(database)
         self.alarms = Alarms(database)
+        self.costs = Costs(database, self.alarms)
 
     @classmethod
     async def open(cls, url: str, *, announces: bool = False) -> Self:

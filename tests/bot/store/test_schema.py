@@ -41,6 +41,7 @@ asyncio.run(migrate(sys.argv[1]))
 # What is meant to read everything: small tables, and figures asked a few times a minute.
 WHOLE_TABLES = {
     "arranging._USED",
+    "costs._MODELS",
     "knowledge._SOURCES",
     "mailboxes._STATES",
     "operators._COUNT",

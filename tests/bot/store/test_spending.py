@@ -98,8 +98,9 @@ async def test_what_is_settled_for_somebody_forgotten_is_entered_nowhere(
 async def test_what_is_set_aside_counts_until_the_true_cost_is_known(store: Store) -> None:
     claim = await claimed(store, (await said(store)).message.conversation_id)
     first = await reserved(store, claim, 8)
-    entry = await row(store, "SELECT cost, estimated, settled_at FROM usage")
-    assert (entry["cost"], entry["estimated"], entry["settled_at"]) == (8, True, None)
+    entry = await row(store, "SELECT reserved, cost, estimated, settled_at FROM usage")
+    assert (entry["reserved"], entry["cost"], entry["estimated"]) == (8, 0, True)
+    assert entry["settled_at"] is None
     assert await row(store, "SELECT cost FROM conversations") == {"cost": 0}, "nothing is known to be spent"
     refused = await store.spending.reserve(claim, charge(3), TEN)
     assert refused.decision == Refused(scope="conversation")
@@ -258,7 +259,7 @@ async def test_whatever_crashes_when_no_more_is_spent_than_the_limit(
         assert await row(store, "SELECT cost FROM turns") == {"cost": known}
         assert await row(store, "SELECT COALESCE(SUM(cost), 0) AS cost FROM costs") == {"cost": known}
         ledger = "SELECT COALESCE(SUM(cost), 0) AS cost, COUNT(*) AS calls FROM usage"
-        assert await row(store, ledger) == {"cost": counted, "calls": len(real)}
+        assert await row(store, ledger) == {"cost": known, "calls": len(real)}
 
 
 async def test_rows_of_budgets_go_when_nobody_uses_them_and_begin_again_with_the_ledger(store: Store) -> None:
