@@ -1,4 +1,4 @@
-"""The mail of a small world: a Dovecot with mailboxes, and a mail server that brings mail to them."""
+"""The mail of a small world: an IMAP server with mailboxes, and a mail server that brings mail to them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from pathlib import Path
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from tests.channels.email.dovecot import PASSWORD, Dovecot, dovecot
+from tests.channels.email.dovecot import dovecot
+from tests.channels.email.imap_server import ImapServer
 from tests.processes import free_port, until
 
 SUPPORT = "support@northwind.example"
@@ -32,7 +33,7 @@ class PostOffice:
     """`sent` is what was handed in, in order; `refuses` answers RCPT for an address. Headers in `strips`
     do not get through, as some relays have it."""
 
-    dovecot: Dovecot
+    server: ImapServer
     smtp_port: int = 0
     sent: list[tuple[str, str, bytes]] = field(default_factory=list)
     refuses: dict[str, str] = field(default_factory=dict)
@@ -43,9 +44,9 @@ class PostOffice:
         return {
             "EMAIL_ADDRESS": address,
             "IMAP_HOST": "127.0.0.1",
-            "IMAP_PORT": str(self.dovecot.port),
+            "IMAP_PORT": str(self.server.port),
             "IMAP_USER": address,
-            "IMAP_PASSWORD": PASSWORD,
+            "IMAP_PASSWORD": self.server.password,
             "IMAP_TLS": "none",
             "SMTP_HOST": "127.0.0.1",
             "SMTP_PORT": str(self.smtp_port),
@@ -64,9 +65,9 @@ class PostOffice:
         content = envelope.original_content or b""
         for recipient in envelope.rcpt_tos:
             self.sent.append((str(envelope.mail_from), recipient, content))
-            if recipient in self.dovecot.users:
+            if recipient in self.server.users:
                 trace = f"Return-Path: <{envelope.mail_from}>\r\n".encode()
-                self.dovecot.deliver(trace + self._relayed(content), user=recipient)
+                self.server.deliver(trace + self._relayed(content), user=recipient)
         return "250 kept"
 
     def write(
@@ -91,7 +92,7 @@ class PostOffice:
             "Content-Transfer-Encoding": "8bit",
         } | {name.replace("_", "-"): value for name, value in headers.items()}
         lines = [f"{name}: {value}" for name, value in given.items()]
-        self.dovecot.deliver("\r\n".join([*lines, "", body, ""]).encode(), user=to)
+        self.server.deliver("\r\n".join([*lines, "", body, ""]).encode(), user=to)
         return message_id
 
     def reply_as(self, program: str, *, to: bytes) -> None:
@@ -101,7 +102,7 @@ class PostOffice:
         raw = raw.replace(_LETTER.encode(), str(answered["message-id"]).strip("<>").encode())
         raw = raw.replace(_FIRST.encode(), str(answered["references"]).split()[0].strip("<>").encode())
         recipient = parseaddr(str(answered["to"]))[1]
-        self.dovecot.deliver(raw.replace(ZOE.encode(), recipient.encode()), user=SUPPORT)
+        self.server.deliver(raw.replace(ZOE.encode(), recipient.encode()), user=SUPPORT)
 
     def _relayed(self, content: bytes) -> bytes:
         passed = email.message_from_bytes(content)
@@ -112,10 +113,10 @@ class PostOffice:
     def make_anew(self, user: str) -> None:
         """The mailbox is another one by the same name, empty: UIDVALIDITY, made of seconds, has changed."""
         before = self._uidvalidity(user)
-        until(lambda: self.dovecot.recreate(user) or self._uidvalidity(user) != before, 10, "another one")
+        until(lambda: self.server.recreate(user) or self._uidvalidity(user) != before, 10, "another one")
 
     def _uidvalidity(self, user: str) -> bytes:
-        with self.dovecot.client(user) as client:
+        with self.server.client(user) as client:
             return bytes(client.untagged_responses["UIDVALIDITY"][0] or b"")
 
     def answers(self, count: int, *, to: str = ZOE, within: float = 40.0) -> list[bytes]:
@@ -139,12 +140,17 @@ def parts(raw: bytes) -> tuple[Message, str, str]:
 
 @contextlib.contextmanager
 def post_office(users: Sequence[str] = (SUPPORT,)) -> Iterator[PostOffice]:
-    """Everybody in `users` has a mailbox; what is sent to others is kept, and goes no further."""
-    with dovecot(users=users) as server:
-        office = PostOffice(dovecot=server, smtp_port=free_port())
-        controller = Controller(office, hostname="127.0.0.1", port=office.smtp_port)
-        controller.start()
-        try:
-            yield office
-        finally:
-            controller.stop()
+    """Everybody in `users` has a mailbox in a Dovecot; what is sent to others is kept and goes no further."""
+    with dovecot(users=users) as server, serving(PostOffice(server=server, smtp_port=free_port())) as office:
+        yield office
+
+
+@contextlib.contextmanager
+def serving(office: PostOffice) -> Iterator[PostOffice]:
+    """Mail is taken in at its `smtp_port`."""
+    controller = Controller(office, hostname="127.0.0.1", port=office.smtp_port)
+    controller.start()
+    try:
+        yield office
+    finally:
+        controller.stop()

@@ -55,7 +55,7 @@ def _one_by_one(office: PostOffice, house: Switchboard, before: int) -> list[flo
     """Seconds from another program's hearing of each mail until it is stored: the server itself takes half
     a second to tell of it."""
     found = []
-    with office.dovecot.client(SUPPORT) as client:
+    with office.server.client(SUPPORT) as client:
         client.send(b"W IDLE\r\n")
         client.readline()
         for number in range(1, _SINGLE + 1):

@@ -20,7 +20,8 @@ from channels.email.imap_account import Account
 from channels.email.mailbox import Fetched, MailboxReader
 from tests.bench.driver import percentile
 from tests.bench.report import Report
-from tests.channels.email.dovecot import PASSWORD, USER, Dovecot, dovecot
+from tests.channels.email.dovecot import Dovecot, dovecot
+from tests.channels.email.imap_server import PASSWORD, USER
 from tests.channels.email.postbox import Postbox, until
 from tests.channels.email.proxy import proxy
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.postoffice import SUPPORT, ZOE, PostOffice, parts, post_office
-from tests.processes import Switchboard, switchboard, until
+from tests.channels.email.pymap import pymap
+from tests.postoffice import SUPPORT, ZOE, PostOffice, parts, post_office, serving
+from tests.processes import Switchboard, free_port, switchboard, until
 
 QUESTION = "How long does delivery to Norway take?"
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
@@ -91,6 +92,24 @@ def test_a_mail_is_answered_in_its_thread_and_the_customer_goes_on(
     [conversation] = conversations(house, zoe)
     [_, _, (_, reply), _] = said_in(house, conversation)
     assert " ".join(reply.split()) == "Perfect, thank you! Do I need the original box?"
+
+
+def test_it_is_the_same_with_another_server(tmp_path: Path) -> None:
+    with pymap(SUPPORT) as server, serving(PostOffice(server=server, smtp_port=free_port())) as office:
+        pages = tmp_path / "pages"
+        pages.mkdir()
+        (pages / "delivery.md").write_text("# Delivery\n\nDelivery to Norway takes five working days.\n")
+        with switchboard(tmp_path, settings=office.settings(), learn=pages) as house:
+            asked = office.write(QUESTION, References="<older@customer.example>")
+            [answer] = office.answers(1)
+            mail, plain, _ = parts(answer)
+            assert str(mail["references"]).split() == ["<older@customer.example>", asked]
+            assert "five working days" in plain
+            office.reply_as("thunderbird-plain", to=answer)
+            office.answers(2)
+            [conversation] = conversations(house)
+            assert len(said_in(house, conversation)) == 4
+            until(lambda: all(r"\Seen" in each for each in server.flags(SUPPORT).values()), 20, "marked")
 
 
 def test_the_mailbox_is_up_and_says_so(house: Switchboard) -> None:
@@ -181,7 +200,7 @@ def test_what_comes_back_has_failed_and_waits_for_a_person(house: Switchboard, o
     office.write(QUESTION, sender=gone)
     [answer] = office.answers(1, to=gone)
     message_id = str(parts(answer)[0]["message-id"])
-    office.dovecot.deliver(bounce(gone, message_id), user=SUPPORT)
+    office.server.deliver(bounce(gone, message_id), user=SUPPORT)
     [conversation] = conversations(house, gone)
 
     def delivery() -> tuple[str, str]:
@@ -199,7 +218,7 @@ def test_a_complaint_calls_a_person_and_is_never_answered(house: Switchboard, of
     annoyed, after = "annoyed@customer.example", "afterwards-too@customer.example"
     office.write(QUESTION, sender=annoyed)
     [answer] = office.answers(1, to=annoyed)
-    office.dovecot.deliver(complaint(annoyed, str(parts(answer)[0]["message-id"])), user=SUPPORT)
+    office.server.deliver(complaint(annoyed, str(parts(answer)[0]["message-id"])), user=SUPPORT)
     office.write(QUESTION, sender=after)
     office.answers(1, to=after)
     [theirs], [other] = conversations(house, annoyed), conversations(house, "feedback@mx.customer.example")
@@ -228,7 +247,7 @@ def test_what_nobody_can_read_is_set_aside_and_the_next_is_answered(
         b'Content-Type: multipart/mixed; boundary="%d"\r\n\r\n--%d\r\n' % (depth, depth)
         for depth in range(60)
     )
-    office.dovecot.deliver(deep, b"Subject: no sender\r\n\r\nHello", user=SUPPORT)
+    office.server.deliver(deep, b"Subject: no sender\r\n\r\nHello", user=SUPPORT)
     office.write(QUESTION, sender=after)
     office.answers(1, to=after)
     cards = house.rows("SELECT why, original, size FROM set_aside ORDER BY uid")

@@ -94,7 +94,7 @@ async def disturb(between: Proxy, chance: random.Random) -> None:
 async def test_every_mail_is_one_message_in_order_and_answered_once(tmp_path: Path) -> None:
     chance = random.Random(4)
     with post_office() as office, valkey(tmp_path) as redis:
-        async with proxy(office.dovecot.port) as between:
+        async with proxy(office.server.port) as between:
             settings = dict(office.settings()) | {"IMAP_PORT": str(between.port)}
             given = {
                 "mails": 2,

@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import getpass
-import imaplib
 import os
 import pwd
 import shutil
@@ -21,11 +20,10 @@ from pathlib import Path
 import jwt
 import pytest
 
-from tests.processes import Process, free_port, running
+from tests.channels.email.imap_server import PASSWORD, USER, ImapServer
+from tests.processes import free_port, running
 
 PROGRAM = shutil.which("dovecot") or "/usr/sbin/dovecot"
-PASSWORD = 'right "horse" \\ battery'  # what a careless client fails to quote
-USER = "support@example.com"
 _TOKEN_SECRET = b"a secret that only the token's issuer and Dovecot know"
 
 _CONFIG = """
@@ -89,7 +87,7 @@ userdb {{
 """
 
 
-class Dovecot(Process):
+class Dovecot(ImapServer):
     """`port` speaks plain IMAP with STARTTLS, `tls_port` TLS from the start, with `certificate`."""
 
     def __init__(
@@ -101,8 +99,8 @@ class Dovecot(Process):
         users: Sequence[str] = (USER,),
     ) -> None:
         self.folder = folder
-        self.users = tuple(users)
-        self.port, self.tls_port = free_port(), free_port()
+        self.tls_port = free_port()
+        port = free_port()
         self.certificate = folder / "certificate.pem"
         self._certify()
         root = os.geteuid() == 0
@@ -133,17 +131,18 @@ class Dovecot(Process):
                 owner=pwd.getpwnam(owner).pw_uid,
                 owner_group=pwd.getpwnam(owner).pw_gid,
                 connections=connections,
-                port=self.port,
+                port=port,
                 tls_port=self.tls_port,
                 **names,
             )
         )
         super().__init__(
-            f"dovecot-{self.port}",
+            f"dovecot-{port}",
             [PROGRAM, "-F", "-c", str(config)],
             folder=folder,
             environment={"PATH": os.environ.get("PATH", "")},
-            ready=lambda _: self._greets(),
+            port=port,
+            users=users,
         )
 
     def end(self, number: signal.Signals = signal.SIGTERM, *, within: float = 10.0) -> int:
@@ -158,49 +157,9 @@ class Dovecot(Process):
         """An OAuth token that Dovecot believes."""
         return jwt.encode({"sub": user, "exp": 4_000_000_000, "iat": 1}, _TOKEN_SECRET, algorithm="HS256")
 
-    @contextlib.contextmanager
-    def client(self, user: str = USER, folder: str = "INBOX") -> Iterator[imaplib.IMAP4]:
-        """Another program on the same mailbox; it blocks."""
-        with imaplib.IMAP4("127.0.0.1", self.port, timeout=20) as connection:
-            connection.login(user, PASSWORD)
-            connection.select(folder)
-            yield connection
-
-    def deliver(self, *messages: bytes, user: str = USER) -> None:
-        """Put mails into the mailbox, in order."""
-        with self.client(user) as connection:
-            for message in messages:
-                status, said = connection.append("INBOX", "", "", message)
-                assert status == "OK", said
-
-    def flags(self, user: str = USER, folder: str = "INBOX") -> dict[int, set[str]]:
-        """Each UID with its flags."""
-        with self.client(user, folder) as connection:
-            _, lines = connection.uid("FETCH", "1:*", "(UID FLAGS)")
-        found = {}
-        for line in lines:
-            if isinstance(line, bytes):
-                uid = int(line.partition(b"UID ")[2].split()[0].rstrip(b")"))
-                flags = line.partition(b"FLAGS (")[2].partition(b")")[0]
-                found[uid] = {flag.decode() for flag in flags.split()}
-        return found
-
-    def bodies(self, user: str = USER, folder: str = "INBOX") -> dict[int, bytes]:
-        """Each UID with its mail, as another program sees it."""
-        with self.client(user, folder) as connection:
-            _, parts = connection.uid("FETCH", "1:*", "(UID BODY.PEEK[])")
-        pairs = (part for part in parts if isinstance(part, tuple))
-        return {int(head.partition(b"UID ")[2].split()[0]): body for head, body in pairs}
-
     def recreate(self, user: str = USER, name: str = "INBOX") -> None:
         """Empty the mailbox by deleting it: what is there afterwards has another UIDVALIDITY."""
         shutil.rmtree(self.folder / "mail" / user)
-
-    def _greets(self) -> bool:
-        refused = contextlib.suppress(OSError, imaplib.IMAP4.error)
-        with refused, imaplib.IMAP4("127.0.0.1", self.port, timeout=2):
-            return True
-        return False
 
     def _certify(self) -> None:
         subprocess.run(

@@ -20,7 +20,7 @@ from channels.email.channel import Mail, Mailbox, Style
 from channels.email.imap_account import Account
 from channels.email.mailboxes import Position
 from channels.email.refusals import Server
-from tests.channels.email.dovecot import PASSWORD
+from tests.channels.email.imap_server import PASSWORD
 from tests.channels.email.postbox import Postbox
 from tests.channels.test_every_channel import Ears
 from tests.postoffice import SUPPORT, ZOE, PostOffice, post_office
@@ -97,7 +97,7 @@ def fresh(office: PostOffice) -> None:
     office.sent.clear()
     for user in (SUPPORT, SALES):
         with contextlib.suppress(FileNotFoundError):
-            office.dovecot.recreate(user)
+            office.server.recreate(user)
 
 
 def mailbox(office: PostOffice, name: str = "support", address: str = SUPPORT, **more: Any) -> Mailbox:
@@ -106,7 +106,7 @@ def mailbox(office: PostOffice, name: str = "support", address: str = SUPPORT, *
         address=address,
         sender_name="Northwind",
         account=Account(
-            host="127.0.0.1", port=office.dovecot.port, user=address, password=PASSWORD, security="none"
+            host="127.0.0.1", port=office.server.port, user=address, password=PASSWORD, security="none"
         ),
         server=Server(host="127.0.0.1", port=office.smtp_port, security="none"),
         authserv_id="mx.northwind.example",
@@ -227,7 +227,7 @@ async def test_files_come_with_their_message(office: PostOffice) -> None:
         '--b\r\nContent-Type: image/png; name="../boots.png"\r\nContent-Transfer-Encoding: base64\r\n'
         "Content-Disposition: attachment\r\n\r\niVBORw0KGgo=\r\n--b--\r\n"
     )
-    await asyncio.to_thread(office.dovecot.deliver, raw.encode(), user=SUPPORT)
+    await asyncio.to_thread(office.server.deliver, raw.encode(), user=SUPPORT)
     async with listening(office) as (inbox, room):
         [message] = await heard(inbox, 1)
     [file] = message.files
@@ -239,9 +239,9 @@ async def test_what_came_back_fails_its_delivery_and_is_no_message(office: PostO
     from tests.bot.test_mail import bounce
 
     await asyncio.to_thread(
-        office.dovecot.deliver, bounce(ZOE, f"<{MESSAGE}.2@northwind.example>"), user=SUPPORT
+        office.server.deliver, bounce(ZOE, f"<{MESSAGE}.2@northwind.example>"), user=SUPPORT
     )
-    await asyncio.to_thread(office.dovecot.deliver, bounce(ZOE, "<no@of.ours>"), user=SUPPORT)
+    await asyncio.to_thread(office.server.deliver, bounce(ZOE, "<no@of.ours>"), user=SUPPORT)
     async with listening(office) as (inbox, _):
         [message] = await heard(inbox, 1)
     assert inbox.receipts == [("email", f"{MESSAGE}.2@northwind.example", DeliveryStatus.FAILED)]
@@ -274,7 +274,7 @@ async def test_a_complaint_calls_a_person(office: PostOffice) -> None:
     from tests.bot.test_mail import complaint
 
     raw = complaint(ZOE, f"<{MESSAGE}.1.auto@northwind.example>")
-    await asyncio.to_thread(office.dovecot.deliver, raw, user=SUPPORT)
+    await asyncio.to_thread(office.server.deliver, raw, user=SUPPORT)
     async with listening(office) as (inbox, _):
         [message] = await heard(inbox, 1)
     assert (message.wants, message.follows, inbox.receipts) == ("person", (MESSAGE,), [])
@@ -317,7 +317,7 @@ async def test_an_answer_to_the_plus_address_finds_its_message(office: PostOffic
     written = await sent(office, LETTER, plus_key=b"a key")
     address = str(written["reply-to"]).rpartition("<")[2].strip("<>")
     raw = f"From: {ZOE}\r\nTo: {address}\r\nSubject: no references\r\n\r\nHello\r\n"
-    await asyncio.to_thread(office.dovecot.deliver, raw.encode(), user=SUPPORT)
+    await asyncio.to_thread(office.server.deliver, raw.encode(), user=SUPPORT)
     async with listening(office, plus_key=b"a key") as (inbox, _):
         [message] = await heard(inbox, 1)
     assert message.follows == (MESSAGE,)

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
-import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,11 +15,13 @@ from channels.email.imap import connect
 from channels.email.imap_account import Account, Dropped, MailboxTrouble, refusal
 from channels.email.mailbox import MailboxReader, Pace
 from channels.email.mailboxes import Position
-from tests.channels.email.dovecot import PASSWORD, USER, Dovecot, dovecot
+from tests.channels.email.dovecot import Dovecot, dovecot
+from tests.channels.email.imap_server import PASSWORD, USER
 from tests.channels.email.postbox import Postbox, reading, until
 from tests.channels.email.proxy import proxy
+from tests.channels.email.pymap import pymap
 from tests.channels.email.scripted_imap import GREETING, scripted_imap
-from tests.processes import Process, free_port, running
+from tests.processes import free_port
 
 QUICK = Pace(
     patience=3, poll=1, lease=3, first_pause=0.05, longest_pause=0.3, lasting_pause=60, acceptance=5, tries=3
@@ -523,33 +522,15 @@ async def test_a_server_that_turns_us_away_is_quoted() -> None:
     assert "Too many connections from you" in found.detail
 
 
-async def test_pymap_is_read_too(tmp_path: Path) -> None:
+async def test_pymap_is_read_too() -> None:
     """Another server, with its own way of saying things."""
-    port = free_port()
-    pymap = Process(
-        "pymap",
-        [
-            *(sys.executable, "-c", "from pymap.main import main; main()"),
-            *("--host", "127.0.0.1", "--port", str(port), "--no-tls", "dict", "--demo-data"),
-        ],
-        folder=tmp_path,
-        environment={},
-        ready=lambda _: _listens(port),
-    )
-    with running([pymap]):
+    with pymap(samples=True) as server:
         postbox = Postbox()
         postbox.cursor_may_skip = True
-        demo = account(port, user="demouser", password="demopass")
-        async with reading(reader(postbox, port, account=demo)) as support:
+        async with reading(reader(postbox, server.port)) as support:
             await until(lambda: support.health.state == "up")
         assert postbox.uids
         assert all(b"\n" in each.raw for each in postbox.accepted.values())
-
-
-def _listens(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-        return True
-    return False
 
 
 def _recreate(server: Dovecot, before: int) -> None:

@@ -14,7 +14,8 @@ import pytest
 
 from channels.email.imap_account import Account, Security
 from channels.email.mailbox import MailboxReader, Pace
-from tests.channels.email.dovecot import PASSWORD, USER, Dovecot, dovecot
+from tests.channels.email.dovecot import Dovecot, dovecot
+from tests.channels.email.imap_server import PASSWORD, USER
 from tests.channels.email.postbox import Postbox, reading, until
 from tests.channels.email.proxy import Proxy, proxy
 
