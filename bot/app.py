@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -19,11 +20,14 @@ from bot.alerts import Alerts
 from bot.api.access import Gate
 from bot.approvals import ApprovalDesk
 from bot.bell import Bell, RedisLink
+from bot.components import Components
 from bot.dashboard import Dashboard, Originals
 from bot.demo import SAMPLE, SHOP, HelpCentre
 from bot.demo_shop import demo_tools
 from bot.desk import Desk
+from bot.ending import end
 from bot.endpoints import Endpoints
+from bot.fleet import RedisFleet
 from bot.health import Health
 from bot.live import Live
 from bot.masking import Masking, hidden
@@ -31,9 +35,10 @@ from bot.operators import OperatorDesk
 from bot.orchestrator.agent import Agent, LanguageModel, Prices
 from bot.orchestrator.breaker import Breaker
 from bot.orchestrator.limits import Limits
-from bot.orchestrator.registry import Registry
+from bot.orchestrator.registry import Component, Registry
 from bot.orchestrator.resilience import GuardedModel, GuardedSource
 from bot.outside import Outside
+from bot.probes import watch_index, watch_mailboxes, watch_stores, watch_work
 from bot.purse import Purses
 from bot.settings import BotConfig, ModelTier, Settings, WrongSetting, read_bot_config, secret_key
 from bot.store import Store, migrate
@@ -47,7 +52,6 @@ from bot.worker import Background
 from channels.base import Channel
 from channels.terminal import Terminal
 from channels.website import FILE_LIMIT, FILE_TYPES, Website
-from knowledge.base import KnowledgeSource
 from knowledge.embed import Embedder, OpenAIEmbedder
 from knowledge.local import LocalIndex
 from knowledge.lookup import Lookup
@@ -60,6 +64,7 @@ log = logging.getLogger("switchboard")
 
 
 FIRST_TOKEN = 30.0  # seconds a model may think before its first word
+_BAD_SENDS = 5  # in a row, after which a channel counts as down
 _SEARCH = 10.0  # seconds one search may take, its line included when many ask at once
 
 
@@ -112,13 +117,11 @@ async def open_house(settings: Settings, *, redis_url: str, demo_shop: str = "")
         link = RedisLink(redis_url)
         stack.push_async_callback(link.close)
         live = Live(link)
-        embedder = _embedder(settings, config, stack)
-        index = LocalIndex(settings.data_dir / "knowledge", embedder=embedder)
-        stack.push_async_callback(index.close)
-        snapshot = LocalIndex(settings.data_dir / "knowledge", embedder=embedder, snapshot=True)
-        stack.push_async_callback(snapshot.close)
-        registry = Registry()
-        lookup = Lookup(_source(index, "index", registry), _source(snapshot, "snapshot", registry))
+        fleet = RedisFleet(link)
+        registry = Registry(fleet)
+        components = Components(registry, fleet)
+        watch_stores(components, registry, store, link)
+        index, lookup = _knowledge(settings, config, components, stack)
         models = await _models(settings, config, registry, stack)
         endpoints = Endpoints()
         stack.push_async_callback(endpoints.close)
@@ -147,6 +150,7 @@ async def open_house(settings: Settings, *, redis_url: str, demo_shop: str = "")
             agent=agent,
             purses=Purses(store=store, alerts=alerts, allowances=allowances),
             channels=channels,
+            registry=registry,
             files=files,
             alerts=alerts,
             deadlines=_deadlines(config),
@@ -170,16 +174,21 @@ async def open_house(settings: Settings, *, redis_url: str, demo_shop: str = "")
         mail = _mail(settings, config, store, stack)
         if mail is not None:
             channels[mail.name] = mail
+        for each in channels.values():
+            registry.add("channel", each.name, interface=_channel_interface(each), bears=_BAD_SENDS)
+        watch_mailboxes(components, registry, store, [each.name for each in mail.mailboxes] if mail else ())
+        watch_work(components, registry, store, announces=bool(settings.webhook_url))
         health = Health(
             store=store,
-            link=link,
             live=live,
             index=index,
-            registry=registry,
+            components=components,
             allowances=allowances,
-            mailboxes=[each.name for each in mail.mailboxes] if mail else (),
             announces=bool(settings.webhook_url),
         )
+        if link.url:
+            signs = asyncio.create_task(fleet.keep(registry), name="fleet")
+            stack.push_async_callback(end, signs)
         yield House(
             settings=settings,
             config=config,
@@ -204,6 +213,7 @@ async def open_house(settings: Settings, *, redis_url: str, demo_shop: str = "")
                         agent=agent,
                         channels=channels,
                         allowances=allowances,
+                        components=components,
                     ),
                     *health.routes(),
                 ]
@@ -356,17 +366,41 @@ async def _models(
     }
 
 
-def _source(source: KnowledgeSource, name: str, registry: Registry) -> KnowledgeSource:
-    return GuardedSource(
-        source,
-        registry.add(
-            "knowledge",
-            name,
-            interface={"takes": "a question in any language", "gives": "passages with their sources"},
-            limits=Limits(seconds=_SEARCH),
-            breaker=Breaker(failures=3, rest=15.0),
-        ),
+def _knowledge(
+    settings: Settings, config: BotConfig, components: Components, stack: AsyncExitStack
+) -> tuple[LocalIndex, Lookup]:
+    """The index, and the ladder that begins with it."""
+    folder, embedder = settings.data_dir / "knowledge", _embedder(settings, config, stack)
+    index = LocalIndex(folder, embedder=embedder)
+    snapshot = LocalIndex(folder, embedder=embedder, snapshot=True)
+    for each in (index, snapshot):
+        stack.push_async_callback(each.close)
+    asked, kept = (_source(name, components.registry) for name in ("index", "snapshot"))
+    watch_index(components, asked, index)
+    return index, Lookup(GuardedSource(index, asked), GuardedSource(snapshot, kept))
+
+
+def _source(name: str, registry: Registry) -> Component:
+    return registry.add(
+        "knowledge",
+        name,
+        interface={"takes": "a question in any language", "gives": "passages with their sources"},
+        limits=Limits(seconds=_SEARCH),
+        breaker=Breaker(failures=3, rest=15.0),
     )
+
+
+def _channel_interface(channel: Channel) -> Mapping[str, JsonValue]:
+    """What a channel takes, and what it bears of all workers together."""
+    limits = channel.limits
+    return {
+        "takes": limits.markup,
+        "length": limits.length,
+        "media": list(limits.media),
+        "window_seconds": limits.window,
+        "per_second": limits.per_second,
+        "send_seconds": limits.patience,
+    }
 
 
 def _prices(tier: ModelTier) -> Prices:
@@ -404,6 +438,7 @@ def _operators_routes(
     agent: Agent,
     channels: Mapping[str, Channel],
     allowances: Allowances,
+    components: Components,
 ) -> Sequence[BaseRoute]:
     approvals = ApprovalDesk(store=store, bell=bell, live=live, agent=agent)
     desk = OperatorDesk(store=store, bell=bell, live=live, channels=channels)
@@ -419,6 +454,7 @@ def _operators_routes(
             gate=gate,
             files=files,
             allowances=allowances,
+            components=components,
         ),
         *Dashboard(store=store, gate=gate, originals=originals).routes(),
     ]

@@ -21,6 +21,7 @@ from bot.masking import Masking
 from bot.orchestrator.agent import Agent, LeaseLost, Overtaken, Turn, Utterance
 from bot.orchestrator.outcome import HandOff, NeedsApproval, Outcome, Reply, Silence
 from bot.orchestrator.phrases import phrase
+from bot.orchestrator.registry import Registry
 from bot.purse import Purses
 from bot.sending import Sender, leaving, limits_of
 from bot.speech import Voice
@@ -55,6 +56,7 @@ class Desk:
         agent: Agent,
         purses: Purses,
         channels: Mapping[str, Channel],
+        registry: Registry,
         files: Path,
         alerts: Alerts,
         deadlines: Deadlines = Deadlines(),  # noqa: B008  it is frozen
@@ -73,7 +75,7 @@ class Desk:
         self._longest = longest
         self._deadlines = deadlines
         self._masking = masking or Masking()
-        self._sender = Sender(store=store, bell=bell, live=live, channels=channels)
+        self._sender = Sender(store=store, bell=bell, live=live, channels=channels, registry=registry)
         self._actor = Actor(store=store, bell=bell, live=live, agent=agent, alerts=alerts)
         self._fetcher = Fetcher(store=store, live=live, channels=channels, folder=files)
         self._errands: set[asyncio.Task[object]] = set()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from bot.bell import Bell
 from bot.live import Live
+from bot.orchestrator.registry import Registry
 from bot.store import Store
 from bot.store.records import ClaimedDelivery, Pause
 from channels.base import Channel, ChannelLimits, DeliveryStatus, NotDelivered, Source, Trouble
@@ -27,6 +28,7 @@ _MOMENT = 1.0  # seconds a job waits for its message's turn; for longer ones the
 _ALARM = 60.0  # seconds until which it is; what is due later the sweep finds
 _LONG = 30.0  # seconds after which a job has done enough
 _FRESH = 3.0  # seconds after a claim in which sending may begin, so that it ends before the claim does
+_LATE = "the provider did not answer in time"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,10 +59,19 @@ def leaving(channel: Channel | None, text: str, sources: Sequence[Source] = ()) 
 
 
 class Sender:
-    """Sends what is to leave."""
+    """Sends what is to leave, and notes in the registry how each channel takes it."""
 
-    def __init__(self, *, store: Store, bell: Bell, live: Live, channels: Mapping[str, Channel]) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        bell: Bell,
+        live: Live,
+        channels: Mapping[str, Channel],
+        registry: Registry,
+    ) -> None:
         self._store = store
+        self._registry = registry
         self._bell = bell
         self._live = live
         self._channels = channels
@@ -121,18 +132,29 @@ class Sender:
         message = claimed.message
         if claimed.opted_out:
             return _End(status=DeliveryStatus.FAILED, error="the recipient asked not to be written to")
+        began = time.monotonic()
         try:
             channel = self._channel(message.channel)
             async with asyncio.timeout(channel.limits.patience):
                 provider_id = await channel.send(message)
         except NotDelivered as error:
+            if error.trouble is None:  # else the provider is well, and has its rules
+                await self._failed(message.channel, error.detail)
             return _refused(claimed, error)
         except TimeoutError:
-            return _unsure("the provider did not answer in time")
+            await self._failed(message.channel, _LATE)
+            return _unsure(_LATE)
         except Exception as error:
             log.exception("%s: sending failed", message.channel, extra={"message_id": message.id})
-            return _unsure(f"sending broke off: {type(error).__name__}")
+            await self._failed(message.channel, trouble := f"sending broke off: {type(error).__name__}")
+            return _unsure(trouble)
+        if component := self._registry.get("channel", message.channel):
+            await component.succeeded(time.monotonic() - began)
         return _End(status=DeliveryStatus.SENT, provider_id=provider_id)
+
+    async def _failed(self, channel: str, error: str) -> None:
+        if component := self._registry.get("channel", channel):
+            await component.failed(error)
 
     async def _ask(self, claimed: ClaimedDelivery) -> _End:
         """Whether the provider has what may have been sent; only what it surely has not is sent again."""
@@ -144,7 +166,7 @@ class Sender:
         except NotDelivered as error:
             return _cannot_say(claimed, error.detail, after=error.after)
         except TimeoutError:
-            return _cannot_say(claimed, "the provider did not answer in time")
+            return _cannot_say(claimed, _LATE)
         except Exception as error:
             log.exception("%s: asking failed", message.channel, extra={"message_id": message.id})
             return _cannot_say(claimed, f"asking broke off: {type(error).__name__}")

@@ -18,6 +18,7 @@ from bot.bell import Bell, RedisLink
 from bot.desk import LEASE, TURN, Desk
 from bot.live import Live
 from bot.orchestrator.agent import Agent, LanguageModel
+from bot.orchestrator.registry import Registry
 from bot.purse import Purses
 from bot.serve import _Server
 from bot.store import Store
@@ -93,6 +94,7 @@ class Front:
     link: RedisLink
     live: Live
     agent: Agent
+    registry: Registry
     desk: Desk
     memory: MemoryChannel
     visitors: Visitors
@@ -110,6 +112,7 @@ async def front(
     bell: Bell | None = None,
     redis_url: str = "",
     memory: MemoryChannel | None = None,
+    registry: Registry | None = None,
     origins: Sequence[str] = ("*",),
     identity_secret: str = SECRET,
     deadlines: Deadlines = Deadlines(),  # noqa: B008  it is frozen
@@ -122,6 +125,7 @@ async def front(
     link = RedisLink(redis_url)
     live = Live(link)
     memory = memory or MemoryChannel()
+    registry = registry or Registry()
     channels: dict[str, Channel] = {"terminal": Terminal(), "memory": memory}
     answering = agent(pages or Pages(), *models, tools=tools)
     alerts = Alerts(store=store)
@@ -131,6 +135,7 @@ async def front(
         live=live,
         agent=answering,
         channels=channels,
+        registry=registry,
         files=folder / "files",
         alerts=alerts,
         purses=Purses(store=store, alerts=alerts, allowances=allowances),
@@ -158,6 +163,7 @@ async def front(
             link=link,
             live=live,
             agent=answering,
+            registry=registry,
             desk=desk,
             memory=memory,
             visitors=visitors,

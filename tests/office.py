@@ -21,9 +21,12 @@ from starlette.applications import Starlette
 from bot import api
 from bot.api.access import Gate
 from bot.approvals import ApprovalDesk
+from bot.components import Components
 from bot.dashboard import Dashboard, Originals
+from bot.fleet import RedisFleet
 from bot.operators import OperatorDesk
 from bot.orchestrator.agent import LanguageModel
+from bot.probes import watch_stores
 from bot.serve import _Server
 from bot.store import Store
 from bot.store.budgets import Allowances
@@ -121,6 +124,8 @@ async def office(
         approvals = ApprovalDesk(store=store, bell=bell, live=house.live, agent=house.agent)
         originals = Originals(store=store, channels=channels, files=folder / "files")
         gate = Gate(store=store, key="a key of the test's own", address=address)
+        components = Components(house.registry, RedisFleet(house.link))
+        watch_stores(components, house.registry, store, house.link)
         app = create_app(
             [
                 *house.website.routes(house.desk),
@@ -132,6 +137,7 @@ async def office(
                     gate=gate,
                     files=folder / "files",
                     allowances=allowances,
+                    components=components,
                 ),
                 *Dashboard(store=store, gate=gate, originals=originals).routes(),
             ]

@@ -11,12 +11,14 @@ from bot.api import docs, session, turns, usage
 from bot.api.access import Gate
 from bot.api.approvals import Approvals
 from bot.api.arranging import Arranging
+from bot.api.components import routes as every_component
 from bot.api.conversations import Conversations
 from bot.api.deliveries import Deliveries
 from bot.api.events import Events
 from bot.api.set_aside import SetAside
 from bot.api.webhooks import Webhooks
 from bot.approvals import ApprovalDesk
+from bot.components import Components
 from bot.live import Live
 from bot.operators import OperatorDesk
 from bot.store import Store
@@ -32,6 +34,7 @@ def routes(
     gate: Gate,
     files: Path,
     allowances: Allowances,
+    components: Components,
 ) -> Sequence[BaseRoute]:
     """Everything under `/api` that is not a visitor's."""
     return [
@@ -46,6 +49,7 @@ def routes(
                 *SetAside(store=store, gate=gate, files=files).routes(),
                 *Deliveries(store=store, desk=desk, gate=gate).routes(),
                 *Webhooks(store=store, gate=gate).routes(),
+                *every_component(components, gate),
                 *Events(store=store, approvals=approvals, live=live, gate=gate).routes(),
                 *usage.routes(store, gate, allowances),
                 *docs.routes(),

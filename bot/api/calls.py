@@ -481,6 +481,15 @@ OPERATORS: Sequence[Call] = (
     ),
     Call(
         method="get",
+        path="/api/components",
+        about="Every model, tool, knowledge source, channel and store, and the work that is to be done: what "
+        "it takes and bears, and how it is, as all processes together found it.",
+        who="operator",
+        group="Components",
+        answers={200: ("All of them", obj({"components": list_of(of("Component"))}))},
+    ),
+    Call(
+        method="get",
         path="/api/webhooks",
         about="Events that `WEBHOOK_URL` did not take and that were given up, the latest first, for 30 days. "
         "`error` says why.",

@@ -161,6 +161,35 @@ SCHEMAS: Mapping[str, Schema] = {
             "ended_at": maybe(TIME),
         }
     ),
+    "Component": obj(
+        {
+            "kind": {
+                "type": "string",
+                "enum": ["model", "tool", "knowledge", "channel", "store", "work"],
+            },
+            "name": TEXT,
+            "state": {"type": "string", "enum": ["up", "degraded", "down"]},
+            "since": {**TIME, "description": "Since when it has been in this state."},
+            "last_error": maybe(TEXT),
+            "last_error_at": maybe(TIME),
+            "breaker": {
+                **maybe(TEXT),
+                "description": "`closed`; `open`: it failed again and again and is left alone; `half-open`: "
+                "the next call tries it. Null where it is always asked.",
+            },
+            "calls": {**WHOLE, "description": "Since the processes began, all of them together."},
+            "failures": WHOLE,
+            "error_rate": {**NUMBER, "description": "Of the last minute or two."},
+            "p50": {**maybe(NUMBER), "description": "Seconds of its recent good calls."},
+            "p95": maybe(NUMBER),
+            "processes": {**WHOLE, "description": "How many processes told of it."},
+            "facts": {"type": "object"},
+            "interface": {**obj({}), "description": "What it takes, in words or as a JSON Schema."},
+            "limits": obj(
+                {"concurrency": maybe(WHOLE), "per_minute": maybe(WHOLE), "seconds": maybe(NUMBER)}
+            ),
+        }
+    ),
     "Draft": obj(
         {"text": TEXT, "kind": {"type": "string", "enum": ["reply", "note"]}, "updated_at": maybe(TIME)}
     ),

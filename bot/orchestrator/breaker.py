@@ -10,17 +10,19 @@ from typing import Literal
 Clock = Callable[[], float]  # seconds, never going back
 
 _JITTER = 0.2  # of a rest, so that not everything that failed together is tried again together
+LONGEST_REST = 600.0  # seconds
 
 
 class Breaker:
     """Stops asking what keeps failing: after `limit` failures in a row nothing for `rest` seconds, then one
-    caller tries."""
+    caller tries. Each try that fails doubles the rest, up to LONGEST_REST."""
 
     def __init__(self, *, failures: int = 5, rest: float = 30.0, clock: Clock = time.monotonic) -> None:
         self.limit = failures
         self._rest = rest
         self._clock = clock
         self._failures = 0
+        self._rests = 0
         self._until: float | None = None
         self._trying = False
 
@@ -36,7 +38,7 @@ class Breaker:
         return self._failures == 0 and self._until is None
 
     def rest(self) -> float:
-        """Seconds for which to rest, each time a little different."""
+        """Seconds of a first rest, each time a little different."""
         return self._rest * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311  no secret
 
     def left(self) -> float:
@@ -50,6 +52,7 @@ class Breaker:
 
     def succeeded(self) -> None:
         self._failures = 0
+        self._rests = 0
         self._until = None
         self._trying = False
 
@@ -57,7 +60,8 @@ class Breaker:
         """Count a failure. One that was under way when the rest began does not make it longer."""
         self._failures += 1
         if self._trying or (self.state != "open" and self._failures >= self.limit):
-            self.open(self.rest())
+            self.open(min(self.rest() * 2.0**self._rests, LONGEST_REST))
+            self._rests += 1
 
     def open(self, seconds: float) -> None:
         """Leave it alone for so long."""

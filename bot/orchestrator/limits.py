@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 MINUTE = 60.0  # seconds
-_ASK_AGAIN = 0.05  # seconds after which a place may be free that was not
+ASK_AGAIN = 0.05  # seconds after which a place may be free that was not
 _TICK = 0.001  # seconds; to wait for less is not to wait
 
 
@@ -71,7 +71,10 @@ class Fleet(Protocol):
 
 
 class Alone:
-    """A fleet of one process. Where others stand beside it unheard, it keeps to its `share` of a limit."""
+    """A fleet of one process. Where others stand beside it unheard, it keeps to its `share` of a limit.
+
+    It also counts what `hold` is told of, so that a process whose fleet falls silent knows its own calls.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.share = 1.0
@@ -81,10 +84,16 @@ class Alone:
 
     async def take(self, key: str, limits: Limits) -> GiveBack | float:
         if limits.concurrency is not None and self._held[key] >= _part(limits.concurrency, self.share):
-            return _ASK_AGAIN
+            return ASK_AGAIN
         if limits.per_minute is not None and (wait := self._too_fast(key, limits.per_minute)) > 0:
             return wait
+        return self.hold(key, limits)
+
+    def hold(self, key: str, limits: Limits) -> GiveBack:
+        """Count a call that may begin now."""
         self._held[key] += 1
+        if limits.per_minute is not None:
+            self._recent(key).append(self._clock())
         return lambda: self._give_back(key)
 
     async def failed(self, key: str, *, limit: int, rest: float) -> float:  # noqa: ARG002
@@ -100,15 +109,18 @@ class Alone:
         self._held[key] -= 1
 
     def _too_fast(self, key: str, per_minute: int) -> float:
-        """Seconds until another call may begin; one that may now is counted."""
+        """Seconds until another call may begin."""
+        begun = self._recent(key)
+        if len(begun) < _part(per_minute, self.share):
+            return 0.0
+        return max(begun[0] + MINUTE - self._clock(), _TICK)
+
+    def _recent(self, key: str) -> deque[float]:
         now = self._clock()
         begun = self._begun.setdefault(key, deque())
         while begun and begun[0] <= now - MINUTE:
             begun.popleft()
-        if len(begun) >= _part(per_minute, self.share):
-            return max(begun[0] + MINUTE - now, _TICK)
-        begun.append(now)
-        return 0.0
+        return begun
 
 
 def _part(whole: int, share: float) -> int:

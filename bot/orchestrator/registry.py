@@ -7,17 +7,13 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
-from typing import Literal
 
 from pydantic import JsonValue
 
 from bot.orchestrator.breaker import Breaker
 from bot.orchestrator.figures import Figures, Recent
 from bot.orchestrator.limits import Alone, Busy, Fleet, GiveBack, Limits, Resting
-
-Kind = Literal["model", "tool", "knowledge", "channel", "store"]
-State = Literal["up", "degraded", "down"]
+from bot.orchestrator.report import Kind, Report, State
 
 _LONGEST_ERROR = 300  # characters
 _UNLIMITED = Limits()
@@ -44,7 +40,8 @@ class Call:
 class Component:
     """One model, tool, knowledge source, channel or store, as seen by those who call it in this process.
 
-    `interface` says in words or as a schema what it takes. Without a `breaker` it is always asked.
+    `interface` says in words or as a schema what it takes. Without a `breaker` it is always asked, and down
+    once `bears` calls in a row have failed.
     """
 
     def __init__(
@@ -55,6 +52,7 @@ class Component:
         interface: Mapping[str, JsonValue],
         limits: Limits,
         breaker: Breaker | None,
+        bears: int,
         fleet: Fleet,
     ) -> None:
         self.kind: Kind = kind
@@ -63,11 +61,15 @@ class Component:
         self.interface = interface
         self.limits = limits
         self.breaker = breaker
-        self.since = datetime.now(UTC)
         self.last_error: str | None = None
-        self.last_error_at: datetime | None = None
         self.total = Figures()
         self._recent = Recent()
+        self._bears = bears
+        self._row = 0  # failures since the last good call
+        self._changed_at = time.monotonic()
+        self._error_at: float | None = None
+        self._good_at: float | None = None
+        self._agreed = False  # its rest is the fleet's, and ends with it
         self._fleet = fleet
         self._word: State = "up"  # what the last call said
         self._noted: State = "up"
@@ -113,7 +115,10 @@ class Component:
         """It was called and answered, with `trouble` if not as it should."""
         self.total.good(seconds)
         self._recent.current().good(seconds)
+        self._good_at = time.monotonic()
+        self._row = 0
         if self.breaker is not None and not self.breaker.clean:
+            self._agreed = False
             self.breaker.succeeded()
             await self._fleet.succeeded(self.key)
         self._word = "degraded" if trouble else "up"
@@ -122,38 +127,56 @@ class Component:
         self._note()
 
     async def failed(self, error: str) -> None:
-        """It was called and failed. What has no breaker is down from the first failure on."""
+        """It was called and failed."""
         self.total.bad()
         self._recent.current().bad()
         self._blame(error)
-        self._word = "down" if self.breaker is None else "degraded"
+        self._row += 1
+        self._word = "down" if self.breaker is None and self._row >= self._bears else "degraded"
         if self.breaker is not None:
             self.breaker.failed()
             self._note()
             rest = await self._fleet.failed(self.key, limit=self.breaker.limit, rest=self.breaker.rest())
             if rest > 0:
+                self._agreed = True
                 self.breaker.open(rest)
         self._note()
 
-    def as_json(self) -> Mapping[str, JsonValue]:
-        """How it is; `p50` and `p95` are seconds of its recent good calls, absent without any."""
-        recent = self._recent.figures()
-        told: dict[str, JsonValue] = {
-            "kind": self.kind,
-            "state": self.state,
-            "since": self.since.isoformat(),
-            "calls": self.total.calls,
-            "failures": self.total.failures,
-            "error_rate": round(recent.failures / recent.calls, 3) if recent.calls else 0.0,
-        }
-        if self.breaker is not None:
-            told["breaker"] = self.breaker.state
-        if self.last_error:
-            told["last_error"] = self.last_error
-        p50, p95 = recent.percentile(0.5), recent.percentile(0.95)
-        if p50 is not None and p95 is not None:
-            told |= {"p50": round(p50, 4), "p95": round(p95, 4)}
-        return told
+    def found(self, state: State, trouble: str | None = None) -> None:
+        """Somebody looked how it is, without a call that counts; `trouble` unless it is up."""
+        self._word = state
+        if trouble is None:
+            self._good_at = time.monotonic()
+        else:
+            self._blame(trouble)
+        self._note()
+
+    def heed(self, left: float | None) -> None:
+        """What the fleet says: that the component rests for `left` seconds, 0.0 that one may try it, None
+        that it does not rest."""
+        if self.breaker is None:
+            return
+        if left is not None and (left > self.breaker.left() or self.breaker.state == "closed"):
+            self.breaker.open(left)
+        elif left is None and self._agreed:  # somebody else tried, and it was well
+            self.breaker.succeeded()
+            self._word = "up"
+        self._agreed = left is not None
+        self._note()
+
+    def report(self) -> Report:
+        """How it is, as far as this process knows."""
+        now = time.monotonic()
+        return Report(
+            state=self.state,
+            state_for=now - self._changed_at,
+            total=self.total,
+            recent=self._recent.figures(),
+            breaker=self.breaker.state if self.breaker is not None else None,
+            error=self.last_error,
+            error_ago=now - self._error_at if self._error_at is not None else None,
+            good_ago=now - self._good_at if self._good_at is not None else None,
+        )
 
     async def _try_after_rest(self, breaker: Breaker) -> None:
         """Return for the one caller in the fleet that tries whether it is well again."""
@@ -162,6 +185,7 @@ class Component:
             breaker.try_once()  # before anybody is asked: nobody else here may try meanwhile
             left = await self._fleet.probe(self.key, rest=breaker.left())
             if left > 0:
+                self._agreed = True
                 breaker.open(left)
         if left > 0:
             raise Resting("resting after repeated failures", after=left)
@@ -197,12 +221,12 @@ class Component:
 
     def _blame(self, error: str) -> None:
         self.last_error = error[:_LONGEST_ERROR]
-        self.last_error_at = datetime.now(UTC)
+        self._error_at = time.monotonic()
 
     def _note(self) -> None:
         if self.state != self._noted:
             self._noted = self.state
-            self.since = datetime.now(UTC)
+            self._changed_at = time.monotonic()
 
 
 class Registry:
@@ -220,14 +244,24 @@ class Registry:
         interface: Mapping[str, JsonValue] | None = None,
         limits: Limits = _UNLIMITED,
         breaker: Breaker | None = None,
+        bears: int = 1,
     ) -> Component:
         """A new component, to be called through."""
         component = Component(
-            kind, name, interface=interface or {}, limits=limits, breaker=breaker, fleet=self._fleet
+            kind,
+            name,
+            interface=interface or {},
+            limits=limits,
+            breaker=breaker,
+            bears=bears,
+            fleet=self._fleet,
         )
         if self._components.setdefault(component.key, component) is not component:
             raise ValueError(f"there are two components {component.key}")
         return component
+
+    def get(self, kind: Kind, name: str) -> Component | None:
+        return self._components.get(f"{kind}:{name}")
 
     def components(self) -> Sequence[Component]:
         return tuple(self._components.values())

@@ -288,10 +288,10 @@ def test_health_is_told_with_each_components_state(house: Switchboard) -> None:
     status, _, body = get(house, "/readyz")
     told = json.loads(body)
     assert (status, told["ready"]) == (200, True)
-    assert {"store", "redis", "turns", "knowledge"} <= set(told["components"])
+    assert {"database", "redis", "turns", "index", "snapshot", "web"} <= set(told["components"])
     assert told["components"]["redis"]["state"] == "up"
     metrics = get(house, "/metrics")[2].decode()
-    assert "switchboard_redis_up 1.0" in metrics
+    assert 'switchboard_component_up{component="redis",kind="store"} 1.0' in metrics
     assert "switchboard_oldest_due_seconds 0.0" in metrics
 
 

@@ -15,6 +15,7 @@ from bot.desk import _utterances
 from bot.operators import OperatorDesk
 from bot.orchestrator.outcome import NeedsApproval, Outcome, ProposedCall, Silence
 from bot.orchestrator.phrases import phrase_in
+from bot.orchestrator.registry import Registry
 from bot.store import Store
 from bot.store.records import StoredMessage
 from bot.testing import InlineQueue, MemoryChannel, ScriptedModel
@@ -366,6 +367,42 @@ async def test_what_a_provider_refuses_is_settled_by_what_it_said(
         assert error == getattr(refusal, "detail", "sending broke off: ZeroDivisionError")
         assert house.memory.sent == []
         assert (await store.conversations.session(recorded.contact_id)).status == left
+
+
+@pytest.mark.parametrize(
+    ("refusal", "state"),
+    [
+        (NotDelivered("401"), "degraded"),
+        (NotDelivered("cut", uncertain=True), "degraded"),
+        (NotDelivered("429", after=60, trouble=Trouble.SLOW_DOWN), "up"),
+        (ZeroDivisionError("a bug"), "degraded"),
+    ],
+)
+async def test_how_a_channel_takes_what_is_sent_is_noted(
+    sqlite: Store, tmp_path: Path, refusal: Exception, state: str
+) -> None:
+    bell, registry = InlineQueue(), Registry()
+    component = registry.add("channel", "memory", bears=3)
+    memory = MemoryChannel(refusal)
+    async with front(sqlite, folder=tmp_path, bell=bell, memory=memory, registry=registry) as house:
+        await house.desk.take_in(wrote("How long?", channel="memory"))
+        await bell.work(house.desk)
+        assert component.state == state
+
+
+async def test_a_channel_that_takes_nothing_any_more_is_down_until_it_takes_something(
+    sqlite: Store, tmp_path: Path
+) -> None:
+    bell, registry = InlineQueue(), Registry()
+    component = registry.add("channel", "memory", bears=3)
+    memory = MemoryChannel(*[NotDelivered("401")] * 3)
+    async with front(sqlite, folder=tmp_path, bell=bell, memory=memory, registry=registry) as house:
+        states = []
+        for sender in "abcd":
+            await house.desk.take_in(wrote("How long?", channel="memory", sender=sender))
+            await bell.work(house.desk)
+            states.append(component.state)
+        assert states == ["degraded", "degraded", "down", "up"]
 
 
 async def test_who_was_stopped_after_the_claim_does_not_begin_to_send(

@@ -117,8 +117,8 @@ def test_the_mailbox_is_up_and_says_so(house: Switchboard) -> None:
         with urllib.request.urlopen(house.url + path, timeout=10) as answer:
             return str(answer.read().decode())
 
-    until(lambda: json.loads(asked("/readyz"))["components"]["mail"] == {"state": "up"}, 20, "mail is up")
-    assert f'switchboard_mailbox_up{{mailbox="{SUPPORT}"}} 1.0' in asked("/metrics")
+    until(lambda: json.loads(asked("/readyz"))["components"][SUPPORT]["state"] == "up", 20, "mail is up")
+    assert f'switchboard_component_up{{component="{SUPPORT}",kind="channel"}} 1.0' in asked("/metrics")
 
 
 def test_what_wants_no_answer_gets_none_and_is_kept(house: Switchboard, office: PostOffice) -> None:

@@ -15,5 +15,5 @@ def wait_until_learned(url: str) -> None:
 
 def _knows_everything(url: str) -> bool:
     with urllib.request.urlopen(f"{url}/readyz") as answer:
-        knowledge = json.load(answer)["components"]["knowledge"]
+        knowledge = json.load(answer)["components"]["index"]["facts"]
     return bool(knowledge["chunks"] and knowledge["chunks"] == knowledge["embedded"])

@@ -6,10 +6,11 @@ import asyncio
 import statistics
 import time
 from bisect import bisect_left
+from itertools import pairwise
 
 import pytest
 
-from bot.orchestrator.breaker import Breaker
+from bot.orchestrator.breaker import LONGEST_REST, Breaker
 from bot.orchestrator.figures import Recent
 from bot.orchestrator.limits import Alone, Busy, Limits, Resting
 from bot.orchestrator.registry import Component, Registry
@@ -60,6 +61,9 @@ async def test_a_try_that_fails_begins_another_rest_and_one_that_never_comes_bac
         async with failing.call():
             pass
     clock.now += 36
+    assert failing.breaker is not None
+    assert failing.breaker.state == "open", "the second rest is twice as long"
+    clock.now += 36
     lost = failing.call()
     await lost.__aenter__()
     clock.now += 36
@@ -76,6 +80,22 @@ async def test_failures_that_were_under_way_do_not_make_a_rest_longer() -> None:
     clock.now += 20
     breaker.failed()
     assert breaker.left() <= 16
+
+
+async def test_rests_grow_to_a_limit_and_begin_small_again_after_a_success() -> None:
+    clock = Clock()
+    breaker = Breaker(failures=1, rest=30, clock=clock)
+    rests = []
+    for _ in range(8):
+        breaker.failed()
+        rests.append(breaker.left())
+        clock.now += rests[-1]
+        breaker.try_once()
+    assert rests[-1] == LONGEST_REST
+    assert all(before < after or after == LONGEST_REST for before, after in pairwise(rests))
+    breaker.succeeded()
+    breaker.failed()
+    assert breaker.left() <= 36
 
 
 async def test_rests_are_never_alike() -> None:

@@ -100,10 +100,10 @@ async def test_a_failing_model_rests_and_says_how_it_is() -> None:
     assert len(scripted.requests) == 3, "a resting model is left alone"
     clock.now += 40
     assert await pieces(model)
-    told = component.as_json()
-    assert (told["state"], told["breaker"]) == ("up", "closed")
-    assert (told["calls"], told["failures"], told["last_error"]) == (4, 3, "busy")
-    assert isinstance(told["p50"], float)
+    told = component.report()
+    assert (told.state, told.breaker) == ("up", "closed")
+    assert (told.total.calls, told.total.failures, told.error) == (4, 3, "busy")
+    assert told.recent.percentile(0.5) is not None
 
 
 async def test_a_request_that_a_model_refuses_costs_nobody_else_the_model() -> None:
