@@ -23,7 +23,7 @@ import psutil
 import uvloop
 from rich.console import Console
 
-from tests.bench import growth, mail, store_times, webhooks
+from tests.bench import growth, mail, store_times, turns, webhooks
 from tests.bench.driver import all_at_once, one_by_one, percentile
 from tests.bench.report import Report, Rounds
 from tests.bench.subjects import BARE, LEAN, OURS, OURS_POSTGRES, Subject, cpu_seconds, ours, skeleton, taught
@@ -300,6 +300,14 @@ async def measure(scale: Scale, out: Console) -> Report:
         await slow_model(report, subjects, model, scale)
         await at_rest(report, subjects, model, scale)
         await idle_streams(report, [bare, switchboard], scale)
+        await turns.measure(
+            report,
+            folder / "turns",
+            model.url,
+            knowledge=knowledge,
+            rounds=scale.rounds,
+            turns=scale.serial_turns,
+        )
         await growth.measure(
             report,
             folder,
