@@ -14,7 +14,17 @@ import pytest
 
 from bot.alerts import Alerts
 from bot.llm import OpenAIModel, openai_client
-from bot.orchestrator.agent import BudgetScope, ModelFailed, ModelMessage, ModelRequest, Purse, Usage
+from bot.orchestrator.agent import (
+    BudgetScope,
+    Charge,
+    Granted,
+    ModelFailed,
+    ModelMessage,
+    ModelRequest,
+    Purse,
+    Refused,
+    Usage,
+)
 from bot.orchestrator.budget import BudgetReached, cost, paid
 from bot.purse import Purses
 from bot.store import Store
@@ -164,3 +174,32 @@ async def test_an_answer_that_is_cut_is_paid_as_far_as_it_came(database_url: str
         entry = await row(store, "SELECT estimated, cost, reserved FROM usage WHERE settled_at IS NOT NULL")
         assert entry["estimated"]
         assert 0 < entry["cost"] < entry["reserved"]
+
+
+async def test_that_the_day_is_used_up_is_told_to_the_owner_once_over_all_workers(database_url: str) -> None:
+    allowances = Allowances(day=LIMIT, conversation=LIMIT)
+    worst = Charge(model="small", usage=Usage(tokens_in=1, tokens_out=1), cost=LIMIT, priced_at=PRICES.dated)
+    async with stores(database_url, 3) as opened:
+        claim = await claimed(opened[0], (await said(opened[0])).message.conversation_id)
+        workers = [
+            Purses(store=each, alerts=Alerts(store=each, urls=["json://127.0.0.1"]), allowances=allowances)
+            for each in opened
+        ]
+        granted = await workers[0].of(claim).reserve(worst)
+        assert isinstance(granted, Granted)
+        decisions = await asyncio.gather(*[each.of(claim).reserve(worst) for each in workers * 5])
+        assert set(decisions) == {Refused(scope="conversation")}
+        async with opened[0].database.read() as reader:
+            notices = await reader.all("SELECT title, text, kind FROM notices")
+            events = await reader.all(
+                "SELECT data, conversation_id FROM webhooks WHERE type = 'budget.reached' ORDER BY data"
+            )
+        [notice] = notices
+        assert (notice["title"], notice["kind"]) == ("Today's budget is used up", "failure")
+        assert "Raise budget.day in bot.toml" in notice["text"]
+        told = [orjson.loads(each["data"]) for each in events]
+        assert [(each["scope"], each["point"]) for each in told] == [
+            ("conversation", "limit"),
+            ("day", "limit"),
+        ]
+        assert [each["conversation_id"] for each in events] == [claim.conversation_id, None]
