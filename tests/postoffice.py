@@ -11,6 +11,7 @@ from email import policy
 from email.message import Message
 from email.utils import formatdate, parseaddr
 from pathlib import Path
+from typing import TypeVar
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -26,6 +27,7 @@ REPLIES = Path(__file__).parent / "payloads" / "mail" / "replies"
 _LETTER = "msg_0190f3c2a1b5e7d94c60a8f13b2d5e7.1@northwind.example"
 _FIRST = "CAJ8kXw=first2Qm4v@mail.gmail.com"
 _NUMBERS = itertools.count(1)
+Office = TypeVar("Office", bound="PostOffice")
 
 
 @dataclass(kw_only=True)
@@ -138,6 +140,73 @@ def parts(raw: bytes) -> tuple[Message, str, str]:
     return mail, plain.decode(), page.decode()
 
 
+def bounce(recipient: str, message_id: str) -> bytes:
+    """A delivery report as Postfix writes it."""
+    return f"""Return-Path: <>\r
+From: Mail Delivery System <MAILER-DAEMON@mx.customer.example>\r
+To: {SUPPORT}\r
+Subject: Undelivered Mail Returned to Sender\r
+Message-ID: <20260305.bounce@mx.customer.example>\r
+Auto-Submitted: auto-replied\r
+MIME-Version: 1.0\r
+Content-Type: multipart/report; report-type=delivery-status; boundary="b"\r
+\r
+--b\r
+Content-Type: text/plain\r
+\r
+I'm sorry to have to inform you that your message could not be delivered.\r
+--b\r
+Content-Type: message/delivery-status\r
+\r
+Reporting-MTA: dns; mx.customer.example\r
+\r
+Final-Recipient: rfc822; {recipient}\r
+Action: failed\r
+Status: 5.1.1\r
+Diagnostic-Code: smtp; 550 5.1.1 <{recipient}>: no such user\r
+--b\r
+Content-Type: text/rfc822-headers\r
+\r
+Message-ID: {message_id}\r
+To: {recipient}\r
+--b--\r
+""".encode()
+
+
+def complaint(recipient: str, message_id: str) -> bytes:
+    """A feedback report (RFC 5965) as providers write it."""
+    return f"""Return-Path: <feedback@mx.customer.example>\r
+From: <feedback@mx.customer.example>\r
+To: {SUPPORT}\r
+Subject: FW: Re: A question\r
+Message-ID: <20260305.arf@mx.customer.example>\r
+MIME-Version: 1.0\r
+Content-Type: multipart/report; report-type=feedback-report; boundary="b"\r
+\r
+--b\r
+Content-Type: text/plain; charset="US-ASCII"\r
+\r
+This is an email abuse report for an email message received from IP 192.0.2.1.\r
+--b\r
+Content-Type: message/feedback-report\r
+\r
+Feedback-Type: abuse\r
+User-Agent: SomeGenerator/1.0\r
+Version: 1\r
+Original-Rcpt-To: <{recipient}>\r
+--b\r
+Content-Type: message/rfc822\r
+\r
+From: <{SUPPORT}>\r
+To: <{recipient}>\r
+Message-ID: {message_id}\r
+Subject: Re: A question\r
+\r
+Five working days.\r
+--b--\r
+""".encode()
+
+
 @contextlib.contextmanager
 def post_office(users: Sequence[str] = (SUPPORT,)) -> Iterator[PostOffice]:
     """Everybody in `users` has a mailbox in a Dovecot; what is sent to others is kept and goes no further."""
@@ -146,7 +215,7 @@ def post_office(users: Sequence[str] = (SUPPORT,)) -> Iterator[PostOffice]:
 
 
 @contextlib.contextmanager
-def serving(office: PostOffice) -> Iterator[PostOffice]:
+def serving(office: Office) -> Iterator[Office]:
     """Mail is taken in at its `smtp_port`."""
     controller = Controller(office, hostname="127.0.0.1", port=office.smtp_port)
     controller.start()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.channels.email.pymap import pymap
-from tests.postoffice import SUPPORT, ZOE, PostOffice, parts, post_office, serving
+from tests.postoffice import SUPPORT, ZOE, PostOffice, bounce, complaint, parts, post_office, serving
 from tests.processes import Switchboard, free_port, switchboard, until
 
 QUESTION = "How long does delivery to Norway take?"
@@ -292,70 +292,3 @@ def test_two_of_us_stop_within_one_round(tmp_path: Path, strips: Sequence[str]) 
                 (SUPPORT, ZOE),
             ]
             assert len(conversations(south, SUPPORT)) == 1
-
-
-def bounce(recipient: str, message_id: str) -> bytes:
-    """A delivery report as Postfix writes it."""
-    return f"""Return-Path: <>\r
-From: Mail Delivery System <MAILER-DAEMON@mx.customer.example>\r
-To: {SUPPORT}\r
-Subject: Undelivered Mail Returned to Sender\r
-Message-ID: <20260305.bounce@mx.customer.example>\r
-Auto-Submitted: auto-replied\r
-MIME-Version: 1.0\r
-Content-Type: multipart/report; report-type=delivery-status; boundary="b"\r
-\r
---b\r
-Content-Type: text/plain\r
-\r
-I'm sorry to have to inform you that your message could not be delivered.\r
---b\r
-Content-Type: message/delivery-status\r
-\r
-Reporting-MTA: dns; mx.customer.example\r
-\r
-Final-Recipient: rfc822; {recipient}\r
-Action: failed\r
-Status: 5.1.1\r
-Diagnostic-Code: smtp; 550 5.1.1 <{recipient}>: no such user\r
---b\r
-Content-Type: text/rfc822-headers\r
-\r
-Message-ID: {message_id}\r
-To: {recipient}\r
---b--\r
-""".encode()
-
-
-def complaint(recipient: str, message_id: str) -> bytes:
-    """A feedback report (RFC 5965) as providers write it."""
-    return f"""Return-Path: <feedback@mx.customer.example>\r
-From: <feedback@mx.customer.example>\r
-To: {SUPPORT}\r
-Subject: FW: Re: A question\r
-Message-ID: <20260305.arf@mx.customer.example>\r
-MIME-Version: 1.0\r
-Content-Type: multipart/report; report-type=feedback-report; boundary="b"\r
-\r
---b\r
-Content-Type: text/plain; charset="US-ASCII"\r
-\r
-This is an email abuse report for an email message received from IP 192.0.2.1.\r
---b\r
-Content-Type: message/feedback-report\r
-\r
-Feedback-Type: abuse\r
-User-Agent: SomeGenerator/1.0\r
-Version: 1\r
-Original-Rcpt-To: <{recipient}>\r
---b\r
-Content-Type: message/rfc822\r
-\r
-From: <{SUPPORT}>\r
-To: <{recipient}>\r
-Message-ID: {message_id}\r
-Subject: Re: A question\r
-\r
-Five working days.\r
---b--\r
-""".encode()

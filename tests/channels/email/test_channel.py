@@ -23,7 +23,7 @@ from channels.email.refusals import Server
 from tests.channels.email.imap_server import PASSWORD
 from tests.channels.email.postbox import Postbox
 from tests.channels.test_every_channel import Ears
-from tests.postoffice import SUPPORT, ZOE, PostOffice, post_office
+from tests.postoffice import SUPPORT, ZOE, PostOffice, bounce, complaint, post_office
 
 SALES = "sales@northwind.example"
 MESSAGE = "msg_0190f3c2a1b5e7d94c60a8f13b2d5e7"
@@ -236,8 +236,6 @@ async def test_files_come_with_their_message(office: PostOffice) -> None:
 
 
 async def test_what_came_back_fails_its_delivery_and_is_no_message(office: PostOffice) -> None:
-    from tests.bot.test_mail import bounce
-
     await asyncio.to_thread(
         office.server.deliver, bounce(ZOE, f"<{MESSAGE}.2@northwind.example>"), user=SUPPORT
     )
@@ -271,8 +269,6 @@ async def test_reply_to_moves_nobodys_conversation_to_another_address(office: Po
 
 
 async def test_a_complaint_calls_a_person(office: PostOffice) -> None:
-    from tests.bot.test_mail import complaint
-
     raw = complaint(ZOE, f"<{MESSAGE}.1.auto@northwind.example>")
     await asyncio.to_thread(office.server.deliver, raw, user=SUPPORT)
     async with listening(office) as (inbox, _):
