@@ -130,11 +130,11 @@ class Line:
                 try:
                     job(connection)
                 finally:
-                    self._rest(connection)
+                    self._rest()
             except BaseException as error:  # noqa: BLE001 - it belongs to the task that waits
                 ticket.fail(error)
 
-    def _rest(self, connection: sqlite3.Connection) -> None:
+    def _rest(self) -> None:
         """What follows each job."""
 
     def _leave(self, connection: sqlite3.Connection) -> None:

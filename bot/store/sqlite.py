@@ -1,7 +1,7 @@
 """SQLite: one connection that writes and a few that read, each on a thread of its own.
 
 The standard library's driver on our own threads instead of aiosqlite: a whole transaction makes one trip
-to the thread, and those that queue there share a commit.
+to the thread, and those that end at about the same time wait for the disk together.
 """
 
 from __future__ import annotations

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import sys
+import threading
 import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from functools import partial
+from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from bot.store.database import Body, Row, StoreUnavailable
@@ -13,8 +18,9 @@ from bot.store.line import Line, Ticket, plain, understood
 
 _BUSY_SECONDS = 8.0
 _KNOCK = 0.001  # seconds between two tries to begin while another process writes
-_GROUP_SECONDS = 0.01  # for how long transactions that follow each other share a commit
+_TOGETHER = 0.01  # seconds for which this process may write one transaction after another
 _BREATH = 0.002  # seconds left to other processes' writers after that
+_SYNC = os.fdatasync if sys.platform == "linux" else os.fsync
 
 T = TypeVar("T")
 
@@ -25,10 +31,10 @@ class _Writing:
 
     def __init__(self, line: Writer, connection: sqlite3.Connection, begin: Callable[[], None]) -> None:
         self.announces = line.announces
-        self.begun = False
         self._line = line
         self._connection = connection
         self._begin = begin
+        self.begun = False
 
     async def one(self, sql: str, **params: Any) -> Row | None:
         rows = self._rows(sql, params)
@@ -62,16 +68,14 @@ class _Writing:
 
 
 class Writer(Line):
-    """Transactions that queue share one commit: each is a savepoint, and nobody is told what came of his
-    before the commit that holds it and whatever it saw. Where a disk takes 5 ms to make a commit durable,
-    fifty visitors would otherwise wait for each other for a quarter of a second."""
+    """Commits without waiting for the disk, which is `_Sync`'s: the lock that keeps every other process
+    from writing is held for as long as the statements take, and no longer."""
 
     def __init__(self, path: str, *, announces: bool) -> None:
         super().__init__(path)
         self.announces = announces
-        self._ended: list[tuple[Ticket[Any], Any, BaseException | None]] = []  # to tell after the commit
-        self._keeps = False  # whether one of them changed something
-        self._since = 0.0
+        self._sync = _Sync(f"{path}-wal")
+        self._since = 0.0  # when the transactions began that have followed each other until now
 
     async def write(self, body: Body[T]) -> T:
         """Run a body to its end, or, once it is cancelled before that, not at all."""
@@ -80,95 +84,103 @@ class Writer(Line):
         return await ticket.future
 
     def _perform(
-        self,
-        body: Body[T],
-        ticket: Ticket[T],
-        until: float,
-        connection: sqlite3.Connection,
+        self, body: Body[T], ticket: Ticket[T], until: float, connection: sqlite3.Connection
     ) -> None:
         if ticket.future.cancelled():
             return
-        tx = _Writing(self, connection, partial(self._begin, connection, until))
-        result: T | None = None
-        failure: BaseException | None = None
+        tx = _Writing(self, connection, partial(_begin, connection, until))
         try:
             result = _driven(body(tx))
-            if tx.begun and not ticket.future.cancelled():
-                connection.execute("RELEASE ours")
-                self._keeps = True
-            elif tx.begun:
-                self._undo(connection)
-        except BaseException as error:  # noqa: BLE001 - it belongs to the task that waits
-            failure = error
             if tx.begun:
-                self._undo(connection)
+                connection.execute("ROLLBACK" if ticket.future.cancelled() else "COMMIT")
+            tell = partial(ticket.succeed, result)
+        except BaseException as error:  # noqa: BLE001 - it belongs to the task that waits
+            if connection.in_transaction:  # else SQLite has rolled back by itself, as when the disk is full
+                connection.execute("ROLLBACK")
+            tell = partial(ticket.fail, error)
         if tx.begun:
-            self._ended.append((ticket, result, failure))
+            self._sync.put(tell, ticket)
         else:
-            _tell(ticket, result, failure)
+            tell()
 
-    def _begin(self, connection: sqlite3.Connection, until: float) -> None:
-        if not connection.in_transaction:
-            self._enter(connection, until)
+    def _rest(self) -> None:
+        if not self.more:
+            self._since = 0.0
+        elif not self._since:
             self._since = time.monotonic()
-        connection.execute("SAVEPOINT ours")
-
-    def _enter(self, connection: sqlite3.Connection, until: float) -> None:
-        """Begin writing. SQLite's own patience naps for up to 0.1 s between tries, and a process that
-        writes a lot would hardly ever let another in."""
-        while True:
-            try:
-                connection.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
-                    raise
-                time.sleep(_KNOCK)
-            else:
-                return
-
-    def _undo(self, connection: sqlite3.Connection) -> None:
-        if not connection.in_transaction:  # SQLite has rolled back by itself, as when the disk is full
-            return
-        try:
-            connection.execute("ROLLBACK TO ours")
-            connection.execute("RELEASE ours")
-        except sqlite3.Error:  # then nothing of the others' may stay either: they are told so
-            connection.execute("ROLLBACK")
-
-    def _rest(self, connection: sqlite3.Connection) -> None:
-        if not self._ended:
-            return
-        if self.more and connection.in_transaction and time.monotonic() - self._since < _GROUP_SECONDS:
-            return
-        self._settle(connection)
-        if self.more:
+        elif time.monotonic() - self._since > _TOGETHER:
             time.sleep(_BREATH)
+            self._since = 0.0
 
     def _leave(self, connection: sqlite3.Connection) -> None:
-        self._settle(connection)
+        self._sync.close()
         super()._leave(connection)
-
-    def _settle(self, connection: sqlite3.Connection) -> None:
-        """Commit, and tell everybody what came of it."""
-        ended, self._ended = self._ended, []
-        keeps, self._keeps = self._keeps, False
-        try:
-            if connection.in_transaction:
-                connection.execute("COMMIT" if keeps else "ROLLBACK")
-            elif keeps:
-                raise sqlite3.OperationalError("rolled back together with another transaction")
-        except sqlite3.Error as error:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            ended = [(ticket, None, StoreUnavailable(f"SQLite: {error}")) for ticket, _, _ in ended]
-        for each in ended:
-            _tell(*each)
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA synchronous = NORMAL")  # `_Sync` does what FULL would do, later
         connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("PRAGMA busy_timeout = 0")  # `_enter` waits
+        connection.execute("PRAGMA busy_timeout = 0")  # `_begin` waits
+
+
+class _Sync:
+    """Makes what was committed durable, and only then tells what came of it; those that come meanwhile
+    share the next round.
+
+    What changed nothing and what failed wait as well: what they saw may be another's, and not durable yet.
+    The log stays the same file for as long as a connection of ours is open.
+    """
+
+    def __init__(self, log: str) -> None:
+        self._log = Path(log)
+        self._done: SimpleQueue[tuple[Callable[[], None], Ticket[Any]] | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="sqlite sync", daemon=True)
+        self._thread.start()
+
+    def put(self, tell: Callable[[], None], ticket: Ticket[Any]) -> None:
+        self._done.put((tell, ticket))
+
+    def close(self) -> None:
+        """Return once everybody was told."""
+        self._done.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        log: int | None = None
+        ended = False
+        while not ended:
+            taken = [self._done.get()]
+            while not self._done.empty():
+                taken.append(self._done.get())
+            ended = None in taken
+            done = [each for each in taken if each is not None]
+            try:
+                if log is None and done:
+                    log = os.open(self._log, os.O_RDWR)
+                if log is not None:
+                    _SYNC(log)
+            except OSError as error:
+                for _, ticket in done:
+                    ticket.fail(StoreUnavailable(f"SQLite: {error}"))
+            else:
+                for tell, _ in done:
+                    tell()
+        if log is not None:
+            os.close(log)
+
+
+def _begin(connection: sqlite3.Connection, until: float) -> None:
+    """Begin writing. SQLite's own patience naps for up to 0.1 s between tries, and a process that writes a
+    lot would hardly ever let another in."""
+    while True:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(_KNOCK)
+        else:
+            return
 
 
 def _driven(body: Coroutine[Any, Any, T]) -> T:
@@ -180,10 +192,3 @@ def _driven(body: Coroutine[Any, Any, T]) -> T:
         return result
     body.close()
     raise RuntimeError("the body of a transaction waits for something that is not its own statement")
-
-
-def _tell(ticket: Ticket[T], result: Any, failure: BaseException | None) -> None:
-    if failure is None:
-        ticket.succeed(result)
-    else:
-        ticket.fail(failure)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import sqlite3
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -150,6 +152,47 @@ async def test_a_late_loop_keeps_nobody_else_from_writing(sqlite_url: str, tmp_p
     await store.close()
 
 
+async def test_nobody_is_told_before_it_is_durable_and_the_disk_keeps_nobody_else_from_writing(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reached, goes_on = threading.Event(), threading.Event()
+
+    def slowly(log: int) -> None:
+        reached.set()
+        goes_on.wait(10)
+        os.fsync(log)
+
+    store = await Store.open(sqlite_url)
+    monkeypatch.setattr("bot.store.writer._SYNC", slowly)
+    first = asyncio.create_task(said(store, "1"))
+    await asyncio.to_thread(reached.wait, 10)
+    repeat = asyncio.create_task(said(store, "1"))
+    with contextlib.closing(sqlite3.connect(tmp_path / "switchboard.db", timeout=5)) as other:
+        other.execute("INSERT INTO contacts (id) VALUES ('con_y')")
+        other.commit()
+    assert await count(store, "messages") == 1
+    done, _ = await asyncio.wait([first, repeat], timeout=0.1)
+    assert not done, "not even that it is known already"
+    goes_on.set()
+    assert ((await first).new, (await repeat).new) == (True, False)
+    await store.close()
+
+
+async def test_a_disk_that_fails_to_keep_what_was_committed_is_told_to_everybody(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    store = await Store.open(sqlite_url)
+    with monkeypatch.context() as broken:
+        broken.setattr("bot.store.writer._SYNC", fail)
+        ended = await asyncio.gather(*[said(store, f"{each}") for each in range(5)], return_exceptions=True)
+    assert {type(each) for each in ended} == {StoreUnavailable}
+    assert not (await said(store, "0")).new, "who tries again is told that it is there"
+    await store.close()
+
+
 @contextlib.contextmanager
 def held(path: Path) -> Iterator[None]:
     """Another program is writing for as long as the block lasts."""
@@ -204,7 +247,7 @@ async def test_a_full_disk_refuses_and_loses_nothing(small_disk: Path) -> None:
     accepted: set[str] = set()
     refused: list[BaseException] = []
     batch = 0
-    while not refused:  # ten at a time: what shares a commit also shares its failure
+    while not refused:  # ten at a time
         batch += 1
         ended = await asyncio.gather(
             *[said(store, f"{batch}/{number}", text="long " * 400) for number in range(10)],
