@@ -46,6 +46,7 @@ from bot.store.budgets import Allowances
 from bot.store.calls import Deadlines
 from bot.toolbox import toolbox
 from bot.visitors import Visitors
+from bot.watch import Watch
 from bot.web import create_app
 from bot.webhooks import Teller, receivers_session
 from bot.worker import Background
@@ -82,6 +83,7 @@ class House:
     desk: Desk
     health: Health
     alerts: Alerts
+    watch: Watch
     background: Background
     web: Starlette
     endpoints: Endpoints
@@ -201,6 +203,7 @@ async def open_house(settings: Settings, *, redis_url: str, demo_shop: str = "")
             health=health,
             background=Background(desk=desk, link=link, teller=await _teller(settings, store, live, stack)),
             alerts=alerts,
+            watch=Watch(components=components, fleet=fleet, store=store, alerts=alerts),
             web=create_app(
                 [
                     *(route for channel in channels.values() for route in channel.routes(desk)),

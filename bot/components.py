@@ -10,6 +10,7 @@ from typing import cast
 
 from pydantic import JsonValue
 
+from bot.bell import RedisLink
 from bot.fleet import RedisFleet
 from bot.orchestrator.limits import Limits
 from bot.orchestrator.registry import Component, Registry
@@ -98,6 +99,16 @@ class Components:
 
 def _of(key: str, heard: Mapping[str, Mapping[str, Report]]) -> Mapping[str, Report]:
     return {process: reports[key] for process, reports in heard.items() if key in reports}
+
+
+async def as_heard(redis_url: str) -> Sequence[View]:
+    """How the running processes find their components, for somebody who is none of them."""
+    link = RedisLink(redis_url)
+    try:
+        fleet = RedisFleet(link)
+        return await Components(Registry(fleet), fleet).views()
+    finally:
+        await link.close()
 
 
 def view_json(view: View) -> dict[str, JsonValue]:

@@ -13,9 +13,11 @@ from rich.markup import escape
 
 from bot.app import House, open_house, prepare
 from bot.bell import RedisLink
+from bot.components import as_heard
 from bot.orchestrator.agent import LanguageModel, ModelFailed, ModelMessage, ModelRequest, Usage
 from bot.settings import Settings, WrongSetting
 from bot.store import StoreUnavailable
+from bot.valkey import running_in
 from channels.base import NotDelivered
 from knowledge.base import LookupFailed
 from tools.web import NotAnswered, Request
@@ -46,6 +48,7 @@ async def examine(settings: Settings, out: Console) -> bool:
             findings += await _twilio(house)
             findings += await _mail(house)
             findings += await _told(house)
+            findings += await _components(settings)
             findings += _without_effect(house)
     except StoreUnavailable as error:
         findings.append(
@@ -273,6 +276,24 @@ async def _told(house: House) -> Sequence[Finding]:
         do = "GET /api/webhooks lists them with the reason, POST /api/webhooks/ID/retry tells one after all"
         findings.append(Finding(state="note", what=what, do=do))
     return findings
+
+
+async def _components(settings: Settings) -> Sequence[Finding]:
+    """What the processes that run just now have found out about what they lean on."""
+    url = settings.redis_url or running_in(settings.data_dir / "valkey")
+    views = await as_heard(url) if url else ()
+    ill = [each for each in views if each.report.state != "up"]
+    if views and not ill:
+        what = f"the running processes find all of their {len(views)} components up"
+        return (Finding(state="ok", what=what),)
+    return [
+        Finding(
+            state="wrong" if each.report.state == "down" else "note",
+            what=f"{each.kind} {each.name} is {each.report.state}: {each.report.error}",
+            do="/api/components shows more of it",
+        )
+        for each in ill
+    ]
 
 
 def _origins(settings: Settings) -> Finding:

@@ -246,6 +246,21 @@ class RedisFleet:
                 log.debug("the report of %s cannot be read", name)
         return found
 
+    async def first(self, what: str, seconds: int) -> bool:
+        """Whether nobody has said this before, in the last `seconds`; True as well while Redis is away."""
+        said = False
+
+        async def ask() -> None:
+            nonlocal said
+            said = not await self._link.client.set(f"{_KEY}said:{what}", self.name, nx=True, ex=seconds)
+
+        await self._link.attempt(ask)
+        return not said
+
+    async def forget(self, what: str) -> None:
+        """It may be said again."""
+        await self._link.send(("DEL", f"{_KEY}said:{what}"))
+
     @property
     def _lease(self) -> int:
         return round(_LIVES * self.beat * 1000)

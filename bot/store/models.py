@@ -242,6 +242,9 @@ class Turn(SQLModel, table=True):
 
 class Step(SQLModel, table=True):
     __tablename__: ClassVar[Any] = "steps"
+    __table_args__ = (
+        _partial("steps_trouble", "started_at", where="status = 'failed' OR kind = 'fallback'"),
+    )
     turn_id: str = _of("turns.id", primary_key=True)
     position: int = Field(primary_key=True, sa_type=BigInteger)
     kind: str = _text()

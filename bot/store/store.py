@@ -23,6 +23,7 @@ from bot.store.people import People
 from bot.store.records import Counts
 from bot.store.sessions import Sessions
 from bot.store.spending import Spending
+from bot.store.touched import Touched
 from bot.store.turns import Turns
 from bot.store.undelivered import Undelivered
 from bot.store.uploads import Uploads
@@ -81,6 +82,7 @@ class Store:
         self.mailboxes = Mailboxes(database)
         self.webhooks = Webhooks(database)
         self.alarms = Alarms(database)
+        self.touched = Touched(database)
         self.costs = Costs(database, self.alarms)
 
     @classmethod

@@ -11,11 +11,16 @@ import pytest
 from rich.console import Console
 
 from bot.app import open_house
+from bot.bell import RedisLink
 from bot.doctor import _webhooks, examine
+from bot.fleet import RedisFleet
+from bot.orchestrator.breaker import Breaker
+from bot.orchestrator.registry import Registry
 from bot.settings import read_settings
 from bot.store import Store
 from tests.doubles.twilio import Twilio
 from tests.doubles.twilio_rules import SMS_FROM
+from tests.processes import valkey
 from tests.tools.shop import serving
 
 Examined = tuple[bool, str]
@@ -151,3 +156,23 @@ async def test_it_says_which_services_of_tools_can_be_reached(
     assert f"✓ tools: {shop.url}/ (order_status, refund) answers" in told
     assert f"✗ tools: {gone.url}/ (invoice): the service cannot be reached" in told
     assert len(shop.asked) == 1
+
+
+async def test_it_says_what_the_running_processes_have_found_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with valkey(tmp_path) as server:
+        link = RedisLink(server.url)
+        fleet = RedisFleet(link)
+        registry = Registry(fleet)
+        model = registry.add("model", "small", breaker=Breaker(failures=1))
+        registry.add("channel", "web")
+        await fleet.sign(registry)
+        _, told = await examined(tmp_path, monkeypatch, {"REDIS_URL": server.url})
+        assert "✓ the running processes find all of their 2 components up" in told
+        await model.failed("401: no such key")
+        await fleet.sign(registry)
+        well, told = await examined(tmp_path, monkeypatch, {"REDIS_URL": server.url})
+        assert not well
+        assert "✗ model small is down: 401: no such key" in told
+        await link.close()
