@@ -44,7 +44,7 @@ from bot.settings import BotConfig, ModelTier, Settings, WrongSetting, read_bot_
 from bot.store import Store, migrate
 from bot.store.budgets import Allowances
 from bot.store.calls import Deadlines
-from bot.toolbox import toolbox
+from bot.toolbox import Toolbox, toolbox
 from bot.visitors import Visitors
 from bot.watch import Watch
 from bot.web import create_app
@@ -87,6 +87,7 @@ class House:
     background: Background
     web: Starlette
     endpoints: Endpoints
+    toolbox: Toolbox
     twilio: Account | None
     mail: Mail | None
 
@@ -128,7 +129,8 @@ async def open_house(settings: Settings, *, redis_url: str, demo_shop: str = "")
         endpoints = Endpoints()
         stack.push_async_callback(endpoints.close)
         hours = config.hours if config.hours and config.hours.known else None
-        toolkit = toolbox(config.tools, hours=hours, web=endpoints, registry=registry)
+        toolkit = toolbox(config.tools, config.mcp, hours=hours, web=endpoints, registry=registry)
+        stack.push_async_callback(toolkit.close)
         agent = Agent(
             name=config.bot.name,
             company=config.bot.company,
@@ -136,7 +138,7 @@ async def open_house(settings: Settings, *, redis_url: str, demo_shop: str = "")
             models=models,
             tier=next(iter(models), ""),
             knowledge=lookup,
-            tools=tuple(toolkit.values()),
+            tools=toolkit,
             hours=hours,
             when_unsure=config.bot.answer_when_unsure,
         )
@@ -222,6 +224,7 @@ async def open_house(settings: Settings, *, redis_url: str, demo_shop: str = "")
                 ]
             ),
             endpoints=endpoints,
+            toolbox=toolkit,
             twilio=account,
             mail=mail,
         )

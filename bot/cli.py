@@ -67,6 +67,7 @@ def run() -> None:
                 first = await _first_operator(house)
                 await learning.learn_sample(house, out)
                 await learning.warm(house)
+                await house.toolbox.connect()
                 out.print(_welcome(at, first), highlight=False)
                 await serve.serve(house, web=web, work=True, mail=True, errands=learning.embed_rest(house))
 
@@ -84,6 +85,7 @@ def web() -> None:
             async with open_house(settings, redis_url=settings.redis_url) as house:
                 if first := await _first_operator(house):
                     out.print(f"first sign-in, shown this once: {first[0]}  {first[1]}", markup=False)
+                await house.toolbox.connect()  # operators' corrections of a call are held against its schema
                 out.print(f"web: serving {settings.address}", highlight=False)
                 await serve.serve(house, web=socket, work=False)
 
@@ -99,6 +101,7 @@ def worker() -> None:
         await prepare(settings)
         async with open_house(settings, redis_url=settings.redis_url) as house:
             await learning.warm(house)
+            await house.toolbox.connect()
             out.print("worker: waiting for work", highlight=False)
             await serve.serve(house, web=None, work=True, errands=learning.embed_rest(house))
 

@@ -29,6 +29,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from tools.built_in import NAMES
 from tools.hours import OfficeHours
 from tools.http import HttpTool
+from tools.mcp import McpServer
 
 _SECRET = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _SHORTEST_KEY = 32  # characters: what signs visitors' and operators' tokens must not be guessed
@@ -198,13 +199,13 @@ class BotConfig(_Section):
     intents: dict[str, JsonValue] = Field(default_factory=dict)
     agents: dict[str, JsonValue] = Field(default_factory=dict)
     tools: dict[ToolName, HttpTool] = Field(default_factory=dict)
-    mcp: dict[str, JsonValue] = Field(default_factory=dict)
+    mcp: dict[ToolName, McpServer] = Field(default_factory=dict)
     hours: OfficeHours | None = None
 
     @property
     def without_effect(self) -> Sequence[str]:
         """Sections that are set and do nothing yet; the start says so."""
-        waiting = ("intents", "agents", "mcp")
+        waiting = ("intents", "agents")
         return [name for name in waiting if getattr(self, name)]
 
     @model_validator(mode="after")
@@ -445,23 +446,24 @@ def read_bot_config(path: Path, *, required: bool) -> BotConfig:
 
 
 def _with_secrets(told: dict[str, Any], path: Path) -> dict[str, Any]:
-    """bot.toml with "${NAME}" in headers replaced by what the environment or `.env` says: a secret need not
-    stand in a file that is shown around."""
+    """bot.toml with "${NAME}" in `headers` and `env` replaced by what the environment or `.env` says: secrets
+    need not stand in a file that is shown around."""
 
     def secret(found: re.Match[str]) -> str:
         name = found.group(1)
         value = os.environ.get(name) or dotenv_values(".env", encoding="utf-8", interpolate=False).get(name)
         if not value:
-            raise WrongSetting(f"{path}: a header needs ${{{name}}}, and {name} is not set")
+            raise WrongSetting(f"{path}: headers or env need ${{{name}}}, and {name} is not set")
         return value
 
-    sections = told.get("tools")
-    for section in sections.values() if isinstance(sections, dict) else ():
-        if isinstance(section, dict) and isinstance(headers := section.get("headers"), dict):
-            for key, value in headers.items():
-                if isinstance(value, str):
-                    headers[key] = _SECRET.sub(secret, value)
+    for section in (each for kind in ("tools", "mcp") for each in _tables(told.get(kind))):
+        for table in _tables({name: section.get(name) for name in ("headers", "env")}):
+            table |= {key: _SECRET.sub(secret, each) for key, each in table.items() if isinstance(each, str)}
     return told
+
+
+def _tables(section: object) -> list[dict[str, Any]]:
+    return [each for each in section.values() if isinstance(each, dict)] if isinstance(section, dict) else []
 
 
 def secret_key(settings: Settings) -> str:

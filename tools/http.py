@@ -19,7 +19,17 @@ from pydantic import (
 
 from tools.base import Arguments, Effect, Tool, ToolContext
 from tools.schema import WrongSchema, checked_by
-from tools.templates import CONTACT, PLACE, fault, filled, known, leads_here, places
+from tools.templates import (
+    CONTACT,
+    PLACE,
+    fault,
+    filled,
+    fixed_fault,
+    leads_here,
+    names_contact,
+    places,
+    with_contact,
+)
 from tools.web import Request, Web, asked, compact
 
 Method = Annotated[
@@ -90,9 +100,8 @@ class HttpTool(BaseModel):
             raise ValueError(f"asks.{name}: there is no such parameter")
         for name in self.fixed.keys() & self.parameters.keys():
             raise ValueError(f"fixed.{name}: there is a parameter of that name")
-        for place in (place for each in _words(self.fixed) for place in places(each)):
-            if place not in CONTACT:
-                raise ValueError(f"fixed: {{{place}}} is none of {', '.join(CONTACT)}")
+        if wrong := fixed_fault(self.fixed):
+            raise ValueError(wrong)
         if self.changes and self.otherwise:
             raise ValueError("otherwise: only a tool that reads can have words for a refusal")
         if self.url.startswith("http://") and not self._own:
@@ -151,7 +160,7 @@ class HttpTool(BaseModel):
             approval=self.approval,
             timeout=self.timeout,
             idempotent=self.idempotent,
-            needs_verified=self.needs_verified or any(each in CONTACT for each in self._places()),
+            needs_verified=self.needs_verified or self._says_who(),
             examples=self.examples,
             answer=self.answer,
             asks=self.asks,
@@ -161,13 +170,13 @@ class HttpTool(BaseModel):
     def _own(self) -> bool:
         return self.own or leads_here(self.url)
 
-    def _places(self) -> list[str]:
-        return [*places(self.url), *(place for each in _words(self.fixed) for place in places(each))]
+    def _says_who(self) -> bool:
+        return names_contact(self.fixed) or any(each in CONTACT for each in places(self.url))
 
     def _request(self, context: ToolContext, arguments: Arguments, effect: Effect) -> Request:
         url = filled(self.url, arguments, context.person)
         rest = {name: value for name, value in arguments.items() if name not in places(self.url)}
-        rest |= {name: _with_contact(value, context) for name, value in self.fixed.items()}
+        rest |= {name: with_contact(value, context.person) for name, value in self.fixed.items()}
         headers = {"Accept": "application/json, text/plain;q=0.9, */*;q=0.1", **self.headers}
         if effect == "write" and context.key:
             headers["Idempotency-Key"] = context.key
@@ -189,22 +198,6 @@ def _always_there(schema: Mapping[str, JsonValue]) -> bool:
     return schema.get("type") in {"string", "integer", "number", "boolean"} and (
         _required(schema) or schema.get("default") is not None
     )
-
-
-def _words(value: JsonValue) -> list[str]:
-    if isinstance(value, str):
-        return [value]
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return [word for each in inner for word in _words(each)]
-
-
-def _with_contact(value: JsonValue, context: ToolContext) -> JsonValue:
-    """A fixed value with what is known of the contact."""
-    if isinstance(value, str):
-        return PLACE.sub(lambda found: known(found.group(1), context.person), value)
-    if isinstance(value, dict):
-        return {name: _with_contact(each, context) for name, each in value.items()}
-    return [_with_contact(each, context) for each in value] if isinstance(value, list) else value
 
 
 def _query(values: Mapping[str, JsonValue]) -> str:

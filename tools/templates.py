@@ -95,6 +95,37 @@ def all_known(name: str, person: Person) -> Iterator[str]:
             yield address.removeprefix(f"{channel}:")
 
 
+def words(value: JsonValue) -> Iterator[str]:
+    """Every text in a value."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from words(each)
+
+
+def fixed_fault(fixed: Mapping[str, JsonValue]) -> str:
+    """What is wrong with values that go along with a call; "" when nothing is."""
+    for place in (place for each in words(dict(fixed)) for place in places(each)):
+        if place not in CONTACT:
+            return f"fixed: {{{place}}} is none of {', '.join(CONTACT)}"
+    return ""
+
+
+def names_contact(fixed: Mapping[str, JsonValue]) -> bool:
+    """Whether such values say who the customer is."""
+    return any(places(each) for each in words(dict(fixed)))
+
+
+def with_contact(value: JsonValue, person: Person) -> JsonValue:
+    """The value with what is known of the contact. Raises ToolFailed when that is not known."""
+    if isinstance(value, str):
+        return PLACE.sub(lambda found: known(found.group(1), person), value)
+    if isinstance(value, dict):
+        return {name: with_contact(each, person) for name, each in value.items()}
+    return [with_contact(each, person) for each in value] if isinstance(value, list) else value
+
+
 def _strays(value: str) -> bool:
     """Whether a value in a path could lead elsewhere: servers read %2F, %5C and %0A as they like."""
     dots = any(each in {".", ".."} for each in re.split(r"[/\\]", value))

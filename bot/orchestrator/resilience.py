@@ -120,6 +120,11 @@ def guarded(tool: Tool, registry: Registry, *, limits: Limits = Limits()) -> Too
         limits=replace(limits, seconds=tool.timeout),
         breaker=Breaker(),
     )
+    return through(component, tool)
+
+
+def through(component: Component, tool: Tool) -> Tool:
+    """The same tool, called through a component."""
 
     async def call(context: ToolContext, arguments: Arguments) -> str:
         try:

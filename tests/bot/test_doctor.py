@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -90,10 +92,10 @@ def test_twilio_itself_cannot_do_without_https(
 async def test_it_says_which_parts_of_the_configuration_do_nothing_yet(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "bot.toml").write_text("[intents.refund]\n[mcp.shop]\n")
+    (tmp_path / "bot.toml").write_text("[intents.refund]\n[agents.billing]\n")
     well, told = await examined(tmp_path, monkeypatch, {})
     assert well
-    assert "• bot.toml: [intents], [mcp] do nothing yet in this version" in told
+    assert "• bot.toml: [intents], [agents] do nothing yet in this version" in told
 
 
 async def test_it_says_that_others_can_look_into_the_data(
@@ -139,6 +141,20 @@ async def test_it_says_that_a_receiver_does_not_take_its_events(
     assert (webhooks["facts"]["waiting"], webhooks["facts"]["failed"]) == (1, 1)
     assert 'switchboard_webhooks{state="waiting"} 1.0' in metrics
     assert 'switchboard_webhooks{state="failed"} 1.0' in metrics
+
+
+async def test_it_says_what_mcp_servers_offer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = os.environ["PATH"]
+    (tmp_path / "bot.toml").write_text(
+        f"[mcp.shop]\ncommand = [{sys.executable!r}, '-m', 'tests.doubles.mcp_shop']\n"
+        "only = ['order_status', 'refund']\nenv = { PYTHONPATH = '${HOUSE}' }\n"
+        "[mcp.gone]\nurl = 'http://127.0.0.1:9/mcp'\n"
+    )
+    given = {"PATH": path, "HOUSE": str(Path(__file__).parents[2])}
+    well, told = await examined(tmp_path, monkeypatch, given)
+    assert not well
+    assert "✓ MCP server shop offers shop_order_status, shop_refund (write)" in told
+    assert "✗ MCP server gone: " in told
 
 
 async def test_it_says_which_services_of_tools_can_be_reached(

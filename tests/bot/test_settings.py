@@ -214,7 +214,7 @@ def test_the_contracts_example_is_understood(tmp_path: Path) -> None:
     assert list(found.models) == ["small", "large"]
     assert found.models["large"].fallback == ("small",)
     assert found.bot.name == "Ada"
-    assert set(found.without_effect) <= {"intents", "agents", "mcp"}
+    assert set(found.without_effect) <= {"intents", "agents"}
     assert (found.budget.turn, found.budget.contact_day, found.budget.downgrade_at) == (0.05, 2.0, 0.8)
 
 
@@ -256,6 +256,9 @@ def test_no_file_is_an_empty_one_unless_it_was_asked_for(tmp_path: Path) -> None
         ("[tools.status]", "tools.status.url: field required"),
         ("[tools.'a b']\nurl='https://shop.example'", "tools.a b: a tool's name is made of letters"),
         ("[tools.hand_off]\nurl='https://shop.example'", "tools.hand_off: this tool is there"),
+        ("[mcp.shop]", "mcp.shop: either url or command"),
+        ("[mcp.shop]\nurl='http://shop.example/mcp'", "mcp.shop: it is asked over https"),
+        ("[mcp.shop]\ncommand=['x']\nenv={A='${NO_SUCH}'}", "headers or env need ${NO_SUCH}"),
         ("[hours]\nmom='09:00-18:00'", "hours: mom: there is no such setting"),
         ("[hours]\nmon='9-18'", "hours: mon: '9-18' is not written"),
         ("[hours]\nmon='closed'", "hours: on no day anybody is there"),
@@ -264,7 +267,7 @@ def test_no_file_is_an_empty_one_unless_it_was_asked_for(tmp_path: Path) -> None
         ("[tools.status]\nurl='https://shop.example/{x}'", "tools.status: {x} is no parameter"),
         (
             "[tools.status]\nurl='https://shop.example'\nheaders={A='Bearer ${NO_SUCH}'}",
-            "a header needs ${NO_SUCH}, and NO_SUCH is not set",
+            "headers or env need ${NO_SUCH}, and NO_SUCH is not set",
         ),
     ],
 )
