@@ -14,6 +14,7 @@ from bot.bell import Bell
 from bot.ending import end
 from bot.journal import insist
 from bot.live import INBOX, Live
+from bot.logs import about
 from bot.orchestrator.agent import Agent
 from bot.orchestrator.language import guess
 from bot.orchestrator.perform import make, seen_through
@@ -66,7 +67,8 @@ class Actor:
                 await self._tell(moved)
             case ClaimedCall() as claimed:
                 # Once on record as begun it is made, and what came of it is written down.
-                await seen_through(self._carry_out(claimed))
+                with about(turn=claimed.turn_id):
+                    await seen_through(self._carry_out(claimed))
 
     async def _remind(self, approval: Approval) -> None:
         """Operators hear that it still waits, once; where this breaks off, nobody hears it twice."""

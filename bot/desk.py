@@ -17,6 +17,7 @@ from bot.bell import Bell
 from bot.fetching import Fetcher
 from bot.journal import TurnJournal
 from bot.live import PEOPLE, Live
+from bot.logs import about
 from bot.masking import Masking
 from bot.orchestrator.agent import Agent, LeaseLost, Overtaken, Turn, Utterance
 from bot.orchestrator.outcome import HandOff, NeedsApproval, Outcome, Reply, Silence
@@ -110,6 +111,7 @@ class Desk:
                     "message_id": stored.id,
                     "conversation": stored.conversation_id,
                     "channel": stored.channel,
+                    "external_id": message.external_id,
                 },
             )
         return recorded
@@ -127,6 +129,8 @@ class Desk:
             log.warning("%s: %s", channel, detail, extra={"provider_id": external_id})
         noted = await self._store.deliveries.receipt(channel, external_id, status, detail, trouble)
         if noted is not None:
+            told = {"provider_id": external_id, "conversation": noted.conversation_id, "channel": channel}
+            log.info("the provider says: %s", status, extra=told)
             self._errand(self._live.stir(noted.contact_id, noted.conversation_id))
             if noted.again:
                 self._errand(self._bell.ring("deliver", noted.conversation_id))
@@ -139,7 +143,9 @@ class Desk:
         began = time.monotonic()
         try:
             while (claim := await self._store.turns.claim(conversation_id, self._lease)) is not None:
-                if not await self._take_turn(claim):
+                with about(turn=claim.turn_id, message_id=claim.in_reply_to):
+                    more = await self._take_turn(claim)
+                if not more:
                     return
                 # One job has the time of one turn: a slow one's successor gets a job of its own.
                 slow = time.monotonic() - began > _LONG
@@ -152,6 +158,16 @@ class Desk:
 
     async def _take_turn(self, claim: Claim) -> bool:
         """One claimed turn to its end. True when the contact wrote more meanwhile."""
+        answers = [each.id for each in claim.messages if _is_pending(each, claim)]
+        log.info(
+            "turn begun",
+            extra={
+                "messages": answers,
+                "conversation": claim.conversation_id,
+                "channel": claim.channel,
+                "attempt": claim.attempt,
+            },
+        )
         trace = Trace(turn_id=claim.turn_id)
         voice = Voice(claim=claim, store=self._store, live=self._live, lease=self._lease)
         try:
@@ -160,7 +176,7 @@ class Desk:
                 claim, outcome = await self._think(claim, voice, trace)
             return await self._conclude(claim, outcome, trace, voice)
         except LeaseLost:
-            log.info("turn given up: the conversation is somebody else's now", extra={"turn": claim.turn_id})
+            log.info("turn given up: the conversation is somebody else's now")
             await self._live.tell(claim.contact_id, voice.taken_back())
             draft = voice.said
             steps = self._masking.steps(trace.steps)
@@ -171,11 +187,11 @@ class Desk:
             await asyncio.shield(self._hand_back(claim, voice))
             raise
         except StoreUnavailable as error:
-            log.warning("turn cut: the store does not answer: %s", error, extra={"turn": claim.turn_id})
+            log.warning("turn cut: the store does not answer: %s", error)
             await self._give_up(claim, voice, forgiven=True)
             return False
         except Exception:
-            log.exception("turn failed", extra={"turn": claim.turn_id, "attempt": claim.attempt})
+            log.exception("turn failed", extra={"attempt": claim.attempt})
             await self._give_up(claim, voice, forgiven=False)
             return False
         finally:
@@ -262,18 +278,11 @@ class Desk:
         )
         await self._live.stir(claim.contact_id, claim.conversation_id)
         if concluded is None:
-            log.info("turn fenced off", extra={"turn": claim.turn_id})
+            log.info("turn fenced off")
             await self._live.tell(claim.contact_id, voice.taken_back())
             return False
-        log.info(
-            "turn concluded",
-            extra={
-                "turn": claim.turn_id,
-                "message_id": claim.in_reply_to,
-                "conversation": claim.conversation_id,
-                "outcome": type(outcome).__name__,
-            },
-        )
+        told = {"conversation": claim.conversation_id, "outcome": type(outcome).__name__}
+        log.info("turn concluded", extra=told)
         for call_id in concluded.asked:
             await announce(self._live, claim.contact_id, claim.conversation_id, call_id)
         if concluded.delivery_id and not limits.reads_store:
@@ -394,9 +403,6 @@ def _degraded(claim: Claim, summary: str) -> HandOff:
 def _utterances(claim: Claim) -> Sequence[Utterance]:
     """What was said, ending with what is to be answered: a reply to something earlier may stand after it."""
 
-    def pending(message: StoredMessage) -> bool:
-        return message.direction == "in" and claim.answered_seq < message.seq <= claim.up_to_seq
-
     texts = {**claim.quoted, **{message.id: message.text for message in claim.messages}}
     return [
         Utterance(
@@ -405,9 +411,13 @@ def _utterances(claim: Claim) -> Sequence[Utterance]:
             files=tuple(file.media_type for file in message.attachments),
             quotes=texts.get(message.in_reply_to or "", "") if message.direction == "in" else "",
         )
-        for message in sorted(claim.messages, key=pending)
+        for message in sorted(claim.messages, key=lambda message: _is_pending(message, claim))
         if message.author_kind != "system"
     ]
+
+
+def _is_pending(message: StoredMessage, claim: Claim) -> bool:
+    return message.direction == "in" and claim.answered_seq < message.seq <= claim.up_to_seq
 
 
 def _with_subject(message: StoredMessage) -> str:

@@ -3,7 +3,8 @@
 Whoever says it, no secret and nothing personal stands in a line (bot/masking.py).
 
 The id that goes through everything is the incoming message's: `message_id` stands in the line of its request,
-of its turn and of its delivery.
+in every line of its turn (with `turn`), in those of its answer's delivery and of what others are told of it.
+A turn that answers several messages begins with a line that names them all.
 """
 
 from __future__ import annotations
@@ -12,12 +13,30 @@ import json
 import logging
 import sys
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Literal
 
 from bot.masking import Masking
+from bot.trace import trace_id
 
 _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
+
+
+_ABOUT: ContextVar[Mapping[str, object]] = ContextVar("about", default=MappingProxyType({}))
+
+
+@contextmanager
+def about(**ids: object) -> Iterator[None]:
+    """Whatever is logged inside, by whomever, carries these ids."""
+    before = _ABOUT.set({**_ABOUT.get(), **{name: each for name, each in ids.items() if each is not None}})
+    try:
+        yield
+    finally:
+        _ABOUT.reset(before)
 
 
 class _Masked(logging.Formatter):
@@ -35,6 +54,8 @@ class _Json(_Masked):
             "event": self._text(record.getMessage()),
         }
         line |= {name: self._masked(value) for name, value in _extra(record).items()}
+        if (turn := line.get("turn")) is not None:
+            line["trace_id"] = trace_id(str(turn))
         if record.exc_info:
             line["error"] = self._text(self.formatException(record.exc_info))
         return json.dumps(line, default=str)  # which, unlike orjson, takes any text and any number
@@ -59,7 +80,8 @@ class _Text(_Masked):
 
 
 def _extra(record: logging.LogRecord) -> dict[str, object]:
-    return {name: value for name, value in vars(record).items() if name not in _PLAIN}
+    own = {name: value for name, value in vars(record).items() if name not in _PLAIN}
+    return {**_ABOUT.get(), **own}
 
 
 def set_up_logs(style: Literal["text", "json"], masking: Masking) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from bot.bell import Bell
 from bot.live import Live
+from bot.logs import about
 from bot.orchestrator.registry import Registry
 from bot.store import Store
 from bot.store.records import ClaimedDelivery, Pause
@@ -93,16 +94,21 @@ class Sender:
                         asyncio.get_running_loop().call_later(seconds, self._ring, conversation_id)
                     return
                 case ClaimedDelivery() as claimed:
-                    if claimed.unsure:
-                        end = await self._ask(claimed)
-                    elif time.monotonic() - asked > _FRESH:  # we were stopped; somebody else may have it
-                        end = _End(status=DeliveryStatus.QUEUED, error="it was not begun", again_in=0.0)
-                    else:
-                        end = await self._send(claimed)
-                    await self._settle(claimed, end)
+                    with about(message_id=claimed.answers or claimed.message.id, turn=claimed.turn_id):
+                        await self._see_to(claimed, late=time.monotonic() - asked > _FRESH)
             if time.monotonic() - began > _LONG:
                 await self._bell.ring("deliver", conversation_id)  # its successor has the time of a whole job
                 return
+
+    async def _see_to(self, claimed: ClaimedDelivery, *, late: bool) -> None:
+        """One part; `late`: we were stopped after the claim, and somebody else may have it."""
+        if claimed.unsure:
+            end = await self._ask(claimed)
+        elif late:
+            end = _End(status=DeliveryStatus.QUEUED, error="it was not begun", again_in=0.0)
+        else:
+            end = await self._send(claimed)
+        await self._settle(claimed, end)
 
     async def _settle(self, claimed: ClaimedDelivery, end: _End) -> None:
         await self._store.deliveries.settle(
@@ -116,7 +122,7 @@ class Sender:
         )
         await self._live.stir(claimed.contact_id, claimed.conversation_id)
         told = {
-            "message_id": claimed.message.id,
+            "reply": claimed.message.id,
             "part": claimed.message.part,
             "conversation": claimed.conversation_id,
             "channel": claimed.message.channel,
@@ -145,7 +151,7 @@ class Sender:
             await self._failed(message.channel, _LATE)
             return _unsure(_LATE)
         except Exception as error:
-            log.exception("%s: sending failed", message.channel, extra={"message_id": message.id})
+            log.exception("%s: sending failed", message.channel, extra={"reply": message.id})
             await self._failed(message.channel, trouble := f"sending broke off: {type(error).__name__}")
             return _unsure(trouble)
         if component := self._registry.get("channel", message.channel):
@@ -168,7 +174,7 @@ class Sender:
         except TimeoutError:
             return _cannot_say(claimed, _LATE)
         except Exception as error:
-            log.exception("%s: asking failed", message.channel, extra={"message_id": message.id})
+            log.exception("%s: asking failed", message.channel, extra={"reply": message.id})
             return _cannot_say(claimed, f"asking broke off: {type(error).__name__}")
         if found is not None:
             return _End(status=DeliveryStatus.SENT, provider_id=found)

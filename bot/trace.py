@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,6 +15,8 @@ from pydantic import JsonValue
 
 StepKind = Literal["route", "knowledge", "model", "tool", "guard", "fallback", "deliver"]
 StepStatus = Literal["running", "ok", "failed", "skipped"]
+
+_TRACE_ID = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(kw_only=True)
@@ -35,6 +39,15 @@ class Step:
     def tell(self, **output: JsonValue) -> None:
         """Add to what came of it."""
         self.output = {**self.output, **output}
+
+
+def trace_id(turn_id: str) -> str:
+    """The id under which a turn is told to other programs: 32 hexadecimal digits, its own as far as it has
+    them (W3C Trace Context, trace-id)."""
+    own = turn_id.rpartition("_")[2].rjust(32, "0")
+    if _TRACE_ID.fullmatch(own) and own.strip("0"):
+        return own
+    return hashlib.sha256(turn_id.encode()).hexdigest()[:32]
 
 
 @dataclass(kw_only=True)

@@ -23,7 +23,7 @@ from bot.api.conversations import conversation_json, message_json
 from bot.ending import end
 from bot.live import INBOX, Feed, Live
 from bot.store import Store, StoreUnavailable
-from bot.store.records import ClaimedWebhook
+from bot.store.records import ClaimedWebhook, StoredMessage
 
 log = logging.getLogger("switchboard.webhooks")
 
@@ -119,7 +119,8 @@ class Teller:
         following: ClaimedWebhook | None = first
         while following is not None:
             claimed = following
-            body = await self._body(claimed)
+            message = await self._store.webhooks.message(claimed.message_id) if claimed.message_id else None
+            body = await self._body(claimed, message)
             if time.monotonic() - asked > _FRESH:
                 return  # we were stopped; somebody else may be telling it by now
             untold = await self._tell(claimed, body) if body is not None else None
@@ -128,8 +129,10 @@ class Teller:
                 "conversation": claimed.conversation_id,
                 "attempt": claimed.attempt,
             }
-            if claimed.message_id is not None:
-                told["message_id"] = claimed.message_id
+            if message is not None:
+                told |= {"message_id": message.in_reply_to or message.id}
+            if message is not None and message.turn_id is not None:
+                told |= {"turn": message.turn_id}
             asked = time.monotonic()
             lease = 0.0 if self._stopping else _LEASE  # whoever comes next may begin at once
             if untold is None:
@@ -146,11 +149,10 @@ class Teller:
             if lease == 0.0:
                 return
 
-    async def _body(self, claimed: ClaimedWebhook) -> bytes | None:
+    async def _body(self, claimed: ClaimedWebhook, message: StoredMessage | None) -> bytes | None:
         """What is told; None when what it is about was erased meanwhile."""
         data: Mapping[str, JsonValue] = claimed.data
         if claimed.type.startswith("message."):
-            message = await self._store.webhooks.message(claimed.message_id or "")
             if message is None:
                 return None
             data = {"message": message_json(message)}

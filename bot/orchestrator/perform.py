@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeVar
@@ -80,7 +81,11 @@ async def make(tool: Tool, context: ToolContext, arguments: Arguments) -> Perfor
     Of a write that raised or took too long, unless the tool says otherwise, nobody knows how it ended.
     """
 
+    began = time.monotonic()
+
     def ended(state: Literal["done", "failed", "doubtful"], result: str) -> Performed:
+        told = {"conversation": context.conversation_id, "seconds": round(time.monotonic() - began, 3)}
+        log.info("tool %s: %s", tool.name, state, extra=told)
         return Performed(tool=tool.name, arguments=arguments, state=state, result=_bounded(result))
 
     if tool.needs_verified and not context.person.verified:

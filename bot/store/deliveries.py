@@ -45,7 +45,8 @@ _DUE = f"""
 _NEXT = f"""
     SELECT s.delivery_id, s.part, s.channel, s.text, s.status, s.error, s.looks, s.slotted, s.due_at,
         s.lease_until, s.tried_at, s.created_at, {{now}} AS now, d.message_id, d.recipient, m.html,
-        m.subject, m.attachments, m.citations, m.author_kind, m.author_name, a.external_id AS answers,
+        m.subject, m.attachments, m.citations, m.author_kind, m.author_name, m.turn_id,
+        m.in_reply_to, a.external_id AS answers,
         a.reference, a.thread, a.via,
         a.direction AS quoted_direction, a.author_name AS quoted_name, a.address AS quoted_address,
         a.text AS quoted_text, a.created_at AS quoted_at, p.name AS recipient_name, i.window_until,
@@ -342,6 +343,8 @@ async def _take(
         unsure_for=(row["now"] - row["tried_at"]) / 1_000_000,
         known=frozenset(each["provider_id"] for each in known),
         opted_out=head["opted_out_at"] is not None,
+        answers=head["in_reply_to"],
+        turn_id=head["turn_id"],
         message=OutboundMessage(
             id=head["message_id"],
             channel=head["channel"],

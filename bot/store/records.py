@@ -278,7 +278,8 @@ class ClaimedDelivery:
 
     `unsure`: an attempt's end is not known, so the provider may have it already; it began at `tried_at`,
     `unsure_for` seconds ago, and `looks` times since the provider has said that it has nothing. `known` are
-    its ids for other messages to the same recipient. `opted_out`: nothing may be sent to them.
+    its ids for other messages to the same recipient. `opted_out`: nothing may be sent to them. `answers` is
+    the id of the message it answers, `turn_id` that of the turn it was written in.
     """
 
     delivery_id: str
@@ -292,6 +293,8 @@ class ClaimedDelivery:
     unsure_for: float
     known: Collection[str]
     opted_out: bool
+    answers: str | None
+    turn_id: str | None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from typing import Literal
 
 import pytest
 
-from bot.logs import set_up_logs
+from bot.logs import about, set_up_logs
 from bot.masking import Masking
 
 
@@ -86,3 +86,27 @@ def test_no_secret_and_nothing_personal_stands_in_a_line(
         assert mask in told or mask.encode().decode("unicode_escape") in told
     if style == "json":
         assert json.loads(told.splitlines()[0])["attempt"] == 3
+
+
+def test_what_is_logged_about_a_turn_carries_its_ids_whoever_logs_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    root = logging.getLogger()
+    before = list(root.handlers)
+    turn = "trn_0019f3b2c4d5e6f7a8b9c0d1e2f3a4b"
+    try:
+        set_up_logs("json", Masking())
+        with about(message_id="msg_1", turn=turn):
+            logging.getLogger("somebody.else").warning("slow")
+            with about(message_id=None, tool="refund"):
+                logging.getLogger("switchboard.test").info("done", extra={"turn": "trn_other"})
+        logging.getLogger("switchboard.test").info("idle")
+        sys.stderr.flush()
+    finally:
+        root.handlers[:] = before
+    slow, done, idle = map(json.loads, capsys.readouterr().err.splitlines())
+    assert (slow["message_id"], slow["turn"]) == ("msg_1", turn)
+    assert slow["trace_id"] == "0" + turn.removeprefix("trn_"), "as OpenTelemetry names it"
+    assert (done["message_id"], done["tool"], done["turn"]) == ("msg_1", "refund", "trn_other")
+    assert len(done["trace_id"]) == 32
+    assert not {"message_id", "turn", "trace_id"} & idle.keys()
