@@ -27,6 +27,7 @@ log = logging.getLogger("switchboard.live")
 
 INBOX = "inbox"  # operators: which conversations have something new, as {"conversation_id"}
 PEOPLE = "people"  # workers: which conversations a person has laid hands on, as {"conversation_id"}
+PRESENCE = "presence:"  # operators, before a conversation's id: who else is in it
 _BACKLOG = 256  # live pieces a slow reader may have waiting before the oldest are dropped
 _PREFIX = "switchboard:live:"
 

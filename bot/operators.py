@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 from bot import markup
 from bot.bell import Bell
-from bot.live import PEOPLE, Live
+from bot.live import PEOPLE, PRESENCE, Live
 from bot.sending import leaving
 from bot.store import NoSuchConversation, Store
 from bot.store.records import Changed, ConversationStatus, DeliveryRecord, InboxEntry, Operator
 from channels.base import Channel, DeliveryStatus
+
+Doing = Literal["looking", "writing", "gone"]
 
 
 class OperatorDesk:
@@ -77,6 +80,12 @@ class OperatorDesk:
         entry = await self._entry(conversation_id)
         if await self._store.arranging.prioritise(conversation_id, priority):
             await self._live.stir(entry.contact_id, entry.id)
+
+    async def be(self, conversation_id: str, operator: Operator, doing: Doing) -> None:
+        """Let the other operators in a conversation know who is in it; they hear it only while it is said."""
+        who = {"id": operator.id, "name": operator.name}
+        piece = {"kind": "presence", "data": {"operator": who, "doing": doing}}
+        await self._live.tell(PRESENCE + conversation_id, piece)
 
     async def reply(self, conversation_id: str, operator: Operator, *, client_id: str, text: str) -> Changed:
         """Answer the contact, by the channel they wrote by; whoever answers has taken over.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast, get_args
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Route
 from bot.api.access import Gate
 from bot.api.bodies import answer, not_found, object_of, path_id, query, refusal
 from bot.api.conversations import PRIORITIES, TEXT_LIMIT, conversation_json
-from bot.operators import OperatorDesk
+from bot.operators import Doing, OperatorDesk
 from bot.store import NoSuchConversation, Store
 
 _LABEL = re.compile(r"[^\x00-\x1f\x7f,]{1,40}")
@@ -23,7 +23,7 @@ _LONGEST_NAP = 366 * 86_400.0  # seconds
 
 
 class Arranging:
-    """`/api/conversations/ID/{assign,snooze,labels,priority,draft}`, `/api/labels`, `/api/operators`."""
+    """What is arranged under `/api/conversations/ID`; `/api/labels` and `/api/operators`."""
 
     def __init__(self, *, store: Store, desk: OperatorDesk, gate: Gate) -> None:
         self._store = store
@@ -38,6 +38,7 @@ class Arranging:
             Route("/conversations/{id}/priority", self._prioritise, methods=["POST"]),
             Route("/conversations/{id}/draft", self._draft),
             Route("/conversations/{id}/draft", self._keep_draft, methods=["POST"]),
+            Route("/conversations/{id}/presence", self._be, methods=["POST"]),
             Route("/labels", self._labels),
             Route("/operators", self._operators),
         ]
@@ -128,6 +129,18 @@ class Arranging:
             )
         except NoSuchConversation:
             raise not_found("conversation") from None
+        return Response(status_code=204)
+
+    async def _be(self, request: Request) -> Response:
+        who = await self._gate.admit(request)
+        doing = (await object_of(request)).get("doing")
+        if doing not in get_args(Doing):
+            raise refusal(422, "invalid", f"one of {', '.join(get_args(Doing))}", field="doing")
+        doing = cast("Doing", doing)
+        conversation_id = path_id(request, "conversation")
+        if await self._store.inbox.entry(conversation_id) is None:
+            raise not_found("conversation")
+        await self._desk.be(conversation_id, who.operator, doing)
         return Response(status_code=204)
 
     async def _labels(self, request: Request) -> Response:

@@ -345,6 +345,16 @@ OPERATORS: Sequence[Call] = (
         answers=_DONE,
     ),
     Call(
+        method="post",
+        path="/api/conversations/{id}/presence",
+        about="Tell the others in it that you look, or write, or are gone: it comes as `presence`. "
+        "Say it again every 20 s.",
+        who="operator",
+        group="Conversations",
+        body=obj({"doing": {"type": "string", "enum": ["looking", "writing", "gone"]}}),
+        answers=_DONE,
+    ),
+    Call(
         method="get",
         path="/api/labels",
         about="The labels in use, the commonest first.",
@@ -539,7 +549,7 @@ OPERATORS: Sequence[Call] = (
         about="Live: `conversation` whenever one has something new, `approval` whenever one is asked for, "
         "decided about or has come to its end (each as its list shows it), `look` when something may have "
         "been missed. With `conversation`, also that one's `message`s after the seq "
-        "`after`, each once and in order (`id:` is the seq), and in passing `delta` and `typing`.",
+        "`after`, each once and in order (`id:` is the seq), and in passing `delta`, `typing`, `presence`.",
         who="operator",
         group="Live",
         query={"conversation": TEXT, "after": WHOLE},

@@ -18,7 +18,7 @@ from bot.api.approvals import approval_json
 from bot.api.bodies import not_found, query, refusal
 from bot.api.conversations import conversation_json, message_json
 from bot.approvals import ApprovalDesk
-from bot.live import INBOX, Live
+from bot.live import INBOX, PRESENCE, Live
 from bot.store import Store
 from bot.store.records import InboxEntry
 
@@ -36,7 +36,7 @@ class Events:
     Every stream hears `conversation` whenever one has something new, as its list shows it, and `approval`
     whenever a call waits for an operator, is decided about or has come to its end. With
     `?conversation=ID` it also hears that conversation's `message`s after the seq `after` (or
-    `Last-Event-ID`), each once and in order; and `delta` and `typing`, which may be lost.
+    `Last-Event-ID`), each once and in order; and `delta`, `typing` and `presence`, which may be lost.
     """
 
     def __init__(self, *, store: Store, approvals: ApprovalDesk, live: Live, gate: Gate) -> None:
@@ -92,7 +92,7 @@ class Events:
     async def _one(self, request: Request, entry: InboxEntry, seq: int) -> AsyncIterator[bytes]:
         reader = _Reader(self._gate, request)
         ours: dict[str, bool] = {}  # turns of this contact: whether they are this conversation's
-        async with self._live.watch(INBOX, entry.contact_id) as feed:
+        async with self._live.watch(INBOX, entry.contact_id, PRESENCE + entry.id) as feed:
             look = True
             yield b": hello\n\n"
             while not feed.closed:

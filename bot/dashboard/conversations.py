@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from collections.abc import Sequence
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from bot.dashboard import words
-from bot.dashboard.languages import N_
+from bot.api.conversations import PRIORITIES
+from bot.dashboard.inbox import listed
 from bot.dashboard.originals import Originals, framed
 from bot.dashboard.pages import HOME, Pages, path_part
 from bot.dashboard.why import explain
 from bot.store import Store
-from bot.store.listing import BadPage
-from bot.store.records import ConversationStatus, InboxEntry, InboxFilter
 
-_PAGE = 40  # conversations in a list, messages in a thread
+_PAGE = 40  # messages in a thread
 _REACH = 200  # messages among which a turn's answer is looked for
-
-TABS: Mapping[str, tuple[str, ConversationStatus | None]] = {
-    "waiting": (N_("Waiting"), "waiting"),
-    "bot": (N_("With the bot"), "bot"),
-    "human": (N_("Human"), "human"),
-    "all": (N_("All"), None),
-}
 
 
 class Conversations:
@@ -52,7 +41,9 @@ class Conversations:
         who = await self._pages.reader(request)
         if isinstance(who, Response):
             return who
-        return self._pages.show(request, "conversations.html", who=who, **await self._listed(request))
+        return self._pages.show(
+            request, "conversations.html", who=who, **await listed(self._store, request, who)
+        )
 
     async def _conversation(self, request: Request) -> Response:
         who = await self._pages.reader(request)
@@ -73,7 +64,11 @@ class Conversations:
             who=who,
             thread=thread,
             drafts=drafts,
-            **await self._listed(request, thread.entry),
+            draft=await self._store.arranging.draft(thread.entry.id, who.operator.id),
+            profile=await self._store.profiles.get(thread.entry.contact_id),
+            priorities=PRIORITIES,
+            operators=await self._store.operators.every(),
+            **await listed(self._store, request, who, thread.entry),
         )
 
     async def _turn(self, request: Request) -> Response:
@@ -124,44 +119,6 @@ class Conversations:
             return who
         await self._store.mailboxes.put_away(path_part(request, "id"))
         return RedirectResponse(HOME, 303)
-
-    async def _listed(self, request: Request, opened: InboxEntry | None = None) -> Mapping[str, Any]:
-        """What the list beside every conversation needs.
-
-        The one that is open stays in it when what an operator does moves it elsewhere.
-        """
-        tab = request.query_params.get("tab", "")
-        waiting = await self._store.inbox.count("waiting")
-        if tab not in TABS:
-            tab = "waiting" if waiting else "all"
-        try:
-            entries, more = await self._store.inbox.page(
-                InboxFilter(status=TABS[tab][1]), before=request.query_params.get("page", ""), limit=_PAGE
-            )
-        except BadPage:
-            entries, more = await self._store.inbox.page(InboxFilter(status=TABS[tab][1]), limit=_PAGE)
-        entries = [each if each.preview else await self._with_files(each) for each in entries]
-        moved = opened is not None and TABS[tab][1] not in (None, opened.status)
-        if moved and opened is not None:
-            entries = [opened, *(each for each in entries if each.id != opened.id)]
-        cards = await self._store.mailboxes.cards()
-        return {
-            "tab": tab,
-            "tabs": TABS,
-            "entries": entries,
-            "more": more,
-            "waiting": waiting,
-            "moved": moved,
-            "set_aside": cards,
-        }
-
-    async def _with_files(self, entry: InboxEntry) -> InboxEntry:
-        """A conversation whose newest message has no words, previewed by what it brought."""
-        thread = await self._store.inbox.thread(entry.id, limit=5)
-        for message in reversed(thread.messages if thread else ()):
-            if message.attachments and not message.private:
-                return replace(entry, preview=words.files(message))
-        return entry
 
 
 def _names(request: Request) -> tuple[str, str]:

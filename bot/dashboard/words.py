@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from bot import markup
 from bot.api.conversations import display_name, file_name
 from bot.dashboard.languages import N_, _, many
-from bot.store.records import DeliveryState, InboxEntry, StoredMessage, TurnRecord, delivery_of
+from bot.store.records import DeliveryState, InboxEntry, KnownAddress, StoredMessage, TurnRecord, delivery_of
 from bot.store.sendings import WITHDRAWN
 from channels.base import Attachment, DeliveryStatus
 
@@ -44,6 +44,7 @@ _OUTCOME: Mapping[str, str] = {
     "approval": N_("asked an operator for approval"),
     "silence": N_("said nothing"),
 }
+_PRIORITY: Mapping[int, str] = {2: N_("Urgent"), 1: N_("High"), 0: N_("Normal"), -1: N_("Low")}
 _STEP: Mapping[str, str] = {
     "route": N_("Routing"),
     "knowledge": N_("Knowledge"),
@@ -77,6 +78,16 @@ def status(name: str) -> str:
 def step(kind: str) -> str:
     """What a step of a turn is for."""
     return _(_STEP[kind]) if kind in _STEP else kind
+
+
+def priority(rank: int) -> str:
+    """How urgent a conversation is."""
+    return _(_PRIORITY[rank])
+
+
+def is_shown(known: KnownAddress) -> bool:
+    """Whether an address means something to a person: a visitor's number in the store does not."""
+    return known.channel in {"email", "whatsapp", "sms"}
 
 
 def channel(name: str) -> str:

@@ -12,6 +12,7 @@ _PREVIEW = 160  # characters
 _UNREAD = 99  # counted no further
 _LOOKED_BACK = 200  # messages among which the channels of a conversation are looked for
 _ALL: tuple[ConversationStatus, ...] = ("bot", "waiting", "human", "snoozed", "resolved")
+_UNRESOLVED = _ALL[:-1]
 _END = 2**62  # later than every time
 
 # Conversations that a visitor opened and left without a word are in nobody's list.
@@ -86,7 +87,8 @@ async def page(
             found = [(row["waiting_since"], row["id"]) for row in rows]
         else:
             sql = _NEWEST_OF.replace("{narrowed}", narrowed)
-            for status in (wanted.status,) if wanted.status else _ALL:
+            statuses = (wanted.status,) if wanted.status else _UNRESOLVED if wanted.unresolved else _ALL
+            for status in statuses:
                 rows = await reader.all(sql, status=status, at=at, id=last, limit=limit + 1, **values)
                 found += [(row["last_activity_at"], row["id"]) for row in rows]
             found.sort(reverse=True)

@@ -398,7 +398,7 @@ class InboxFilter:
     """Which conversations are listed; what is None or empty leaves them all in.
 
     `assignee` is an operator's id, "" for nobody's; `words` must all be said in a conversation, begin a word
-    there, or stand in its contact's name or address.
+    there, or stand in its contact's name or address. `unresolved` leaves out what is settled.
     """
 
     status: ConversationStatus | None = None
@@ -406,6 +406,29 @@ class InboxFilter:
     channel: str = ""
     label: str = ""
     words: Sequence[str] = ()
+    unresolved: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class KnownAddress:
+    """An address of a contact's; `opted_out`: nothing may be sent there."""
+
+    channel: str
+    address: str
+    verified: bool
+    opted_out: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """A contact with what is known of them and their conversations, the latest first."""
+
+    id: str
+    name: str
+    attributes: Mapping[str, JsonValue]
+    created_at: datetime
+    addresses: Sequence[KnownAddress]
+    conversations: Sequence[InboxEntry]
 
 
 @dataclass(frozen=True, kw_only=True)

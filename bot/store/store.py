@@ -20,6 +20,7 @@ from bot.store.knowledge import KnowledgeBook
 from bot.store.mailboxes import Mailboxes
 from bot.store.operators import Operators
 from bot.store.people import People
+from bot.store.profiles import Profiles
 from bot.store.records import Counts
 from bot.store.sessions import Sessions
 from bot.store.spending import Spending
@@ -72,6 +73,7 @@ class Store:
         self.deliveries = Deliveries(database)
         self.undelivered = Undelivered(database)
         self.people = People(database)
+        self.profiles = Profiles(database)
         self.arranging = Arranging(database)
         self.operators = Operators(database)
         self.sessions = Sessions(database)

@@ -34,9 +34,9 @@ def desk(browser: Browser, house: Switchboard, password: str) -> Iterator[Page]:
     context.close()
 
 
-def sign_in(page: Page, house: Switchboard, password: str) -> None:
+def sign_in(page: Page, house: Switchboard, password: str, *, email: str = EMAIL) -> None:
     page.goto(f"{house.url}/dashboard")
-    page.get_by_label("Email").fill(EMAIL)
+    page.get_by_label("Email").fill(email)
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("navigation", name="Main")).to_contain_text("Conversations")
@@ -96,7 +96,7 @@ def test_a_person_is_asked_for_takes_over_answers_and_hands_back(
 def test_the_bot_is_stopped_in_the_middle_of_a_word(desk: Page, house: Switchboard, chat: Chat) -> None:
     chat.ask("Hello to the desk")
     chat.expect_answers(1)
-    desk.get_by_role("link", name="All").click()
+    desk.get_by_role("link", name="All", exact=True).click()
     entry(desk, house, "Hello to the desk").click()
     chat.write("What does delivery to Austria cost?")
     expect(thread(desk).locator("#written")).not_to_be_empty()  # read along while it is written
@@ -115,7 +115,7 @@ def test_the_bot_is_stopped_in_the_middle_of_a_word(desk: Page, house: Switchboa
 def test_hostile_words_are_only_words_at_the_desk(desk: Page, house: Switchboard, chat: Chat) -> None:
     hostile = "<img src=x onerror=alert(1)><script>alert(2)</script> <b>bold</b>"
     chat.ask(hostile)
-    desk.get_by_role("link", name="All").click()
+    desk.get_by_role("link", name="All", exact=True).click()
     entry(desk, house, hostile).click()
     expect(thread(desk).get_by_text(hostile)).to_be_visible()
     expect(thread(desk).locator("img, script, b:not(.author)")).to_have_count(0)
@@ -129,7 +129,7 @@ def test_who_opens_a_conversation_by_keyboard_begins_at_its_heading(
     desk: Page, house: Switchboard, chat: Chat
 ) -> None:
     chat.ask("Opened by keyboard?")
-    desk.get_by_role("link", name="All").click()
+    desk.get_by_role("link", name="All", exact=True).click()
     entry(desk, house, "Opened by keyboard?").press("Enter")
     heading = desk.locator("h1#contact")
     expect(heading).to_be_focused()
@@ -140,7 +140,7 @@ def test_who_opens_a_conversation_by_keyboard_begins_at_its_heading(
 
 def test_no_keystroke_is_lost(desk: Page, house: Switchboard, chat: Chat) -> None:
     chat.ask("Is anybody there?")
-    desk.get_by_role("link", name="All").click()
+    desk.get_by_role("link", name="All", exact=True).click()
     entry(desk, house, "Is anybody there?").click()
     box = desk.get_by_role("textbox", name="Reply")
     box.fill("Half a sentence")
@@ -164,7 +164,7 @@ def test_it_works_on_a_narrow_screen(browser: Browser, house: Switchboard, passw
     context: BrowserContext = browser.new_context(viewport={"width": 360, "height": 700})
     page = context.new_page()
     sign_in(page, house, password)
-    page.get_by_role("link", name="All").click()
+    page.get_by_role("link", name="All", exact=True).click()
     wide = "document.documentElement.scrollWidth > innerWidth"
     assert not page.evaluate(wide)
     entry(page, house, "Written to a telephone").click()
@@ -188,10 +188,88 @@ def test_everything_a_visitor_says_is_seen_once_in_two_tabs(
 ) -> None:
     second = visit(context, house.url).open()
     chat.ask("Seen in both tabs?")
-    desk.get_by_role("link", name="All").click()
+    desk.get_by_role("link", name="All", exact=True).click()
     entry(desk, house, "Seen in both tabs?").click()
     desk.get_by_role("textbox", name="Reply").fill("Seen.")
     act(desk, "Send")
     for each in (chat, second):
         expect(each.thread.get_by_text("Seen.", exact=True)).to_have_count(1)
     expect(thread(desk).get_by_text("Seen.", exact=True)).to_have_count(1)
+
+
+@pytest.fixture
+def linus(browser: Browser, house: Switchboard) -> Iterator[Page]:
+    """A second operator's browser."""
+    printed = house.command("operator", "add", "linus@example.com", "--name", "Linus")
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    page = context.new_page()
+    sign_in(page, house, printed.split()[-1], email="linus@example.com")
+    yield page
+    context.close()
+
+
+def test_two_operators_see_each_other_and_what_the_other_arranges(
+    desk: Page, linus: Page, house: Switchboard, chat: Chat
+) -> None:
+    chat.ask("Who of you answers me?")
+    chat.expect_answers(1)
+    for page in (desk, linus):
+        page.get_by_role("link", name="All", exact=True).click()
+        entry(page, house, "Who of you answers me?").click()
+    expect(desk.get_by_text("Linus is looking")).to_be_visible()
+    linus.get_by_role("textbox", name="Reply").press_sequentially("I am on it")
+    expect(desk.get_by_text("Linus is writing")).to_be_visible()
+    linus.get_by_label("Add a label").fill("vip")
+    linus.get_by_label("Add a label").press("Enter")
+    linus.get_by_label("Priority").select_option(label="Urgent")
+    shown = entry(desk, house, "Who of you answers me?")
+    expect(shown).to_contain_text("vip")
+    expect(shown).to_contain_text("Urgent")
+    linus.get_by_label("Assigned to").select_option(label="Grace")
+    expect(desk.locator("#head")).to_contain_text("With a person: you")
+    desk.get_by_role("link", name="Mine").click()
+    expect(entry(desk, house, "Who of you answers me?")).to_be_visible()
+    expect(linus.get_by_text("Grace is looking")).to_have_count(0)
+    linus.get_by_label("Snooze").select_option(label="For an hour")
+    expect(linus.locator("#head")).to_contain_text("Snoozed")
+    linus.get_by_role("button", name="Take off vip").click()
+    expect(linus.get_by_role("button", name="Take off vip")).to_have_count(0)
+
+
+def test_what_was_begun_in_one_browser_is_there_in_the_next(
+    desk: Page, browser: Browser, house: Switchboard, password: str, chat: Chat
+) -> None:
+    chat.ask("Somebody begins to write")
+    chat.expect_answers(1)
+    desk.get_by_role("link", name="All", exact=True).click()
+    entry(desk, house, "Somebody begins to write").click()
+    with desk.expect_response(re.compile("/draft$")):
+        desk.get_by_role("textbox", name="Reply").press_sequentially("Dear visitor")
+    context = browser.new_context()
+    elsewhere = context.new_page()
+    sign_in(elsewhere, house, password)
+    elsewhere.goto(desk.url)
+    expect(elsewhere.get_by_role("textbox", name="Reply")).to_have_value("Dear visitor")
+    act(elsewhere, "Send")
+    expect(thread(elsewhere)).to_contain_text("Dear visitor")
+    context.close()
+    desk.evaluate("localStorage.clear()")
+    desk.reload()
+    expect(desk.get_by_role("textbox", name="Reply")).to_have_value("")
+
+
+def test_conversations_are_found_by_words_and_narrowed(desk: Page, house: Switchboard, chat: Chat) -> None:
+    chat.ask("Have you seen my zebra-striped umbrella?")
+    chat.expect_answers(1)
+    desk.get_by_label("Search conversations").fill("zebra umbr")
+    desk.get_by_label("Search conversations").press("Enter")
+    desk.get_by_role("link", name="All", exact=True).click()
+    desk.get_by_label("Search conversations").fill("zebra umbr")
+    desk.get_by_label("Search conversations").press("Enter")
+    expect(desk.locator(".entry")).to_have_count(1)
+    expect(entry(desk, house, "Have you seen my zebra-striped umbrella?")).to_be_visible()
+    desk.get_by_label("Filter").click()
+    desk.get_by_label("Channel").select_option(label="WhatsApp")
+    expect(desk.get_by_text("Nothing was found.")).to_be_visible()
+    desk.get_by_role("link", name="Show all of them").click()
+    expect(desk.locator(".entry")).not_to_have_count(0)

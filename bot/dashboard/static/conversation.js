@@ -1,9 +1,11 @@
 // @ts-check
 /** One conversation: the thread as it grows, the bot's answer as it is written, and the reply box. */
 
+import { keep } from './draft.js';
 import { Refused, fetchPage, follow, gathered, post, remember, replaceParts, tellTimes } from './page.js';
+import { arrange, presence, unfold } from './side.js';
 
-const PARTS = ['tabs', 'list', 'head', 'hint', 'drafts'];
+const PARTS = ['tabs', 'list', 'head', 'hint', 'drafts', 'side'];
 
 /** @template {HTMLElement} T @param {string} id @returns {T} */
 const at = (id) => /** @type {T} */ (document.getElementById(id));
@@ -194,18 +196,13 @@ log.addEventListener('scroll', () => {
 messages.addEventListener('load', () => following && toEnd(), true); // a picture grows when it has come
 newer.addEventListener('click', toEnd);
 
-// The reply box: what is in it outlives reloads and lost connections ----------------------------------------
+// The reply box ----------------------------------------------------------------------------------------
 
 if (mayWrite) {
   const form = /** @type {HTMLFormElement} */ (at('composer'));
   const reply = /** @type {HTMLTextAreaElement} */ (at('reply'));
-  const draft = `switchboard:draft:${id}`;
   const attempt = `switchboard:attempt:${id}`;
-  reply.value = localStorage.getItem(draft) ?? '';
-  reply.addEventListener('input', () => {
-    if (reply.value) localStorage.setItem(draft, reply.value);
-    else localStorage.removeItem(draft);
-  });
+  const drop = keep(id, reply);
 
   /** The same words sent again, after a lost answer or a reload, are the same message. @param {string} words */
   const clientId = (words) => {
@@ -226,8 +223,7 @@ if (mayWrite) {
     buttons.forEach((each) => (each.disabled = true));
     try {
       await post(`/api/conversations/${id}/messages`, { client_id: clientId(`${kind} ${words}`), text: words, kind });
-      reply.value = '';
-      localStorage.removeItem(draft);
+      drop();
       localStorage.removeItem(attempt);
       if (older) return location.assign(location.pathname);
       toEnd();
@@ -255,6 +251,9 @@ if (mayWrite) {
 }
 
 remember(PARTS);
+unfold();
+if (mayWrite) arrange(id, { complain, refresh });
+const hearOther = mayWrite ? presence(id, main.dataset.me ?? '') : () => {};
 tellTimes();
 // Who came by keyboard or screen reader begins here, not at the top of the list once more.
 if (document.activeElement === document.body) at('contact').focus({ preventScroll: true });
@@ -267,5 +266,6 @@ if (!older) {
     message: refresh,
     delta: hear,
     typing: hearTyping,
+    presence: hearOther,
   });
 }

@@ -55,6 +55,12 @@ export function remember(ids) {
   for (const id of ids) shown.set(id, source(document, id));
 }
 
+/** Choosing in the search form looks at once. */
+document.getElementById('find')?.addEventListener('change', (event) => {
+  const form = event.currentTarget;
+  if (event.target instanceof HTMLSelectElement && form instanceof HTMLFormElement) form.requestSubmit();
+});
+
 /** Put what has changed in place, keeping the focus. @param {Document} page @param {string[]} ids */
 export function replaceParts(page, ids) {
   for (const id of ids) {
@@ -63,6 +69,10 @@ export function replaceParts(page, ids) {
     if (!part || shown.get(id) === fresh) continue;
     shown.set(id, fresh);
     const active = document.activeElement;
+    if (active instanceof HTMLInputElement && part.contains(active) && active.value !== active.defaultValue) {
+      shown.delete(id); // somebody types in it: later
+      continue;
+    }
     const key = active instanceof HTMLElement && part.contains(active) ? (active.id || active.dataset.act || '') : '';
     const scrolled = part.scrollTop;
     part.innerHTML = fresh;

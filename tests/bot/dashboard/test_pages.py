@@ -259,11 +259,11 @@ async def test_a_conversation_that_is_open_stays_in_the_list(sqlite: Store, tmp_
     async with office(sqlite, tmp_path) as place:
         visitor = await place.visitor("Hello?")
         operator = await place.operator()
-        address = f"/dashboard/conversations/{visitor.conversation_id}?tab=bot"
+        address = f"/dashboard/conversations/{visitor.conversation_id}?tab=unassigned"
         assert "now with" not in row((await operator.get(address)).text, visitor.conversation_id)
         await operator.post(f"/api/conversations/{visitor.conversation_id}/take", json={})
         assert "now with Grace" in row((await operator.get(address)).text, visitor.conversation_id)
-        listed = await operator.get("/dashboard/conversations?tab=bot")
+        listed = await operator.get("/dashboard/conversations?tab=unassigned")
         assert visitor.conversation_id not in listed.text
 
 

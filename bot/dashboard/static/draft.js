@@ -1,0 +1,43 @@
+// @ts-check
+/** What is in the reply box outlives reloads, lost connections and other devices: kept here and on the server. */
+
+import { Refused, post } from './page.js';
+
+const PAUSE = 800; // ms without a key after which the server is told
+
+/**
+ * Keep what is written. Returns what drops it once it was sent.
+ * @param {string} id the conversation's @param {HTMLTextAreaElement} reply
+ */
+export function keep(id, reply) {
+  const place = `switchboard:draft:${id}`;
+  /** @type {{text: string, at: number}|null} */
+  const here = JSON.parse(localStorage.getItem(place) ?? 'null');
+  const there = Date.parse(reply.dataset.kept ?? '') || 0;
+  if (here && here.at >= there) reply.value = here.text;
+  let waits = 0;
+
+  async function tell() {
+    clearTimeout(waits);
+    waits = 0;
+    try {
+      await post(`/api/conversations/${id}/draft`, { text: reply.value });
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error; // it is kept here, and told with the next key
+    }
+  }
+
+  reply.addEventListener('input', () => {
+    localStorage.setItem(place, JSON.stringify({ text: reply.value, at: Date.now() }));
+    clearTimeout(waits);
+    waits = setTimeout(tell, PAUSE);
+  });
+  reply.addEventListener('blur', () => waits && void tell());
+  if (here && here.at > there && here.text) void tell();
+
+  return function drop() {
+    reply.value = '';
+    localStorage.removeItem(place);
+    void tell();
+  };
+}
