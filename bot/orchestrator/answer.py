@@ -82,6 +82,7 @@ async def by_models(
     messages = [*prompt(asked.turn, asked.agent, passages), *done]
     tiers = list(asked.agent.models)
     tier, failed = asked.tier, ""
+    refused: BudgetScope | None = None
     ladder = list(asked.agent.models[tier])
     while ladder:
         model = ladder.pop(0)
@@ -92,15 +93,15 @@ async def by_models(
             answer = await _converse(model, messages, asked, passages, hands, spare=tier != tiers[0])
         except BudgetReached as reached:
             lower = cheaper(tiers, tier)
+            if lower is not None:
+                tier, ladder = lower, list(asked.agent.models[lower])
             with asked.trace.step("guard", "budget", model=model.name) as step:
                 step.output = {
                     "scope": reached.scope,
                     "tight": reached.tight,
-                    "decision": "no model" if lower is None else f"the {lower} tier",
+                    "decision": f"the {lower} tier" if lower else ladder[0].name if ladder else "no model",
                 }
-            if lower is None:
-                return OutOfMoney(scope=reached.scope)
-            tier, failed, ladder = lower, "", list(asked.agent.models[lower])
+            failed, refused = "", refused if reached.tight else reached.scope
             continue
         except _Unsound as unsound:
             await asked.draft.restart()
@@ -110,7 +111,7 @@ async def by_models(
         if answer is not None:
             return answer
         failed = model.name
-    return NoModelAnswered()
+    return OutOfMoney(scope=refused) if refused is not None else NoModelAnswered()
 
 
 async def _converse(

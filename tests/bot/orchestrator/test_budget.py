@@ -34,6 +34,9 @@ REQUEST = ModelRequest(
 )
 
 
+FAR = replace(RETURNS, text="Something else.", quote="Something else.", score=0.1)
+
+
 class ThinPurse(FullPurse):
     """A purse that holds no call of more than `most` micro-dollars, and is tight above `tight`."""
 
@@ -210,6 +213,29 @@ async def test_a_budget_that_holds_only_the_cheaper_model_has_it_answer() -> Non
     assert guard.output == {"scope": "day", "tight": False, "decision": "the small tier"}
 
 
+async def test_a_fallback_too_dear_is_passed_over() -> None:
+    down = ScriptedModel(ModelFailed("down", retry=False), name="small")
+    large, local = dear(), ScriptedModel("Within 30 days. [1]", name="local")
+    outcome = await run(
+        turn("How long can I return it?", purse=ThinPurse(5_000)),
+        agent(down, large, local),
+        Trace(turn_id="turn"),
+    )
+    assert isinstance(outcome, Reply)
+    assert (len(down.requests), len(large.requests), len(local.requests)) == (1, 0, 1)
+
+
+async def test_a_fallback_too_dear_is_why_no_model_answers() -> None:
+    down = ScriptedModel(ModelFailed("down", retry=False), name="small")
+    outcome = await run(
+        turn("Does the tent have a window?", purse=ThinPurse(5_000)),
+        agent(down, dear(), knowledge=Found(passages=(FAR,))),
+        Trace(turn_id="turn"),
+    )
+    assert isinstance(outcome, HandOff)
+    assert outcome.reason == "budget"
+
+
 async def test_when_no_budget_is_left_the_passages_answer() -> None:
     model = ScriptedModel("Within 30 days. [1]")
     outcome = await run(
@@ -222,10 +248,9 @@ async def test_when_no_budget_is_left_the_passages_answer() -> None:
 
 async def test_when_no_budget_is_left_and_no_passage_answers_a_person_does() -> None:
     model = ScriptedModel("Within 30 days. [1]")
-    far = replace(RETURNS, text="Something else.", quote="Something else.", score=0.1)
     outcome = await run(
         turn("Does the tent have a window?", purse=ThinPurse(0)),
-        agent(model, knowledge=Found(passages=(far,))),
+        agent(model, knowledge=Found(passages=(FAR,))),
         Trace(turn_id="turn"),
     )
     assert isinstance(outcome, HandOff)
