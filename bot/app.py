@@ -56,6 +56,7 @@ from channels.website import FILE_LIMIT, FILE_TYPES, Website
 from knowledge.embed import Embedder, OpenAIEmbedder
 from knowledge.local import LocalIndex
 from knowledge.lookup import Lookup
+from knowledge.remembered import Remembered
 
 if TYPE_CHECKING:
     from channels.email.channel import Mail
@@ -383,7 +384,9 @@ def _knowledge(
         stack.push_async_callback(each.close)
     asked, kept = (_source(name, components.registry) for name in ("index", "snapshot"))
     watch_index(components, asked, index)
-    return index, Lookup(GuardedSource(index, asked), GuardedSource(snapshot, kept))
+    remembered = Remembered(folder)
+    stack.push_async_callback(remembered.close)
+    return index, Lookup(GuardedSource(index, asked), GuardedSource(snapshot, kept), remembered)
 
 
 def _source(name: str, registry: Registry) -> Component:

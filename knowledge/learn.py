@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from knowledge.chunk import cut
 from knowledge.local import SNAPSHOT, LocalIndex
 from knowledge.parse import KINDS, Unreadable, read_page
+from knowledge.remembered import forget_all
 from knowledge.shelf import Counts, Shelf, Stored
 
 LARGEST_BYTES = 5_000_000
@@ -76,6 +77,7 @@ def _forget(index: LocalIndex, source: Path) -> int:
         known = shelf.known(root)
         if known:
             shelf.replace(root, [], gone=known)
+            forget_all(index.folder)
         shelf.remember_base_url(root, "")
     finally:
         shelf.close()
@@ -129,6 +131,7 @@ def _learn(
             removed += gone
             if fresh or gone:
                 shelf.replace(str(root), fresh, gone=gone)
+                forget_all(index.folder)
     finally:
         shelf.close()
     return Learned(

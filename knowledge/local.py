@@ -106,6 +106,8 @@ class LocalIndex:
 
     def _open(self) -> Shelf:
         if self._shelf is None:
+            if not self._read_only and not _holds(self._path) and _holds(self.folder / SNAPSHOT):
+                raise FileNotFoundError("it is lost; `switchboard learn` makes it anew")
             self._shelf = Shelf(self._path, read_only=self._read_only)
             self._seen = -1
         return self._shelf
@@ -217,6 +219,10 @@ class LocalIndex:
                     break
         chosen += [i for i in order if i not in chosen][: max(0, limit - len(chosen))]
         return [i for i in chosen if values[i] > 0]
+
+
+def _holds(path: Path) -> bool:
+    return path.exists() and path.stat().st_size > 0
 
 
 def _keep(kept: OrderedDict[K, V], key: K, value: V) -> V:

@@ -226,10 +226,21 @@ async def _look_up(asked: Asked, before: Sequence[str], *, wish: str | None = No
             case Down(reason=reason):
                 step.status, step.error = "failed", reason
                 step.output = {"found": "down"}
-            case NoMatch(nearest=passages, degraded=degraded):
-                step.output = {"found": "nothing", "degraded": degraded, "nearest": _listed(passages)}
-            case Found(passages=passages, degraded=degraded):
-                step.output = {"found": "passages", "degraded": degraded, "passages": _listed(passages)}
+            case NoMatch(nearest=passages, rung=rung):
+                step.output = {
+                    "found": "nothing",
+                    "degraded": rung != "primary",
+                    "nearest": _listed(passages),
+                }
+            case Found(passages=passages, rung=rung):
+                step.output = {
+                    "found": "passages",
+                    "degraded": rung != "primary",
+                    "passages": _listed(passages),
+                }
+    if not isinstance(found, Down) and found.rung != "primary":
+        with asked.trace.step("fallback", found.rung, needs=("lookup",), reason="the index is down"):
+            pass
     return found
 
 

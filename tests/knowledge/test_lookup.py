@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from knowledge.embed import EmbedderFailed
 from knowledge.learn import embed_pending, learn
 from knowledge.local import INDEX, SNAPSHOT, LocalIndex
 from knowledge.lookup import Down, Found, Lookup, NoMatch
+from knowledge.remembered import Remembered
 from tests.knowledge.conftest import BagOfWords
 
 
@@ -33,7 +35,7 @@ class Source:
 
 async def test_a_sure_passage_is_found() -> None:
     found = await Lookup(Source([passage(0.9)])).find("b?")
-    assert found == Found(passages=(passage(0.9),), degraded=False)
+    assert found == Found(passages=(passage(0.9),), rung="primary")
 
 
 async def test_what_is_unsure_is_no_match_but_tells_what_came_nearest() -> None:
@@ -44,7 +46,48 @@ async def test_what_is_unsure_is_no_match_but_tells_what_came_nearest() -> None:
 @pytest.mark.parametrize("fault", [LookupFailed("refused"), OSError("reset"), ValueError("garbage")])
 async def test_a_primary_that_fails_is_stood_in_for_by_the_snapshot(fault: Exception) -> None:
     lookup = Lookup(Source(fault), Source([passage(0.9)]))
-    assert await lookup.find("b?") == Found(passages=(passage(0.9),), degraded=True)
+    assert await lookup.find("b?") == Found(passages=(passage(0.9),), rung="snapshot")
+
+
+@pytest.mark.parametrize("garbage", [None, 7, ["a passage"], [passage(0.9), {"text": "A b."}]])
+async def test_a_source_that_answers_with_garbage_is_down(garbage: Any) -> None:
+    assert isinstance(await Lookup(Source(garbage)).find("b?"), Down)
+
+
+async def test_what_was_found_before_stands_in_when_both_are_down(tmp_path: Path) -> None:
+    primary, remembered = Source([passage(0.9)]), Remembered(tmp_path)
+    lookup = Lookup(primary, Source(LookupFailed("no file")), remembered)
+    assert await lookup.find("How long can I return my boots?") == Found(passages=(passage(0.9),))
+    primary.does = LookupFailed("refused")
+    again = await lookup.find("Can boots be returned, and how long?")
+    assert again == Found(passages=(passage(0.9),), rung="cached answers")
+    assert await lookup.find("What does shipping cost?") == Down(reason="refused; the snapshot: no file")
+    primary.does = [passage(0.8)]
+    assert await lookup.find("How long can I return my boots?") == Found(passages=(passage(0.8),))
+    await remembered.close()
+
+
+async def test_an_index_that_was_lost_is_answered_from_the_snapshot_until_it_is_learned_again(
+    index: LocalIndex, pages: Path, embedder: BagOfWords
+) -> None:
+    await learn(index, [pages])
+    await embed_pending(index)
+    await index.close()
+    for lost in (lambda path: path.unlink(), lambda path: path.write_bytes(b"")):
+        for name in (f"{INDEX}-wal", f"{INDEX}-shm"):
+            (index.folder / name).unlink(missing_ok=True)
+        lost(index.folder / INDEX)
+        primary = LocalIndex(index.folder, embedder=embedder)
+        snapshot = LocalIndex(index.folder, embedder=embedder, snapshot=True)
+        found = await Lookup(primary, snapshot).find("How long is a gift voucher valid?")
+        assert isinstance(found, Found)
+        assert found.rung == "snapshot"
+        await learn(primary, [pages])
+        healed = await Lookup(primary, snapshot).find("How long is a gift voucher valid?")
+        assert isinstance(healed, Found)
+        assert healed.rung == "primary"
+        await primary.close()
+        await snapshot.close()
 
 
 async def test_without_any_source_left_the_lookup_is_down_and_says_why() -> None:
@@ -66,7 +109,7 @@ async def test_a_corrupted_index_is_answered_from_the_snapshot_and_then_down(
     lookup = Lookup(primary, snapshot)
     found = await lookup.find("How long is a gift voucher valid?")
     assert isinstance(found, Found)
-    assert found.degraded
+    assert found.rung == "snapshot"
     assert found.passages[0].document == "sub/vouchers.md"
     await snapshot.close()
     (index.folder / SNAPSHOT).write_bytes(b"gone as well" * 500)
@@ -76,7 +119,7 @@ async def test_a_corrupted_index_is_answered_from_the_snapshot_and_then_down(
     await learn(primary, [pages])
     healed = await lookup.find("How long is a gift voucher valid?")
     assert isinstance(healed, Found)
-    assert not healed.degraded
+    assert healed.rung == "primary"
     await primary.close()
     await snapshot.close()
 
