@@ -39,7 +39,7 @@ lock: .venv/test
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header \
 		pyproject.toml -o requirements.lock
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header \
-		pyproject.toml --extra test -c requirements.lock -o requirements-test.lock
+		pyproject.toml --extra test --extra otel -c requirements.lock -o requirements-test.lock
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Switchboard needs Python 3.11 or newer")'

@@ -45,6 +45,7 @@ from bot.store import Store, migrate
 from bot.store.budgets import Allowances
 from bot.store.calls import Deadlines
 from bot.toolbox import Toolbox, toolbox
+from bot.trace import Observer
 from bot.visitors import Visitors
 from bot.watch import Watch
 from bot.web import create_app
@@ -160,6 +161,7 @@ async def open_house(settings: Settings, *, redis_url: str, demo_shop: str = "")
             alerts=alerts,
             deadlines=_deadlines(config),
             masking=masking(settings, config),
+            observer=_observer(settings, config, stack),
         )
         stack.push_async_callback(desk.quiet)
         visitors = Visitors(
@@ -245,6 +247,28 @@ def masking(settings: Settings, config: BotConfig) -> Masking:
             *(each.address for each in config.email.mailboxes.values()),
         ],
     )
+
+
+def _observer(settings: Settings, config: BotConfig, stack: AsyncExitStack) -> Observer | None:
+    """Who tells OpenTelemetry of turns; None without a collector, or without the extra `otel`."""
+    if not settings.otel_exporter_otlp_endpoint:
+        return None
+    try:
+        from bot.telemetry import Telemetry, headers_of
+    except ImportError:
+        log.warning(
+            "OTEL_EXPORTER_OTLP_ENDPOINT: without effect; install the extra: pip install -e '.[otel]'"
+        )
+        return None
+    telemetry = Telemetry(
+        endpoint=settings.otel_exporter_otlp_endpoint,
+        headers=headers_of(settings.otel_exporter_otlp_headers),
+        service=settings.otel_service_name,
+        masking=masking(settings, config),
+        content=settings.otel_instrumentation_genai_capture_message_content,
+    )
+    stack.push_async_callback(telemetry.close)
+    return telemetry
 
 
 async def _teller(settings: Settings, store: Store, live: Live, stack: AsyncExitStack) -> Teller | None:

@@ -28,9 +28,9 @@ from bot.sending import Sender, leaving, limits_of
 from bot.speech import Voice
 from bot.store import Store, StoreUnavailable
 from bot.store.calls import Deadlines
-from bot.store.concluding import TOO_MANY
+from bot.store.concluding import TOO_MANY, in_short
 from bot.store.records import Claim, Recorded, StoredMessage
-from bot.trace import Trace
+from bot.trace import Observer, Trace
 from channels.base import Channel, DeliveryStatus, InboundMessage, Source, Trouble
 
 log = logging.getLogger("switchboard.desk")
@@ -64,8 +64,12 @@ class Desk:
         lease: float = LEASE,
         longest: float = TURN,
         masking: Masking | None = None,
+        observer: Observer | None = None,
     ) -> None:
-        """`masking` is what keeps the settings' secrets out of traces; without any, what looks like one."""
+        """`masking` is what keeps the settings' secrets out of traces; without any, what looks like one.
+
+        `observer` hears of every turn and delivery.
+        """
         self._store = store
         self._bell = bell
         self._live = live
@@ -76,7 +80,10 @@ class Desk:
         self._longest = longest
         self._deadlines = deadlines
         self._masking = masking or Masking()
-        self._sender = Sender(store=store, bell=bell, live=live, channels=channels, registry=registry)
+        self._observer = observer
+        self._sender = Sender(
+            store=store, bell=bell, live=live, channels=channels, registry=registry, observer=observer
+        )
         self._actor = Actor(store=store, bell=bell, live=live, agent=agent, alerts=alerts)
         self._fetcher = Fetcher(store=store, live=live, channels=channels, folder=files)
         self._errands: set[asyncio.Task[object]] = set()
@@ -174,8 +181,10 @@ class Desk:
             async with voice:
                 self._speaking[claim.conversation_id] = voice
                 claim, outcome = await self._think(claim, voice, trace)
+            trace.outcome, trace.reason = in_short(outcome)
             return await self._conclude(claim, outcome, trace, voice)
         except LeaseLost:
+            trace.outcome = "lost"
             log.info("turn given up: the conversation is somebody else's now")
             await self._live.tell(claim.contact_id, voice.taken_back())
             draft = voice.said
@@ -184,18 +193,28 @@ class Desk:
                 await self._store.turns.lose(claim, steps, text=draft, html=markup.from_markdown(draft))
             return False
         except asyncio.CancelledError:
+            trace.outcome = "handed_back"
             await asyncio.shield(self._hand_back(claim, voice))
             raise
         except StoreUnavailable as error:
+            trace.outcome, trace.error = "failed", f"StoreUnavailable: {error}"
             log.warning("turn cut: the store does not answer: %s", error)
             await self._give_up(claim, voice, forgiven=True)
             return False
-        except Exception:
+        except Exception as error:
+            trace.outcome, trace.error = "failed", f"{type(error).__name__}: {error}"
             log.exception("turn failed", extra={"attempt": claim.attempt})
             await self._give_up(claim, voice, forgiven=False)
             return False
         finally:
             self._speaking.pop(claim.conversation_id, None)
+            if self._observer is not None:
+                self._observer.turn(
+                    trace,
+                    conversation_id=claim.conversation_id,
+                    channel=claim.channel,
+                    agent=self._agent.name,
+                )
 
     async def _think(self, claim: Claim, voice: Voice, trace: Trace) -> tuple[Claim, Outcome]:
         began = time.monotonic()
@@ -278,6 +297,7 @@ class Desk:
         )
         await self._live.stir(claim.contact_id, claim.conversation_id)
         if concluded is None:
+            trace.outcome = "fenced_off"
             log.info("turn fenced off")
             await self._live.tell(claim.contact_id, voice.taken_back())
             return False

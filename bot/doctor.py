@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import stat
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
+from urllib.parse import urlsplit
 
 from rich.console import Console
 from rich.markup import escape
@@ -51,6 +53,7 @@ async def examine(settings: Settings, out: Console) -> bool:
             findings += await _twilio(house)
             findings += await _mail(house)
             findings += await _told(house)
+            findings += _traces(settings)
             findings += await _components(settings)
             findings += _without_effect(house)
     except StoreUnavailable as error:
@@ -308,6 +311,17 @@ async def _components(settings: Settings) -> Sequence[Finding]:
         )
         for each in ill
     ]
+
+
+def _traces(settings: Settings) -> Sequence[Finding]:
+    """Whether turns are told to a collector that was named."""
+    if not settings.otel_exporter_otlp_endpoint:
+        return ()
+    if importlib.util.find_spec("opentelemetry.sdk") is None:
+        what = "traces: OTEL_EXPORTER_OTLP_ENDPOINT has no effect without the extra `otel`"
+        return (Finding(state="wrong", what=what, do=".venv/bin/python -m pip install -e '.[otel]'"),)
+    what = f"traces: turns are told to {urlsplit(settings.otel_exporter_otlp_endpoint).netloc}"
+    return (Finding(state="ok", what=what),)
 
 
 def _origins(settings: Settings) -> Finding:

@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from bot.bell import Bell
 from bot.live import Live
@@ -15,6 +16,7 @@ from bot.logs import about
 from bot.orchestrator.registry import Registry
 from bot.store import Store
 from bot.store.records import ClaimedDelivery, Pause
+from bot.trace import Attempt, Observer
 from channels.base import Channel, ChannelLimits, DeliveryStatus, NotDelivered, Source, Trouble
 
 log = logging.getLogger("switchboard.sending")
@@ -70,8 +72,10 @@ class Sender:
         live: Live,
         channels: Mapping[str, Channel],
         registry: Registry,
+        observer: Observer | None = None,
     ) -> None:
         self._store = store
+        self._observer = observer
         self._registry = registry
         self._bell = bell
         self._live = live
@@ -102,12 +106,26 @@ class Sender:
 
     async def _see_to(self, claimed: ClaimedDelivery, *, late: bool) -> None:
         """One part; `late`: we were stopped after the claim, and somebody else may have it."""
+        began = datetime.now(UTC)
         if claimed.unsure:
             end = await self._ask(claimed)
         elif late:
             end = _End(status=DeliveryStatus.QUEUED, error="it was not begun", again_in=0.0)
         else:
             end = await self._send(claimed)
+        if self._observer is not None:
+            self._observer.delivery(
+                Attempt(
+                    turn_id=claimed.turn_id,
+                    message_id=claimed.message.id,
+                    conversation_id=claimed.conversation_id,
+                    channel=claimed.message.channel,
+                    status=end.status,
+                    attempt=claimed.message.attempt,
+                    began=began,
+                    error=end.error,
+                )
+            )
         await self._settle(claimed, end)
 
     async def _settle(self, claimed: ClaimedDelivery, end: _End) -> None:

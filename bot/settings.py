@@ -259,6 +259,10 @@ class Settings(BaseSettings):
     alert_urls: Annotated[tuple[str, ...], NoDecode] = Field(default=(), repr=False)
     webhook_url: str = ""
     webhook_secret: str = Field(default="", repr=False)
+    otel_exporter_otlp_endpoint: str = ""
+    otel_exporter_otlp_headers: str = Field(default="", repr=False)
+    otel_service_name: str = "switchboard"
+    otel_instrumentation_genai_capture_message_content: bool = False
     log_format: Literal["text", "json"] = "text"
 
     @field_validator("secret_key")
@@ -288,7 +292,9 @@ class Settings(BaseSettings):
                 raise ValueError(f"{origin!r} is no origin; write https://www.example.com, without a path")
         return origins
 
-    @field_validator("public_url", "openai_base_url", "twilio_api_url", "webhook_url")
+    @field_validator(
+        "public_url", "openai_base_url", "twilio_api_url", "webhook_url", "otel_exporter_otlp_endpoint"
+    )
     @classmethod
     def _is_http(cls, url: str) -> str:
         parts = urlsplit(url)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, Protocol
 
 from pydantic import JsonValue
 
@@ -52,10 +52,14 @@ def trace_id(turn_id: str) -> str:
 
 @dataclass(kw_only=True)
 class Trace:
-    """The steps of one turn, in the order they began."""
+    """The steps of one turn, in the order they began, and how it ended: with an outcome or with an error."""
 
     turn_id: str
+    began: datetime = field(default_factory=lambda: datetime.now(UTC))
     steps: list[Step] = field(default_factory=list)
+    outcome: str = ""
+    reason: str = ""
+    error: str | None = None
 
     @contextmanager
     def step(
@@ -76,3 +80,29 @@ class Trace:
                 step.status = "ok"
         finally:
             step.seconds = time.perf_counter() - began
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """One attempt to send an answer; `error` says why it was not sent."""
+
+    turn_id: str | None
+    message_id: str
+    conversation_id: str
+    channel: str
+    status: str
+    attempt: int
+    began: datetime
+    error: str | None = None
+
+
+class Observer(Protocol):
+    """Hears of what has ended; never raises, and never keeps anybody waiting."""
+
+    def turn(self, trace: Trace, *, conversation_id: str, channel: str, agent: str) -> None:
+        """A turn has ended."""
+        ...
+
+    def delivery(self, attempt: Attempt) -> None:
+        """An attempt to send has ended."""
+        ...

@@ -25,6 +25,7 @@ from bot.store import Store
 from bot.store.budgets import Allowances
 from bot.store.calls import Deadlines
 from bot.testing import MemoryChannel
+from bot.trace import Observer
 from bot.visitors import Visitors
 from bot.web import create_app
 from channels.base import Channel, InboundMessage
@@ -120,6 +121,7 @@ async def front(
     lease: float = LEASE,
     longest: float = TURN,
     patience: float | None = None,
+    observer: Observer | None = None,
 ) -> AsyncIterator[Front]:
     """Everything between the socket and the store."""
     link = RedisLink(redis_url)
@@ -142,6 +144,7 @@ async def front(
         deadlines=deadlines,
         lease=lease,
         longest=longest,
+        observer=observer,
     )
     visitors = Visitors(
         store=store,

@@ -140,7 +140,7 @@ async def conclude(
             status=status,
             created_at=now,
         )
-    named, reason = _name(outcome)
+    named, reason = in_short(outcome)
     tx.later(
         _END,
         id=claim.turn_id,
@@ -169,7 +169,8 @@ def lose(tx: Transaction, claim: Claim, steps: Sequence[Step], *, text: str, htm
     _keep_draft(tx, claim, Reply(text=text), html)
 
 
-def _name(outcome: Outcome) -> tuple[str, str]:
+def in_short(outcome: Outcome) -> tuple[str, str]:
+    """What an outcome is called, and the reason for it."""
     match outcome:
         case Reply():
             return "reply", "" if outcome.answered else "unanswered"

@@ -192,3 +192,10 @@ async def test_it_says_what_the_running_processes_have_found_out(
         assert not well
         assert "✗ model small is down: 401: no such key" in told
         await link.close()
+
+
+async def test_it_says_where_turns_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector.shop.example:4318"}
+    well, told = await examined(tmp_path, monkeypatch, given)
+    assert well
+    assert "✓ traces: turns are told to collector.shop.example:4318" in told
