@@ -130,8 +130,7 @@ async def open_house(settings: Settings, *, redis_url: str, demo_shop: str = "")
         models = await _models(settings, config, registry, stack)
         endpoints = Endpoints()
         stack.push_async_callback(endpoints.close)
-        hours = config.hours if config.hours and config.hours.known else None
-        toolkit = toolbox(config.tools, config.mcp, hours=hours, web=endpoints, registry=registry)
+        toolkit = toolbox(config, web=endpoints, registry=registry)
         stack.push_async_callback(toolkit.close)
         agent = Agent(
             name=config.bot.name,
@@ -141,7 +140,7 @@ async def open_house(settings: Settings, *, redis_url: str, demo_shop: str = "")
             tier=next(iter(models), ""),
             knowledge=lookup,
             tools=toolkit,
-            hours=hours,
+            hours=config.hours if config.hours and config.hours.known else None,
             when_unsure=config.bot.answer_when_unsure,
         )
         channels: dict[str, Channel] = {Terminal.name: Terminal()}

@@ -19,11 +19,11 @@ from bot.components import as_heard
 from bot.orchestrator.agent import LanguageModel, ModelFailed, ModelMessage, ModelRequest, Usage
 from bot.settings import Settings, WrongSetting
 from bot.store import StoreUnavailable
+from bot.toolbox import Link
 from bot.valkey import running_in
 from channels.base import NotDelivered
 from knowledge.base import LookupFailed
 from tools.base import ToolFailed
-from tools.mcp_link import McpLink
 from tools.web import NotAnswered, Request
 
 _MARKS = {"ok": "[green]✓[/]", "note": "[yellow]•[/]", "wrong": "[red]✗[/]"}
@@ -49,7 +49,7 @@ async def examine(settings: Settings, out: Console) -> bool:
             findings += [await check(house) for check in checks]
             findings += await _models(house)
             findings += await _services(house)
-            findings += [await _mcp(link) for link in house.toolbox.links]
+            findings += [await _link(link) for link in house.toolbox.links]
             findings += await _twilio(house)
             findings += await _mail(house)
             findings += await _told(house)
@@ -183,15 +183,15 @@ async def _services(house: House) -> Sequence[Finding]:
     return findings
 
 
-async def _mcp(link: McpLink) -> Finding:
-    """Whether an MCP server answers, and what it offers."""
+async def _link(link: Link) -> Finding:
+    """Whether an MCP server answers or an OpenAPI document can be read, and the tools there are."""
     try:
         tools = await link.check()
     except ToolFailed as failure:
-        do = "check [mcp] in bot.toml and that the server runs; until then people do what it is for"
-        return Finding(state="wrong", what=f"MCP server {link.name}: {failure.detail}", do=do)
+        do = "check bot.toml, and that it runs; until then people do what it is for"
+        return Finding(state="wrong", what=f"{link.title}: {failure.detail}", do=do)
     names = ", ".join(each.name if each.effect == "read" else f"{each.name} (write)" for each in tools)
-    return Finding(state="ok", what=f"MCP server {link.name} offers {names or 'no tools'}")
+    return Finding(state="ok", what=f"{link.title} offers {names or 'no tools'}")
 
 
 async def _turns(house: House) -> Finding:

@@ -15,7 +15,6 @@ from bot.outside import Resolve, is_public, system_resolve
 from tools.web import Answer, NotAnswered, Request
 
 _REDIRECTS = 3
-_LARGEST = 512 * 1024  # bytes of an answer
 _CHUNK = 64 * 1024
 _PATIENCE = aiohttp.ClientTimeout(total=90, sock_connect=5)  # the whole time is the tool's own
 
@@ -61,7 +60,7 @@ class Endpoints:
                     return _joined(url, answer.headers["Location"])
                 if answer.headers.get("Content-Encoding", "identity").lower() != "identity":
                     raise NotAnswered("the service compressed its answer, unasked", sent=True)
-                body = await _whole(answer.content)
+                body = await _whole(answer.content, request.largest)
                 return Answer(status=answer.status, text=body.decode(answer.charset or "utf-8", "replace"))
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise NotAnswered(f"the service cannot be reached: {_why(error)}", sent=False) from None
@@ -167,13 +166,13 @@ def _origin(url: URL) -> URL | None:
         return None
 
 
-async def _whole(content: aiohttp.StreamReader) -> bytes:
+async def _whole(content: aiohttp.StreamReader, largest: int) -> bytes:
     pieces: list[bytes] = []
     size = 0
     async for chunk in content.iter_chunked(_CHUNK):
         size += len(chunk)
-        if size > _LARGEST:
-            raise NotAnswered(f"its answer is larger than {_LARGEST // 1024} KB", sent=True)
+        if size > largest:
+            raise NotAnswered(f"its answer is larger than {largest // 1024} KB", sent=True)
         pieces.append(chunk)
     return b"".join(pieces)
 

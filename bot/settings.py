@@ -30,6 +30,7 @@ from tools.built_in import NAMES
 from tools.hours import OfficeHours
 from tools.http import HttpTool
 from tools.mcp import McpServer
+from tools.openapi import OpenApiService
 
 _SECRET = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _SHORTEST_KEY = 32  # characters: what signs visitors' and operators' tokens must not be guessed
@@ -200,6 +201,7 @@ class BotConfig(_Section):
     agents: dict[str, JsonValue] = Field(default_factory=dict)
     tools: dict[ToolName, HttpTool] = Field(default_factory=dict)
     mcp: dict[ToolName, McpServer] = Field(default_factory=dict)
+    openapi: dict[ToolName, OpenApiService] = Field(default_factory=dict)
     hours: OfficeHours | None = None
 
     @property
@@ -462,7 +464,7 @@ def _with_secrets(told: dict[str, Any], path: Path) -> dict[str, Any]:
             raise WrongSetting(f"{path}: headers or env need ${{{name}}}, and {name} is not set")
         return value
 
-    for section in (each for kind in ("tools", "mcp") for each in _tables(told.get(kind))):
+    for section in (each for kind in ("tools", "mcp", "openapi") for each in _tables(told.get(kind))):
         for table in _tables({name: section.get(name) for name in ("headers", "env")}):
             table |= {key: _SECRET.sub(secret, each) for key, each in table.items() if isinstance(each, str)}
     return told

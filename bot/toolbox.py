@@ -4,41 +4,61 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
-from typing import overload
+from collections.abc import Sequence
+from typing import Protocol, overload
 
 from bot.ending import end
 from bot.orchestrator.breaker import Breaker
 from bot.orchestrator.limits import Limits
 from bot.orchestrator.registry import Component, Registry
 from bot.orchestrator.resilience import guarded, through
+from bot.settings import BotConfig
 from tools.base import Tool
 from tools.built_in import built_in
-from tools.hours import OfficeHours
 from tools.http import HttpTool
 from tools.mcp import McpServer
 from tools.mcp_link import McpLink
+from tools.openapi import OpenApiLink, OpenApiService
 from tools.web import Web
 
 _PATIENCE = 5.0  # seconds; who answers later is there later
 
 
-class Toolbox(Sequence[Tool]):
-    """The tools at this moment. Those of MCP servers are there once `connect` was called and they answered,
-    and change when their servers do. Where two have the same name, the one that is no server's is meant."""
+class Link(Protocol):
+    """A connection to tools that others describe."""
 
-    def __init__(self, tools: Sequence[Tool], servers: Sequence[tuple[Component, McpLink]] = ()) -> None:
+    title: str
+    tools: Sequence[Tool]
+    tried: asyncio.Event  # set once they were asked for their tools
+
+    async def run(self) -> None:
+        """Keep it until `stop`."""
+        ...
+
+    def stop(self) -> None: ...
+
+    async def check(self) -> Sequence[Tool]:
+        """Ask for the tools now. Raises ToolFailed."""
+        ...
+
+
+class Toolbox(Sequence[Tool]):
+    """The tools at this moment. Those that others describe are there once `connect` was called and they
+    answered, and change when they do. Where two have the same name, the one that is written down is meant."""
+
+    def __init__(self, tools: Sequence[Tool], linked: Sequence[tuple[Component, Link]] = ()) -> None:
         self._tools = tools
-        self._servers = servers
+        self._linked = linked
         self._connections: list[asyncio.Task[None]] = []
 
     @property
-    def links(self) -> Sequence[McpLink]:
-        return [link for _, link in self._servers]
+    def links(self) -> Sequence[Link]:
+        return [link for _, link in self._linked]
 
     async def connect(self) -> None:
-        """Connect to MCP servers until `close`; return when each has answered or failed, or after a while."""
-        self._connections = [asyncio.create_task(link.run(), name=link.name) for link in self.links]
+        """Connect to MCP servers and read OpenAPI documents, until `close`. Returns when each has answered or
+        failed, or after a while."""
+        self._connections = [asyncio.create_task(link.run(), name=link.title) for link in self.links]
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_PATIENCE):
                 await asyncio.gather(*(link.tried.wait() for link in self.links))
@@ -64,33 +84,31 @@ class Toolbox(Sequence[Tool]):
 
     def _now(self) -> Sequence[Tool]:
         found = {tool.name: tool for tool in self._tools}
-        for component, link in self._servers:
+        for component, link in self._linked:
             for tool in link.tools:
                 found.setdefault(tool.name, through(component, tool))
         return list(found.values())
 
 
-def toolbox(
-    written: Mapping[str, HttpTool],
-    servers: Mapping[str, McpServer],
-    *,
-    hours: OfficeHours | None,
-    web: Web,
-    registry: Registry,
-) -> Toolbox:
-    """The built-in tools, those of bot.toml, which ask through `web`, and those of MCP servers."""
+def toolbox(config: BotConfig, *, web: Web, registry: Registry) -> Toolbox:
+    """The built-in tools, those of bot.toml, which ask through `web`, and those that it names others for."""
+    hours = config.hours if config.hours and config.hours.known else None
     tools = [guarded(each, registry) for each in built_in(hours=hours)]
-    for name, each in written.items():
-        limits = Limits(concurrency=each.concurrency, per_minute=each.per_minute)
-        tools.append(guarded(each.as_tool(name, web), registry, limits=limits))
-    linked: list[tuple[Component, McpLink]] = []
-    for name, server in servers.items():
-        component = registry.add(
-            "tool",
-            f"mcp:{name}",
-            interface={"server": server.url or " ".join(server.command)},
-            limits=Limits(concurrency=server.concurrency, per_minute=server.per_minute),
-            breaker=Breaker(),
-        )
-        linked.append((component, McpLink(name, server, watcher=component)))
+    for name, each in config.tools.items():
+        tools.append(guarded(each.as_tool(name, web), registry, limits=_limits(each)))
+
+    def component(name: str, where: str, limits: Limits) -> Component:
+        return registry.add("tool", name, interface={"at": where}, limits=limits, breaker=Breaker())
+
+    linked: list[tuple[Component, Link]] = []
+    for name, server in config.mcp.items():
+        known = component(f"mcp:{name}", server.url or " ".join(server.command), _limits(server))
+        linked.append((known, McpLink(name, server, watcher=known)))
+    for name, service in config.openapi.items():
+        known = component(f"openapi:{name}", service.url or str(service.file), _limits(service))
+        linked.append((known, OpenApiLink(name, service, web, watcher=known)))
     return Toolbox(tools, linked)
+
+
+def _limits(told: HttpTool | McpServer | OpenApiService) -> Limits:
+    return Limits(concurrency=told.concurrency, per_minute=told.per_minute)

@@ -184,8 +184,8 @@ class HttpTool(BaseModel):
         if self.method not in _NO_BODY:
             headers["Content-Type"] = "application/json"
             body = orjson.dumps(rest)
-        elif query := _query(rest):
-            url += ("&" if "?" in url else "?") + query
+        elif asks := query(rest):
+            url += ("&" if "?" in url else "?") + asks
         return Request(method=self.method, url=url, headers=headers, body=body, own=self._own)
 
 
@@ -200,7 +200,8 @@ def _always_there(schema: Mapping[str, JsonValue]) -> bool:
     )
 
 
-def _query(values: Mapping[str, JsonValue]) -> str:
+def query(values: Mapping[str, JsonValue]) -> str:
+    """Values as a query, lists as one name several times."""
     pairs = [
         (name, _shown(each))
         for name, value in values.items()

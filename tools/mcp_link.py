@@ -9,10 +9,11 @@ import random
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from tools.base import Arguments, Tool, ToolFailed
 from tools.mcp import McpServer, flattened
+from tools.watcher import Watcher
 
 if TYPE_CHECKING:
     import mcp_types
@@ -28,14 +29,6 @@ _LARGEST = 1_000_000  # bytes of one message
 _NOT_ASKED = {-32600, -32601, -32602}  # JSON-RPC: the request was refused as such, and nothing was done
 
 
-class Watcher(Protocol):
-    """Who is told how the connection does."""
-
-    async def succeeded(self, seconds: float) -> None: ...
-
-    async def failed(self, error: str) -> None: ...
-
-
 class McpLink:
     """One server's tools, as they were listed last; there are none before it first answered.
 
@@ -43,9 +36,10 @@ class McpLink:
     """
 
     def __init__(self, name: str, server: McpServer, *, watcher: Watcher | None = None) -> None:
-        self.name = name
+        self.title = f"MCP server {name}"
         self.tools: Sequence[Tool] = ()
         self.tried = asyncio.Event()  # set once a first connection was made, or failed
+        self._name = name
         self._server = server
         self._watcher = watcher
         self._client: Client | None = None
@@ -64,7 +58,7 @@ class McpLink:
                     await self._keep(client)
             except Exception as error:  # noqa: BLE001  whatever a server does, the connection is made anew
                 why = _why(error)
-                log.warning("MCP server %s: %s", self.name, why)
+                log.warning("%s: %s", self.title, why)
                 if self._watcher is not None:
                     await self._watcher.failed(why)
             finally:
@@ -163,7 +157,7 @@ class McpLink:
             cursor = page.next_cursor
             if not cursor:
                 break
-        self.tools = self._server.as_tools(self.name, listed, self.call)
+        self.tools = self._server.as_tools(self._name, listed, self.call)
         if self._watcher is not None:
             await self._watcher.succeeded(time.perf_counter() - began)
 

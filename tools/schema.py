@@ -70,7 +70,7 @@ def checked_by(parameters: Mapping[str, JsonValue]) -> Callable[[Arguments], Arg
 
 def _inside(schema: JsonValue, where: str = "", deep: int = 0) -> Iterator[tuple[str, dict[str, JsonValue]]]:
     """Every object in the schema, with where it stands."""
-    if deep > _MOST_DEEP:
+    if deep > 4 * _MOST_DEEP:  # a level of values is two or three of the schema
         raise WrongSchema(f"{where}: it is nested too deeply")
     if isinstance(schema, dict):
         yield where, schema

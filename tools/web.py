@@ -17,13 +17,15 @@ _LONGEST_EXCERPT = 500  # characters of an error's body that are told on
 @dataclass(frozen=True, kw_only=True)
 class Request:
     """`url` is percent-encoded as it shall be sent. `own`: its host is the company's, written in its
-    settings, and may be anywhere; any other host must be a public one, asked over https."""
+    settings, and may be anywhere; any other host must be a public one, asked over https. No answer is longer
+    than `largest` bytes."""
 
     method: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes | None = None
     own: bool = False
+    largest: int = 512 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -143,18 +143,21 @@ async def test_it_says_that_a_receiver_does_not_take_its_events(
     assert 'switchboard_webhooks{state="failed"} 1.0' in metrics
 
 
-async def test_it_says_what_mcp_servers_offer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_it_says_what_others_tools_there_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = os.environ["PATH"]
     (tmp_path / "bot.toml").write_text(
         f"[mcp.shop]\ncommand = [{sys.executable!r}, '-m', 'tests.doubles.mcp_shop']\n"
         "only = ['order_status', 'refund']\nenv = { PYTHONPATH = '${HOUSE}' }\n"
         "[mcp.gone]\nurl = 'http://127.0.0.1:9/mcp'\n"
+        "[openapi.shop]\nfile = 'shop.json'\noperations = ['getOrder']\n"
     )
+    (tmp_path / "shop.json").write_text('{"openapi": "3.1.0"}')
     given = {"PATH": path, "HOUSE": str(Path(__file__).parents[2])}
     well, told = await examined(tmp_path, monkeypatch, given)
     assert not well
     assert "✓ MCP server shop offers shop_order_status, shop_refund (write)" in told
     assert "✗ MCP server gone: " in told
+    assert "✗ OpenAPI service shop: base_url must say where the service is" in told
 
 
 async def test_it_says_which_services_of_tools_can_be_reached(

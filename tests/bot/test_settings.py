@@ -259,6 +259,8 @@ def test_no_file_is_an_empty_one_unless_it_was_asked_for(tmp_path: Path) -> None
         ("[mcp.shop]", "mcp.shop: either url or command"),
         ("[mcp.shop]\nurl='http://shop.example/mcp'", "mcp.shop: it is asked over https"),
         ("[mcp.shop]\ncommand=['x']\nenv={A='${NO_SUCH}'}", "headers or env need ${NO_SUCH}"),
+        ("[openapi.shop]\nurl='https://shop.example/d'", "openapi.shop.operations: field required"),
+        ("[openapi.shop]\noperations=['x']", "openapi.shop: either url or file"),
         ("[hours]\nmom='09:00-18:00'", "hours: mom: there is no such setting"),
         ("[hours]\nmon='9-18'", "hours: mon: '9-18' is not written"),
         ("[hours]\nmon='closed'", "hours: on no day anybody is there"),

@@ -10,7 +10,7 @@ import pytest
 
 from bot.app import open_house, prepare
 from bot.orchestrator.registry import Registry
-from bot.settings import Settings
+from bot.settings import BotConfig, Settings
 from bot.toolbox import toolbox
 from tests.front import until
 from tests.tools.given import context
@@ -51,16 +51,11 @@ class Down:
 
 async def test_a_service_that_is_down_is_left_alone_and_one_that_says_no_is_not() -> None:
     web, registry = Down(), Registry()
-    every = toolbox(
-        {
-            "order_status": HttpTool(url="https://shop.example/1"),
-            "invoice": HttpTool(url="https://shop.example/404"),
-        },
-        {},
-        hours=None,
-        web=web,
-        registry=registry,
-    )
+    written = {
+        "order_status": HttpTool(url="https://shop.example/1"),
+        "invoice": HttpTool(url="https://shop.example/404"),
+    }
+    every = toolbox(BotConfig(tools=written), web=web, registry=registry)
     tools = {each.name: each for each in every if each.name in {"order_status", "invoice"}}
     for _ in range(8):
         for tool in tools.values():
