@@ -14,6 +14,7 @@ import pytest
 
 from bot.alerts import Alerts
 from bot.llm import OpenAIModel, openai_client
+from bot.orchestrator import run
 from bot.orchestrator.agent import (
     BudgetScope,
     Charge,
@@ -26,14 +27,16 @@ from bot.orchestrator.agent import (
     Usage,
 )
 from bot.orchestrator.budget import BudgetReached, cost, paid
+from bot.orchestrator.outcome import Reply
 from bot.purse import Purses
 from bot.store import Store
 from bot.store.budgets import Allowances
 from bot.store.records import Claim
-from bot.testing import PRICES
-from bot.trace import Step
+from bot.testing import PRICES, ScriptedModel
+from bot.trace import Step, Trace
 from tests.bot.store.given import claimed, row, said
 from tests.doubles.model import ModelServer, Script
+from tests.doubles.orchestra import agent, turn
 from tests.front import Front, front, wrote
 
 REQUEST = ModelRequest(
@@ -203,3 +206,30 @@ async def test_that_the_day_is_used_up_is_told_to_the_owner_once_over_all_worker
             ("day", "limit"),
         ]
         assert [each["conversation_id"] for each in events] == [claim.conversation_id, None]
+
+
+async def test_when_most_of_a_budget_is_used_up_the_cheaper_model_answers(database_url: str) -> None:
+    allowances = Allowances(conversation=1_000_000)
+    async with stores(database_url, 1) as [store]:
+        claim = await claimed(store, (await said(store)).message.conversation_id)
+        purse = purse_of(store, claim, allowances)
+        small, large = (ScriptedModel(*["Within 30 days. [1]"] * 2, name=each) for each in ("small", "large"))
+        tiers = replace(agent(large), models={"small": [small], "large": [large]}, tier="large")
+        for cost_so_far, asked in ((0, large), (800_000, small)):
+            spent = Charge(
+                model="large",
+                usage=Usage(tokens_in=0, tokens_out=0),
+                cost=cost_so_far,
+                priced_at=PRICES.dated,
+            )
+            granted = await purse.reserve(spent)
+            assert isinstance(granted, Granted)
+            await purse.settle(granted, spent)
+            outcome = await run(
+                turn("How long can I return it?", purse=purse), tiers, Trace(turn_id=claim.turn_id)
+            )
+            assert isinstance(outcome, Reply)
+            assert asked.requests
+        assert (len(large.requests), len(small.requests)) == (1, 1)
+        rows = await row(store, "SELECT COUNT(*) AS n FROM usage WHERE settled_at IS NULL")
+        assert rows == {"n": 0}, "what was set aside for the dear model is there again"
