@@ -357,6 +357,8 @@ def _welcome(settings: Settings, first: tuple[str, str] | None) -> Panel:
     rows.add_row("API docs", settings.address + "/api/docs")
     if first:
         rows.add_row("First sign-in", escape(f"{first[0]}  {first[1]}"))
+    if settings.email_address:
+        rows.add_row("Mail", escape(f"{settings.email_address}, read from {settings.imap_host}"))
     if not (settings.openai_api_key or settings.openai_base_url):
         rows.add_row("Answers", "from knowledge alone; set OPENAI_API_KEY for a model")
     return Panel(rows, title="Switchboard", subtitle="Ctrl-C stops it", expand=False)

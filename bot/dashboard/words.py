@@ -110,6 +110,22 @@ def author(message: StoredMessage, entry: InboxEntry) -> str:
             return message.author_name or message.author_kind.capitalize()
 
 
+def address(message: StoredMessage) -> str:
+    """From where a customer wrote, if it is more than a number of ours and not their name."""
+    theirs = message.author_kind == "contact" and "@" in message.address
+    return message.address if theirs and message.author_name != message.address else ""
+
+
+_CONVERSATION = re.compile(r"\bcnv_[0-9a-f]{31}\b")
+
+
+def body(message: StoredMessage) -> str:
+    """A message's HTML; a note of ours leads to the conversations that it names."""
+    if message.author_kind != "system" or not message.private:
+        return message.html
+    return _CONVERSATION.sub(r'<a href="/dashboard/conversations/\g<0>">\g<0></a>', message.html)
+
+
 def initials(name: str) -> str:
     """Up to two letters that stand for a name."""
     words = [word for word in name.split() if word[0].isalnum()]
@@ -151,6 +167,14 @@ def files(message: StoredMessage) -> str:
         many("%d picture", "%d pictures", len(each)) if pictures else many("%d file", "%d files", len(each))
     )
     return said % len(each)
+
+
+def size(attachment: Attachment) -> str:
+    """How large a file is, as people say it."""
+    if attachment.size < 1_000:
+        return f"{attachment.size} B"
+    kilobytes = round(attachment.size / 1_000)
+    return f"{kilobytes} KB" if kilobytes < 1_000 else f"{kilobytes / 1_000:.1f} MB"
 
 
 def is_picture(media_type: str) -> bool:

@@ -90,7 +90,7 @@ _WAKE = """
     WHERE id = :id
 """
 _NUMBER = "UPDATE contacts SET last_event = last_event + 1 WHERE id = :id RETURNING last_event"
-_NAME = "UPDATE contacts SET name = :name WHERE id = :id AND name = ''"
+_NAME = "UPDATE contacts SET name = :name WHERE id = :id AND name IN ('', :address)"
 
 _OURS = """
     SELECT key, name, media_type, size FROM attachments
@@ -252,8 +252,8 @@ class Recording:
             return made.contact_id, 1, False
         if message.verified and not contact["verified"]:
             contacts.verify(tx, channel=message.channel, address=message.sender)
-        if message.sender_name and not contact["name"]:
-            tx.later(_NAME, id=contact["id"], name=message.sender_name)
+        if message.sender_name and contact["name"] in {"", message.sender}:
+            tx.later(_NAME, id=contact["id"], name=message.sender_name, address=message.sender)
         return contact["id"], contact["last_event"], contact["opted_out_at"] is not None
 
     async def _bind(

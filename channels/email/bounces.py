@@ -90,6 +90,11 @@ class Bounce:
     permanent: bool
     words: str
 
+    @property
+    def told(self) -> str:
+        """Why, with the status unless the words name it."""
+        return self.words if self.status in self.words else f"{self.status} {self.words}".strip()
+
 
 def bounce(mail: Mail) -> Bounce | None:
     """What a mail tells about a failed delivery; None when it is no such report."""

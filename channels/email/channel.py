@@ -160,7 +160,7 @@ class Mail(Channel):
         mail, kind = understood.mail, understood.kind
         match kind:
             case Bounce(permanent=True) if failed := self._provider_id(kind.original_message_id):
-                words = one_line(f"returned: {kind.status} {kind.words}")[:500]
+                words = one_line(f"returned: {kind.told}")[:500]
                 await inbox.receipt(self.name, failed, DeliveryStatus.FAILED, words)
                 return
             case Ours() if self._provider_id(mail.message_id):
@@ -223,18 +223,20 @@ class Mail(Channel):
         part = OurPart(message=message.id, part=message.part, automatic=automatic)
         sent_as = message_id(part, _domain(address))
         files = await asyncio.to_thread(self._files, message)
+        # Who gave no name goes by their address, which greets nobody.
+        named = "" if message.recipient_name.lower() == recipient else message.recipient_name
         letter = Letter(
             message_id=sent_as,
             date=datetime.now(UTC),
             sender=address,
             sender_name=mailbox.sender_name or message.author_name,
             recipient=recipient,
-            recipient_name=message.recipient_name,
+            recipient_name=named,
             reply_to=self._plus[name].sign(message.id) if name in self._plus else "",
             subject=reply_subject(message.subject),
             text=message.text,
             html=message.html,
-            greeting=_filled(self._style.greeting, message.recipient_name) if automatic else "",
+            greeting=_filled(self._style.greeting, named) if automatic else "",
             signature=_filled(self._style.signature, message.author_name),
             citations=message.citations,
             quoted=message.quoted,

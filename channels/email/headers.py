@@ -111,11 +111,14 @@ _ENDINGS = {
     "image/png": "png",
     "image/webp": "webp",
     "message/delivery-status": "txt",
+    "message/disposition-notification": "txt",
+    "message/feedback-report": "txt",
     "message/rfc822": "eml",
     "text/calendar": "ics",
     "text/csv": "csv",
     "text/html": "html",
     "text/plain": "txt",
+    "text/rfc822-headers": "txt",
 }
 
 

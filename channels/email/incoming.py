@@ -21,14 +21,17 @@ _FOLLOWS = 40  # of what it may follow
 
 
 def writer(understood: Understood) -> Address:
-    """Who wrote and is answered, the address in lower case, or NotUnderstood: nobody could be answered."""
+    """Who wrote and is answered, the address in lower case, or NotUnderstood: nobody could be answered.
+
+    Who gives no name is called by their address.
+    """
     kind, sender = understood.kind, understood.mail.sender
     named = kind.writer if isinstance(kind, Form) else sender
     try:
         address = on_the_wire(named.address if named else "").lower()
     except NotDelivered as error:
         raise NotUnderstood("it names no sender") from error
-    return Address(address=address, name=(named.name if named else "")[:_NAME])
+    return Address(address=address, name=((named.name if named else "") or address)[:_NAME])
 
 
 def message(
@@ -90,9 +93,9 @@ def _note(kind: Kind, mail: Mail) -> str:
             note = f"Mail of a list or a newsletter{f' ({name})' if name else ''}. It is not answered."
         case Ours():
             note = "A Switchboard, ours or another, wrote this by itself. It is not answered."
-        case Bounce(permanent=permanent, status=status, words=words):
-            what = "did not arrive" if permanent else "has not arrived yet"
-            note = f"This tells of a mail that {what}: {status} {words}"
+        case Bounce():
+            what = "did not arrive" if kind.permanent else "has not arrived yet"
+            note = f"This tells of a mail that {what}: {kind.told}"
         case Complaint(recipients=recipients):
             who = ", ".join(recipients[:5]) or "Somebody"
             note = (

@@ -37,7 +37,7 @@ _POLICY = (
 )
 _MAIL_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 _LARGEST = 20 * 2**20  # bytes of a form
-_PASSWORD = "northwind"
+_PASSWORD = "only-for-trying"
 PEOPLE = {
     "zoe": ("Zoë Müller", "zoe@customer.example"),
     "jonas": ("Jonas Berg", "jonas@berg.example"),

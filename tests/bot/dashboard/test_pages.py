@@ -16,7 +16,7 @@ from bot.dashboard.why import explain
 from bot.store import Store
 from bot.store.sendings import WITHDRAWN
 from bot.trace import Step, StepKind
-from channels.base import RemoteFile
+from channels.base import Attachment, RemoteFile
 from tests.doubles.orchestra import RETURNS
 from tests.front import wrote
 from tests.office import PASSWORD, Office, office, sign_in
@@ -357,3 +357,28 @@ async def page_of_sent(place: Office, status: str, error: str | None) -> str:
     operator = await place.operator()
     page = await operator.get(f"/dashboard/conversations/{recorded.message.conversation_id}?tab=all")
     return page.text
+
+
+async def test_it_shows_who_wrote_from_where_and_what_a_note_is_about(sqlite: Store, tmp_path: Path) -> None:
+    async with office(sqlite, tmp_path) as place:
+        first = await place.front.desk.take_in(
+            replace(wrote("Hello", sender="zoe@home.example"), sender_name="Zoë", verified=True)
+        )
+        asking = replace(wrote("Me too", sender="eve@home.example"), sender_name="eve@home.example")
+        note = replace(asking, wants="nothing", note=f"See {first.message.conversation_id} <b>!</b>")
+        second = await place.front.desk.take_in(note)
+        browser = await place.operator("Grace")
+        page = (await browser.get(f"/dashboard/conversations/{first.message.conversation_id}")).text
+        assert "<bdi>Zoë</bdi></b> <bdi>zoe@home.example</bdi>" in page
+        assert "verified" in page
+        page = (await browser.get(f"/dashboard/conversations/{second.message.conversation_id}")).text
+        assert page.count("<bdi>eve@home.example</bdi></b>") == 1
+        assert f'<a href="/dashboard/conversations/{first.message.conversation_id}">' in page
+        assert "&lt;b&gt;!" in page
+
+
+def test_a_files_size_is_told_as_people_say_it() -> None:
+    told = [
+        words.size(Attachment(key="k", name="n", media_type="t", size=n)) for n in (0, 320, 4_800, 25_000_000)
+    ]
+    assert told == ["0 B", "320 B", "5 KB", "25.0 MB"]

@@ -236,6 +236,14 @@ async def test_beyond_its_limit_nothing_is_said_and_a_person_sees_it(store: Stor
     assert await concluded(store, quiet, Silence(why="nothing to say"), parts=["."], per_hour=2)
 
 
+async def test_who_gave_no_name_is_called_by_their_address_until_they_do(store: Store) -> None:
+    first = await mailed(store, 1, sender_name=ZOE)
+    await mailed(store, 2, sender_name="Zoë")
+    await mailed(store, 3, sender_name="Somebody else")
+    found = await row(store, "SELECT name FROM contacts WHERE id = :id", id=first.contact_id)
+    assert found["name"] == "Zoë"
+
+
 async def test_one_reads_a_mailbox_until_its_time_is_over(store: Store) -> None:
     mailboxes = store.mailboxes
     assert await mailboxes.lead("support", "a", 30)

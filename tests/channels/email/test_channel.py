@@ -295,6 +295,12 @@ async def test_an_answer_of_the_bots_is_marked_and_stands_in_its_thread(office: 
     assert [each for each in lines if each][-1] == "> Do they fit?"
 
 
+async def test_nobody_is_greeted_by_their_address(office: PostOffice) -> None:
+    written = await sent(office, replace(LETTER, recipient_name=ZOE), style=Style(greeting="Hello {name},"))
+    assert text_of(written).startswith("Hello,")
+    assert written["to"] == f"<{ZOE}>"
+
+
 async def test_an_operators_answer_is_a_persons(office: PostOffice) -> None:
     written = await sent(
         office,
