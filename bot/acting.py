@@ -7,6 +7,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Literal
 
 from bot.alerts import Alerts
@@ -20,6 +21,7 @@ from bot.orchestrator.language import guess
 from bot.orchestrator.perform import make, seen_through
 from bot.store import Store, StoreUnavailable
 from bot.store.records import Approval, Claim, ClaimedCall
+from tools import follow_up
 from tools.base import Person, Tool, ToolContext, WrongArguments
 
 log = logging.getLogger("switchboard.acting")
@@ -63,6 +65,9 @@ class Actor:
                 return
             case Approval(state="pending") as waiting:
                 await self._remind(waiting)
+            case Approval(state="done", conversation_status="resolved") as planned:
+                await self._store.people.set_status(planned.conversation_id, "bot")
+                await self._tell(replace(planned, conversation_status="bot"))
             case Approval() as moved:
                 await self._tell(moved)
             case ClaimedCall() as claimed:
@@ -141,6 +146,8 @@ def in_words(approval: Approval) -> str:
     what = f"{approval.tool} ({values})" if values else approval.tool
     who = approval.decided_by.name if approval.decided_by else "an operator"
     match approval.state:
+        case "done" if approval.tool == follow_up.NAME:
+            return f"They asked to be written to again, and it is time: “{approval.why}”"
         case "done":
             said = f"Done, as {who} allowed: {what}."
         case "failed":

@@ -130,7 +130,7 @@ async def open_house(settings: Settings, *, redis_url: str, demo_shop: str = "")
         models = await _models(settings, config, registry, stack)
         endpoints = Endpoints()
         stack.push_async_callback(endpoints.close)
-        toolkit = toolbox(config, web=endpoints, registry=registry)
+        toolkit = toolbox(config, web=endpoints, later=store.follow_ups, registry=registry)
         stack.push_async_callback(toolkit.close)
         agent = Agent(
             name=config.bot.name,

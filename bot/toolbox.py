@@ -15,6 +15,7 @@ from bot.orchestrator.resilience import guarded, through
 from bot.settings import BotConfig
 from tools.base import Tool
 from tools.built_in import built_in
+from tools.follow_up import Later
 from tools.http import HttpTool
 from tools.mcp import McpServer
 from tools.mcp_link import McpLink
@@ -90,10 +91,9 @@ class Toolbox(Sequence[Tool]):
         return list(found.values())
 
 
-def toolbox(config: BotConfig, *, web: Web, registry: Registry) -> Toolbox:
+def toolbox(config: BotConfig, *, web: Web, later: Later, registry: Registry) -> Toolbox:
     """The built-in tools, those of bot.toml, which ask through `web`, and those that it names others for."""
-    hours = config.hours if config.hours and config.hours.known else None
-    tools = [guarded(each, registry) for each in built_in(hours=hours)]
+    tools = [guarded(each, registry) for each in built_in(hours=config.hours, later=later)]
     for name, each in config.tools.items():
         tools.append(guarded(each.as_tool(name, web), registry, limits=_limits(each)))
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from zoneinfo import ZoneInfo
 
 from tools.base import Tool
 from tools.facts import contact_facts
+from tools.follow_up import Later, follow_up
 from tools.handoff import hand_off
 from tools.hours import OfficeHours, business_hours
 
-NAMES = ("hand_off", "contact_facts", "business_hours")
+NAMES = ("hand_off", "contact_facts", "follow_up", "business_hours")
 
 
-def built_in(*, hours: OfficeHours | None) -> Sequence[Tool]:
+def built_in(*, hours: OfficeHours | None, later: Later) -> Sequence[Tool]:
     """Those that what is set up allows for."""
-    tools = [hand_off, contact_facts]
-    if hours is not None:
+    zone = hours.zone if hours is not None else ZoneInfo("UTC")
+    tools = [hand_off, contact_facts, follow_up(later, zone)]
+    if hours is not None and hours.known:
         tools.append(business_hours(hours))
     return tools

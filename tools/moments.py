@@ -10,7 +10,8 @@ from datetime import datetime
 @dataclass(frozen=True, kw_only=True)
 class _Words:
     """`days` are today, tomorrow, then Monday to Sunday. `at` and `dated` put a day and a time together, the
-    latter for a day over six days away. `here` and `closed` say how it is now, `later` how it goes on."""
+    latter for a day over six days away. `here` and `closed` say how it is now, `later` how it goes on;
+    `again` promises to write."""
 
     days: tuple[str, ...]
     months: tuple[str, ...]
@@ -19,9 +20,12 @@ class _Words:
     here: str
     later: str
     closed: str
+    again: str
 
 
-def _words(days: str, months: str, at: str, dated: str, *, here: str, later: str, closed: str) -> _Words:
+def _words(
+    days: str, months: str, at: str, dated: str, *, here: str, later: str, closed: str, again: str
+) -> _Words:
     return _Words(
         days=tuple(days.split(", ")),
         months=tuple(months.split()),
@@ -30,6 +34,7 @@ def _words(days: str, months: str, at: str, dated: str, *, here: str, later: str
         here=here,
         later=later,
         closed=closed,
+        again=again,
     )
 
 
@@ -43,6 +48,7 @@ _LANGUAGES: Mapping[str, _Words] = {
         here="Our team is here right now.",
         later=" After {time} they are back {next}.",
         closed="Nobody of our team is there right now. They are back {next}.",
+        again="I will write to you again {when}.",
     ),
     "de": _words(
         "heute, morgen, am Montag, am Dienstag, am Mittwoch, am Donnerstag, am Freitag, am Samstag,"
@@ -53,6 +59,7 @@ _LANGUAGES: Mapping[str, _Words] = {
         here="Unser Team ist gerade da.",
         later=" Nach {time} Uhr ist es {next} wieder da.",
         closed="Gerade ist niemand aus unserem Team da. Es ist {next} wieder da.",
+        again="Ich melde mich {when} wieder bei Ihnen.",
     ),
     "fr": _words(
         "aujourd'hui, demain, lundi, mardi, mercredi, jeudi, vendredi, samedi, dimanche",
@@ -62,6 +69,7 @@ _LANGUAGES: Mapping[str, _Words] = {
         here="Notre équipe est là en ce moment.",
         later=" Après {time}, elle sera de retour {next}.",
         closed="Personne de notre équipe n'est là en ce moment. Elle sera de retour {next}.",
+        again="Je vous écrirai de nouveau {when}.",
     ),
     "es": _words(
         "hoy, mañana, el lunes, el martes, el miércoles, el jueves, el viernes, el sábado, el domingo",
@@ -71,6 +79,7 @@ _LANGUAGES: Mapping[str, _Words] = {
         here="Nuestro equipo está aquí ahora mismo.",
         later=" Después de las {time} vuelve {next}.",
         closed="Ahora mismo no hay nadie de nuestro equipo. Vuelve {next}.",
+        again="Le escribiré de nuevo {when}.",
     ),
     "it": _words(
         "oggi, domani, lunedì, martedì, mercoledì, giovedì, venerdì, sabato, domenica",
@@ -80,6 +89,7 @@ _LANGUAGES: Mapping[str, _Words] = {
         here="Il nostro team è qui in questo momento.",
         later=" Dopo le {time} torna {next}.",
         closed="In questo momento non c'è nessuno del nostro team. Torna {next}.",
+        again="Le scriverò di nuovo {when}.",
     ),
     "nl": _words(
         "vandaag, morgen, maandag, dinsdag, woensdag, donderdag, vrijdag, zaterdag, zondag",
@@ -89,6 +99,7 @@ _LANGUAGES: Mapping[str, _Words] = {
         here="Ons team is er nu.",
         later=" Na {time} is het {next} terug.",
         closed="Er is nu niemand van ons team. Het is {next} terug.",
+        again="Ik schrijf u {when} weer.",
     ),
     "pt": _words(
         "hoje, amanhã, na segunda-feira, na terça-feira, na quarta-feira, na quinta-feira, na sexta-feira,"
@@ -99,6 +110,7 @@ _LANGUAGES: Mapping[str, _Words] = {
         here="A nossa equipa está aqui neste momento.",
         later=" Depois das {time} volta {next}.",
         closed="Neste momento não está ninguém da nossa equipa. Volta {next}.",
+        again="Volto a escrever-lhe {when}.",
     ),
     "pl": _words(
         "dziś, jutro, w poniedziałek, we wtorek, w środę, w czwartek, w piątek, w sobotę, w niedzielę",
@@ -108,6 +120,7 @@ _LANGUAGES: Mapping[str, _Words] = {
         here="Nasz zespół jest teraz na miejscu.",
         later=" Po {time} wraca {next}.",
         closed="Teraz nie ma nikogo z naszego zespołu. Wraca {next}.",
+        again="Napiszę ponownie {when}.",
     ),
     "sv": _words(
         "i dag, i morgon, på måndag, på tisdag, på onsdag, på torsdag, på fredag, på lördag, på söndag",
@@ -117,6 +130,7 @@ _LANGUAGES: Mapping[str, _Words] = {
         here="Vårt team är här just nu.",
         later=" Efter kl. {time} är det tillbaka {next}.",
         closed="Ingen i vårt team är här just nu. De är tillbaka {next}.",
+        again="Jag hör av mig igen {when}.",
     ),
     "da": _words(
         "i dag, i morgen, på mandag, på tirsdag, på onsdag, på torsdag, på fredag, på lørdag, på søndag",
@@ -126,6 +140,7 @@ _LANGUAGES: Mapping[str, _Words] = {
         here="Vores team er her lige nu.",
         later=" Efter kl. {time} er det tilbage {next}.",
         closed="Ingen fra vores team er her lige nu. De er tilbage {next}.",
+        again="Jeg skriver til dig igen {when}.",
     ),
     "tr": _words(
         "bugün, yarın, pazartesi günü, salı günü, çarşamba günü, perşembe günü, cuma günü, cumartesi günü,"
@@ -136,6 +151,7 @@ _LANGUAGES: Mapping[str, _Words] = {
         here="Ekibimiz şu anda burada.",
         later=" Saat {time} sonrasında {next} geri dönecek.",
         closed="Şu anda ekibimizden kimse yok. {next} geri dönecekler.",
+        again="Size {when} yeniden yazacağım.",
     ),
     "ar": _words(
         "اليوم, غدًا, يوم الاثنين, يوم الثلاثاء, يوم الأربعاء, يوم الخميس, يوم الجمعة, يوم السبت, يوم الأحد",
@@ -145,6 +161,7 @@ _LANGUAGES: Mapping[str, _Words] = {
         here="فريقنا موجود الآن.",
         later=" وبعد الساعة {time} يعود {next}.",
         closed="لا يوجد أحد من فريقنا الآن. يعود الفريق {next}.",
+        again="سأكتب إليك مجددًا {when}.",
     ),
 }
 
@@ -171,6 +188,11 @@ def how_it_is(*, closes: datetime | None, opens: datetime | None, language: str,
         return words.here + words.later.format(next=back, time=closes.strftime("%H:%M"))
     told = words.closed.format(next=back)
     return told[0].upper() + told[1:]
+
+
+def again(moment: datetime, language: str, *, now: datetime) -> str:
+    """The promise to write again then; both times are local ones."""
+    return _of(language).again.format(when=in_words(moment, language, now=now))
 
 
 def _of(language: str) -> _Words:

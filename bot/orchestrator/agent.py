@@ -70,12 +70,15 @@ class Doubtful:
     """The call was begun before, and nobody knows how it ended: it must not be made again."""
 
 
-CallState = Literal["running", "done", "failed", "doubtful", "pending", "approved", "rejected", "expired"]
+CallState = Literal[
+    "planned", "running", "done", "failed", "doubtful", "pending", "approved", "rejected", "expired"
+]
 
 
 @dataclass(frozen=True, kw_only=True)
 class WrittenCall:
-    """A write call as the journal has it: `pending` waits for an operator, `approved` for a worker.
+    """A write call as the journal has it: `planned` waits for its time, `pending` for an operator, `approved`
+    for a worker.
 
     `note` is what an operator said with the decision, `why` what the customer wanted, in their words.
     """

@@ -18,6 +18,7 @@ DeedPhrase = Literal[
     "back",
     "done",
     "decided_against",
+    "followed_up",
 ]
 
 # {what} is the name of a value, or the customer's own words; {when} a moment in words.
@@ -41,6 +42,7 @@ _PHRASES: Mapping[Language, Mapping[DeedPhrase, str]] = {
         "back": "Our team is back {when}.",
         "done": "This has been done now: {what}.",
         "decided_against": "My colleagues have looked at it and decided against this: {what}.",
+        "followed_up": "You asked me to write to you again: {what}. Is there anything I can do for you?",
     },
     "de": {
         "ask": "Dafür brauche ich noch: {what}. Können Sie mir das schicken?",
@@ -64,6 +66,7 @@ _PHRASES: Mapping[Language, Mapping[DeedPhrase, str]] = {
         "back": "Unser Team ist {when} wieder da.",
         "done": "Das ist jetzt erledigt: {what}.",
         "decided_against": "Meine Kollegen haben es sich angesehen und sich dagegen entschieden: {what}.",
+        "followed_up": "Sie wollten, dass ich mich noch einmal melde: {what}. Kann ich etwas für Sie tun?",
     },
     "fr": {
         "ask": "Pour cela, il me manque encore : {what}. Pouvez-vous me l'envoyer ?",
@@ -86,6 +89,8 @@ _PHRASES: Mapping[Language, Mapping[DeedPhrase, str]] = {
         "back": "Notre équipe est de retour {when}.",
         "done": "C'est fait maintenant : {what}.",
         "decided_against": "Mes collègues l'ont examiné et ont décidé de ne pas le faire : {what}.",
+        "followed_up": "Vous m'avez demandé de vous écrire de nouveau : {what}. Puis-je faire quelque chose "
+        "pour vous ?",
     },
     "es": {
         "ask": "Para eso todavía necesito: {what}. ¿Me lo puede enviar?",
@@ -105,6 +110,7 @@ _PHRASES: Mapping[Language, Mapping[DeedPhrase, str]] = {
         "back": "Nuestro equipo vuelve {when}.",
         "done": "Esto ya está hecho: {what}.",
         "decided_against": "Mis compañeros lo han mirado y han decidido no hacerlo: {what}.",
+        "followed_up": "Me pidió que le escribiera de nuevo: {what}. ¿Puedo hacer algo por usted?",
     },
     "it": {
         "ask": "Per questo mi serve ancora: {what}. Può inviarmelo?",
@@ -127,6 +133,7 @@ _PHRASES: Mapping[Language, Mapping[DeedPhrase, str]] = {
         "back": "Il nostro team torna {when}.",
         "done": "Ora è fatto: {what}.",
         "decided_against": "I miei colleghi l'hanno esaminato e hanno deciso di non farlo: {what}.",
+        "followed_up": "Mi ha chiesto di scriverLe di nuovo: {what}. Posso fare qualcosa per Lei?",
     },
     "nl": {
         "ask": "Daarvoor heb ik nog nodig: {what}. Kunt u mij dat sturen?",
@@ -147,6 +154,7 @@ _PHRASES: Mapping[Language, Mapping[DeedPhrase, str]] = {
         "back": "Ons team is {when} terug.",
         "done": "Dit is nu gedaan: {what}.",
         "decided_against": "Mijn collega's hebben ernaar gekeken en besloten het niet te doen: {what}.",
+        "followed_up": "U vroeg me om u nog eens te schrijven: {what}. Kan ik iets voor u doen?",
     },
     "pt": {
         "ask": "Para isso ainda preciso de: {what}. Pode enviar-me?",
@@ -165,6 +173,7 @@ _PHRASES: Mapping[Language, Mapping[DeedPhrase, str]] = {
         "back": "A nossa equipa está de volta {when}.",
         "done": "Isto já está feito: {what}.",
         "decided_against": "Os meus colegas analisaram e decidiram não o fazer: {what}.",
+        "followed_up": "Pediu-me que lhe voltasse a escrever: {what}. Posso fazer alguma coisa por si?",
     },
     "pl": {
         "ask": "Potrzebuję do tego jeszcze: {what}. Czy można mi to przesłać?",
@@ -185,6 +194,7 @@ _PHRASES: Mapping[Language, Mapping[DeedPhrase, str]] = {
         "back": "Nasz zespół wraca {when}.",
         "done": "To jest już zrobione: {what}.",
         "decided_against": "Moi współpracownicy przyjrzeli się temu i zdecydowali inaczej: {what}.",
+        "followed_up": "Zgodnie z prośbą piszę ponownie: {what}. Czy mogę w czymś pomóc?",
     },
     "sv": {
         "ask": "För det behöver jag fortfarande: {what}. Kan du skicka det till mig?",
@@ -206,6 +216,7 @@ _PHRASES: Mapping[Language, Mapping[DeedPhrase, str]] = {
         "back": "Vårt team är tillbaka {when}.",
         "done": "Det här är nu gjort: {what}.",
         "decided_against": "Mina kollegor har tittat på det och beslutat att inte göra det: {what}.",
+        "followed_up": "Du bad mig höra av mig igen: {what}. Kan jag göra något för dig?",
     },
     "da": {
         "ask": "Til det mangler jeg stadig: {what}. Kan du sende mig det?",
@@ -224,6 +235,7 @@ _PHRASES: Mapping[Language, Mapping[DeedPhrase, str]] = {
         "back": "Vores team er tilbage {when}.",
         "done": "Det er nu gjort: {what}.",
         "decided_against": "Mine kolleger har set på det og besluttet ikke at gøre det: {what}.",
+        "followed_up": "Du bad mig skrive til dig igen: {what}. Kan jeg gøre noget for dig?",
     },
     "tr": {
         "ask": "Bunun için şuna da ihtiyacım var: {what}. Bana gönderebilir misiniz?",
@@ -244,6 +256,7 @@ _PHRASES: Mapping[Language, Mapping[DeedPhrase, str]] = {
         "back": "Ekibimiz {when} geri dönecek.",
         "done": "Bu artık yapıldı: {what}.",
         "decided_against": "Ekip arkadaşlarım inceledi ve bunu yapmamaya karar verdi: {what}.",
+        "followed_up": "Size yeniden yazmamı istemiştiniz: {what}. Sizin için yapabileceğim bir şey var mı?",
     },
     "ar": {
         "ask": "ما زلت أحتاج لذلك إلى: {what}. هل يمكنك إرساله إليّ؟",
@@ -260,6 +273,7 @@ _PHRASES: Mapping[Language, Mapping[DeedPhrase, str]] = {
         "back": "يعود فريقنا {when}.",
         "done": "تم ذلك الآن: {what}.",
         "decided_against": "نظر زملائي في الأمر وقرروا عدم القيام به: {what}.",
+        "followed_up": "طلبت مني أن أكتب إليك مجددًا: {what}. هل يمكنني مساعدتك في شيء؟",
     },
 }
 

@@ -1,4 +1,4 @@
-"""What came of calls that an operator had to allow, told to the customer who asked for them."""
+"""What came of calls that an operator had to allow, or whose time has come, told to who asked for them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from bot.orchestrator.draft import Asked
 from bot.orchestrator.extractive import escaped
 from bot.orchestrator.hands import Stuck
 from bot.orchestrator.told import plainly
+from tools import follow_up
 
 
 def in_words(asked: Asked, news: Sequence[WrittenCall]) -> str:
@@ -31,6 +32,8 @@ def unsettled(news: Sequence[WrittenCall]) -> Stuck | None:
 def _told(asked: Asked, call: WrittenCall) -> str:
     what = f"“{escaped(call.why or call.tool)}”"
     match call.state:
+        case "done" if call.tool == follow_up.NAME:
+            return deed_phrase(asked.language, "followed_up", what=what)
         case "done":
             tool = asked.agent.toolbox.get(call.tool)
             result = plainly(tool, call.arguments, call.result) if tool is not None else ""

@@ -39,6 +39,7 @@ answer hangs on one, say so.
 """
 _BRIEF = "- Where the customer reads, a message has at most {limit} characters: answer in fewer.\n"
 _STATES = {
+    "planned": "will be done later",
     "running": "begun; nobody knows how it ended",
     "doubtful": "nobody knows whether it was done",
     "done": "was done",

@@ -36,6 +36,10 @@ _ABANDON = """
         SELECT c.epoch FROM conversations c WHERE c.id = calls.conversation_id)
     WHERE id = :id AND NOT asked AND state = 'running' AND due_at <= {now} RETURNING untold
 """
+_RIPEN = """
+    UPDATE calls SET state = 'done', due_at = NULL, ended_at = {now}, untold = TRUE
+    WHERE id = :id AND state = 'planned' AND due_at <= {now} RETURNING id
+"""
 _CONTACT = """
     SELECT p.id AS contact_id, p.name, p.attributes, m.channel, m.verified
     FROM conversations c JOIN contacts p ON p.id = c.contact_id LEFT JOIN messages m ON m.id = :message_id
@@ -74,8 +78,9 @@ class Acts:
         """Take a call that may be made, on record as begun before it is; ours for `lease` seconds.
 
         Others are returned as they stand then: one that still waits, of which operators are to be reminded;
-        one that nobody has decided about in time, and has expired now; one that its turn left behind, and is
-        doubtful now. None: nothing is due, or somebody else is at it.
+        one that nobody has decided about in time, and has expired now; one that was planned for now, and is
+        done; one that its turn left behind, and is doubtful now. None: nothing is due, or somebody else is
+        at it.
         """
 
         async def write(tx: Transaction) -> ClaimedCall | Approval | None:
@@ -149,6 +154,10 @@ async def _moved(tx: Transaction, call_id: str, words: Words) -> Approval | None
         return await asked.found(tx, call_id)
     if await tx.one(_EXPIRE, id=call_id):
         approval = await asked.announce(tx, call_id, "approval.decided")
+        await asked.bring_news(tx, approval, words)
+        return approval
+    if await tx.one(_RIPEN, id=call_id):
+        approval = await asked.found(tx, call_id)
         await asked.bring_news(tx, approval, words)
         return approval
     left = await tx.one(_ABANDON, id=call_id)

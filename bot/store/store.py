@@ -14,6 +14,7 @@ from bot.store.conversations import Conversations
 from bot.store.costs import Costs
 from bot.store.database import Database, is_postgres, sqlite_path
 from bot.store.deliveries import Deliveries
+from bot.store.follow_ups import FollowUps
 from bot.store.inbox import Inbox
 from bot.store.journal import Journal
 from bot.store.knowledge import KnowledgeBook
@@ -70,6 +71,7 @@ class Store:
         self.journal = Journal(database)
         self.approvals = Approvals(database)
         self.acts = Acts(database)
+        self.follow_ups = FollowUps(database)
         self.deliveries = Deliveries(database)
         self.undelivered = Undelivered(database)
         self.people = People(database)

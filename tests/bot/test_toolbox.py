@@ -15,6 +15,7 @@ from bot.toolbox import toolbox
 from tests.front import until
 from tests.tools.given import context
 from tests.tools.shop import serving
+from tests.tools.test_every_built_in_tool import Diary
 from tools.base import ToolFailed
 from tools.http import HttpTool
 from tools.web import Answer, NotAnswered, Request
@@ -55,7 +56,7 @@ async def test_a_service_that_is_down_is_left_alone_and_one_that_says_no_is_not(
         "order_status": HttpTool(url="https://shop.example/1"),
         "invoice": HttpTool(url="https://shop.example/404"),
     }
-    every = toolbox(BotConfig(tools=written), web=web, registry=registry)
+    every = toolbox(BotConfig(tools=written), web=web, later=Diary(), registry=registry)
     tools = {each.name: each for each in every if each.name in {"order_status", "invoice"}}
     for _ in range(8):
         for tool in tools.values():

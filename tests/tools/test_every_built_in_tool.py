@@ -10,23 +10,37 @@ from typing import Any
 import pytest
 
 from tests.tools.given import JO, context
-from tools.base import Person, Tool, WrongArguments
+from tools.base import Person, Tool, ToolContext, ToolFailed, WrongArguments
 from tools.built_in import NAMES, built_in
 from tools.hours import OfficeHours
 from tools.schema import checked_by
 
 HOURS = OfficeHours.model_validate({"timezone": "Europe/Berlin", "mon-fri": "09:00-18:00"})
-TOOLS = {each.name: each for each in built_in(hours=HOURS)}
+
+
+class Diary:
+    """Keeps what is to be done later, and takes one thing for each key."""
+
+    def __init__(self) -> None:
+        self.planned: dict[str, float] = {}
+
+    async def plan(self, context: ToolContext, seconds: float) -> bool:
+        self.planned.setdefault(context.key, seconds)
+        return len(self.planned) < 3
+
+
+TOOLS = {each.name: each for each in built_in(hours=HOURS, later=Diary())}
 ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "hand_off": {"reason": "policy", "summary": "Wants a discount of 90 %."},
     "contact_facts": {},
+    "follow_up": {"when": "tomorrow"},
     "business_hours": {},
 }
 
 
 def test_all_of_them_are_there() -> None:
     assert set(TOOLS) == set(NAMES) == set(ARGUMENTS)
-    assert "business_hours" not in {each.name for each in built_in(hours=None)}
+    assert "business_hours" not in {each.name for each in built_in(hours=None, later=Diary())}
 
 
 @pytest.mark.parametrize("tool", TOOLS.values(), ids=list(TOOLS))
@@ -77,3 +91,19 @@ async def test_facts_are_told_of_those_alone_whom_somebody_vouched_for() -> None
         "channel": "web",
         "language": "en",
     }
+
+
+async def test_a_promise_to_write_again_says_when_and_is_not_made_without_end() -> None:
+    diary = Diary()
+    tool = next(each for each in built_in(hours=HOURS, later=diary) if each.name == "follow_up")
+    assert (tool.effect, tool.approval, tool.idempotent) == ("write", None, True)
+    told = [
+        json.loads(await tool.call(context(key=key, language=language), {"when": "in a week"}))["said"]
+        for key, language in (("a", "en"), ("a", "de"), ("b", "fr"))
+    ]
+    assert told[0].startswith("I will write to you again on ")
+    assert told[1].startswith("Ich melde mich am ")
+    assert told[2].startswith("Je vous écrirai de nouveau ")
+    assert diary.planned == {"a": 7 * 86400, "b": 7 * 86400}
+    with pytest.raises(ToolFailed):
+        await tool.call(context(key="c"), {"when": "tomorrow"})

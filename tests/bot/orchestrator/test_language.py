@@ -6,6 +6,7 @@ from typing import get_args
 
 import pytest
 
+from bot.orchestrator.deed_phrases import DeedPhrase, deed_phrase
 from bot.orchestrator.language import LANGUAGES, Language, guess
 from bot.orchestrator.phrases import Phrase, admits_not_knowing, admits_not_reading, phrase, phrase_in
 
@@ -46,6 +47,13 @@ def test_every_sentence_exists_in_every_language(language: Language) -> None:
     assert all("{" not in each and "  " not in each for each in spoken)
     assert guess(phrase_in(language, "unsure")) == language
     assert guess(phrase_in(language, "unreadable")) == language
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_sentence_about_deeds_exists_in_every_language(language: Language) -> None:
+    spoken = [deed_phrase(language, which, what="*Returns*", when="now") for which in get_args(DeedPhrase)]
+    assert len(set(spoken)) == len(spoken)
+    assert all("{" not in each and "  " not in each for each in spoken)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
