@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -34,13 +34,22 @@ from bot.masking import Masking, hidden
 from bot.operators import OperatorDesk
 from bot.orchestrator.agent import Agent, LanguageModel, Prices
 from bot.orchestrator.breaker import Breaker
+from bot.orchestrator.intents import ByExamples, Intent
 from bot.orchestrator.limits import Limits
 from bot.orchestrator.registry import Component, Registry
 from bot.orchestrator.resilience import GuardedModel, GuardedSource
 from bot.outside import Outside
 from bot.probes import watch_index, watch_mailboxes, watch_stores, watch_work
 from bot.purse import Purses
-from bot.settings import BotConfig, ModelTier, Settings, WrongSetting, read_bot_config, secret_key
+from bot.settings import (
+    BotConfig,
+    ModelTier,
+    Settings,
+    WrongSetting,
+    missing,
+    read_bot_config,
+    secret_key,
+)
 from bot.store import Store, migrate
 from bot.store.budgets import Allowances
 from bot.store.calls import Deadlines
@@ -57,7 +66,9 @@ from channels.website import FILE_LIMIT, FILE_TYPES, Website
 from knowledge.embed import Embedder, OpenAIEmbedder
 from knowledge.local import LocalIndex
 from knowledge.lookup import Lookup
+from knowledge.meanings import Meanings
 from knowledge.remembered import Remembered
+from tools.built_in import NAMES as BUILT_IN
 
 if TYPE_CHECKING:
     from channels.email.channel import Mail
@@ -82,6 +93,7 @@ class House:
     live: Live
     index: LocalIndex
     agent: Agent
+    router: ByExamples
     desk: Desk
     health: Health
     alerts: Alerts
@@ -110,8 +122,6 @@ async def open_house(settings: Settings, *, redis_url: str, demo_shop: str = "")
     `demo_shop` is where the demo shop's order service runs, if it does.
     """
     config = read_bot_config(settings.bot_config, required="bot_config" in settings.model_fields_set)
-    if config.without_effect:
-        log.warning("bot.toml: without effect yet: %s", ", ".join(config.without_effect))
     async with AsyncExitStack() as stack:
         store = await Store.open(settings.database, announces=bool(settings.webhook_url))
         stack.push_async_callback(store.close)
@@ -132,6 +142,15 @@ async def open_house(settings: Settings, *, redis_url: str, demo_shop: str = "")
         stack.push_async_callback(endpoints.close)
         toolkit = toolbox(config, web=endpoints, later=store.follow_ups, registry=registry)
         stack.push_async_callback(toolkit.close)
+        router = ByExamples(
+            {
+                name: Intent(examples=each.examples, agent=each.agent, tier=each.model)
+                for name, each in config.intents.items()
+            },
+            Meanings(index),
+            tools=toolkit,
+            tiers=tuple(models),
+        )
         agent = Agent(
             name=config.bot.name,
             company=config.bot.company,
@@ -141,8 +160,10 @@ async def open_house(settings: Settings, *, redis_url: str, demo_shop: str = "")
             knowledge=lookup,
             tools=toolkit,
             hours=config.hours if config.hours and config.hours.known else None,
+            router=router,
             when_unsure=config.bot.answer_when_unsure,
         )
+        agent = replace(agent, specialists=_specialists(settings, config, agent, toolkit))
         channels: dict[str, Channel] = {Terminal.name: Terminal()}
         bell = Bell(link)
         files = settings.data_dir / "files"
@@ -203,6 +224,7 @@ async def open_house(settings: Settings, *, redis_url: str, demo_shop: str = "")
             live=live,
             index=index,
             agent=agent,
+            router=router,
             desk=desk,
             health=health,
             background=Background(desk=desk, link=link, teller=await _teller(settings, store, live, stack)),
@@ -278,6 +300,25 @@ async def _teller(settings: Settings, store: Store, live: Live, stack: AsyncExit
     return Teller(
         store=store, live=live, session=session, url=settings.webhook_url, secret=settings.webhook_secret
     )
+
+
+def _specialists(settings: Settings, config: BotConfig, usual: Agent, tools: Toolbox) -> Mapping[str, Agent]:
+    """The agents of bot.toml, by name: like the usual one but for what they say otherwise."""
+    there = [tool.name for tool in tools]
+    specialists: dict[str, Agent] = {}
+    for name, told in config.agents.items():
+        for tool in told.tools or ():
+            if tool not in there and not tools.links:  # what others describe is known once they answer
+                raise WrongSetting(
+                    f"{settings.bot_config}: agents.{name}.tools: {missing('tool', tool, there)}"
+                )
+        specialists[name] = replace(
+            usual,
+            name=told.name or usual.name,
+            instructions="\n".join(filter(None, (usual.instructions, told.instructions))),
+            tools=usual.tools if told.tools is None else tools.only([*BUILT_IN, *told.tools]),
+        )
+    return specialists
 
 
 def _embedder(settings: Settings, config: BotConfig, stack: AsyncExitStack) -> Embedder | None:

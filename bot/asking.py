@@ -20,6 +20,7 @@ from channels.base import InboundMessage
 async def ask(house: House, question: str | None, *, show_trace: bool, out: Console) -> None:
     """Answer one question, or every line until the end of the input."""
     await house.toolbox.connect()
+    await house.router.learn()
     sender = f"terminal-{secrets.token_hex(6)}"
     if question is not None:
         await _one(house, sender, question, show_trace=show_trace, out=out)

@@ -55,7 +55,6 @@ async def examine(settings: Settings, out: Console) -> bool:
             findings += await _told(house)
             findings += _traces(settings)
             findings += await _components(settings)
-            findings += _without_effect(house)
     except StoreUnavailable as error:
         findings.append(
             Finding(
@@ -332,16 +331,6 @@ def _origins(settings: Settings) -> Finding:
         what="widget: WEB_ORIGINS is not set; `switchboard web` lets only its own pages use it, `run` any",
         do="set WEB_ORIGINS=https://www.your-shop.example",
     )
-
-
-def _without_effect(house: House) -> Sequence[Finding]:
-    """What is written in bot.toml and does nothing."""
-    sections = [f"[{name}]" for name in house.config.without_effect]
-    if not sections:
-        return ()
-    do = "does" if len(sections) == 1 else "do"
-    what = f"{house.settings.bot_config}: {', '.join(sections)} {do} nothing yet in this version"
-    return (Finding(state="note", what=what),)
 
 
 def _kind(settings: Settings) -> str:

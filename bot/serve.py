@@ -18,12 +18,14 @@ import uvicorn
 from bot.app import House, open_house, prepare
 from bot.demo_shop import DemoShop
 from bot.ending import end
+from bot.orchestrator.intents import ByExamples
 from bot.settings import Settings, WrongSetting
 from bot.uploads import tidy
 from bot.valkey import EmbeddedValkey
 
 log = logging.getLogger("switchboard")
 
+_AGAIN = 60.0  # seconds until an embedder that could not be asked is asked again
 _DEAF = 60_000  # milliseconds for which what was sent to somebody may stand unread
 
 
@@ -109,6 +111,7 @@ async def serve(
         tasks.append(asyncio.create_task(house.background.run(), name="background"))
         tidying = tidy(house.store, house.settings.data_dir / "files")
         beside.append(asyncio.create_task(_see_to(tidying), name="tidy"))
+        beside.append(asyncio.create_task(_see_to(_understand(house.router)), name="examples"))
     if mail and house.mail is not None:
         tasks.append(asyncio.create_task(house.mail.listen(house.desk), name="mail"))
     if errands is not None:
@@ -129,6 +132,14 @@ async def serve(
     for result in results:
         if isinstance(result, Exception):
             raise result
+
+
+async def _understand(router: ByExamples) -> None:
+    """What the examples mean; until that can be told, words alone route."""
+    while True:
+        if await router.learn():
+            return
+        await asyncio.sleep(_AGAIN)
 
 
 async def _see_to(errands: Coroutine[object, object, None]) -> None:

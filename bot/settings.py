@@ -7,7 +7,7 @@ import os
 import re
 import secrets
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -19,7 +19,6 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    JsonValue,
     ValidationError,
     field_validator,
     model_validator,
@@ -93,6 +92,23 @@ class KnowledgeSection(_Section):
     """[knowledge]: how meaning is looked up. Without `embeddings`, by the local model."""
 
     embeddings: str = ""
+
+
+class IntentSection(_Section):
+    """[intents.NAME]: what customers say who want this, and the agent and the tier of models for them."""
+
+    examples: tuple[Annotated[str, Field(min_length=1)], ...] = Field(min_length=1)
+    model: str | None = None
+    agent: str | None = None
+
+
+class AgentSection(_Section):
+    """[agents.NAME]: who answers instead of the usual bot. Its instructions follow the bot's; the tools and
+    pages that it does not name are the bot's."""
+
+    name: str = ""
+    instructions: str = ""
+    tools: tuple[str, ...] | None = None
 
 
 class WhatsAppSection(_Section):
@@ -196,19 +212,12 @@ class BotConfig(_Section):
     sms: SmsSection = SmsSection()
     email: EmailSection = EmailSection()
     approvals: ApprovalsSection = ApprovalsSection()
-    # Written down in the contract and understood by later rooms; read here so that one file serves both.
-    intents: dict[str, JsonValue] = Field(default_factory=dict)
-    agents: dict[str, JsonValue] = Field(default_factory=dict)
+    intents: dict[str, IntentSection] = Field(default_factory=dict)
+    agents: dict[str, AgentSection] = Field(default_factory=dict)
     tools: dict[ToolName, HttpTool] = Field(default_factory=dict)
     mcp: dict[ToolName, McpServer] = Field(default_factory=dict)
     openapi: dict[ToolName, OpenApiService] = Field(default_factory=dict)
     hours: OfficeHours | None = None
-
-    @property
-    def without_effect(self) -> Sequence[str]:
-        """Sections that are set and do nothing yet; the start says so."""
-        waiting = ("intents", "agents")
-        return [name for name in waiting if getattr(self, name)]
 
     @model_validator(mode="after")
     def _fallbacks_exist(self) -> Self:
@@ -216,6 +225,15 @@ class BotConfig(_Section):
             for other in model.fallback:
                 if other not in self.models or other == tier:
                     raise ValueError(f"models.{tier}.fallback names {other!r}, which is no other model here")
+        return self
+
+    @model_validator(mode="after")
+    def _intents_lead_somewhere(self) -> Self:
+        for name, intent in self.intents.items():
+            if intent.model is not None and intent.model not in (tiers := list(self.models) or ["small"]):
+                raise ValueError(f"intents.{name}.model: {missing('model', intent.model, tiers)}")
+            if intent.agent is not None and intent.agent not in self.agents:
+                raise ValueError(f"intents.{name}.agent: {missing('agent', intent.agent, self.agents)}")
         return self
 
 
@@ -497,6 +515,12 @@ def secret_key(settings: Settings) -> str:
     if not key:
         raise WrongSetting(f"SECRET_KEY: {path} is empty; remove it, and a new key is made")
     return key
+
+
+def missing(kind: str, name: str, known: Collection[str]) -> str:
+    """That there is no such thing, and which one may be meant."""
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"there is no {kind} {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
 
 
 def _mail_address(address: str) -> str:

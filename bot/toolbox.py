@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol, overload
 
 from bot.ending import end
@@ -71,6 +71,10 @@ class Toolbox(Sequence[Tool]):
             await asyncio.wait(self._connections, timeout=_PATIENCE)
         await end(*self._connections)
 
+    def only(self, names: Collection[str]) -> Sequence[Tool]:
+        """Those of the names, at whatever moment they are asked for."""
+        return _Some(self, names)
+
     def __len__(self) -> int:
         return len(self._now())
 
@@ -89,6 +93,29 @@ class Toolbox(Sequence[Tool]):
             for tool in link.tools:
                 found.setdefault(tool.name, through(component, tool))
         return list(found.values())
+
+
+class _Some(Sequence[Tool]):
+    """Some of the tools at this moment."""
+
+    def __init__(self, tools: Sequence[Tool], names: Collection[str]) -> None:
+        self._tools = tools
+        self._names = frozenset(names)
+
+    def __len__(self) -> int:
+        return len(self._now())
+
+    @overload
+    def __getitem__(self, index: int) -> Tool: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Tool]: ...
+
+    def __getitem__(self, index: int | slice) -> Tool | Sequence[Tool]:
+        return self._now()[index]
+
+    def _now(self) -> Sequence[Tool]:
+        return [tool for tool in self._tools if tool.name in self._names]
 
 
 def toolbox(config: BotConfig, *, web: Web, later: Later, registry: Registry) -> Toolbox:

@@ -60,6 +60,16 @@ class LocalIndex:
     async def search(self, query: str, *, limit: int, history: Sequence[str] = ()) -> Sequence[Passage]:
         return await self._run(lambda: self._search(query, limit, tuple(history)))
 
+    async def vectors(self, texts: Sequence[str]) -> Vectors:
+        """One row of length 1 for each text, as a question; the last ones asked or searched for are kept.
+
+        Raises LookupFailed when the embedder cannot be asked.
+        """
+        try:
+            return await self._run(lambda: np.array([self._question_vector(text) for text in texts]))
+        except EmbedderFailed as error:
+            raise LookupFailed(str(error)) from error
+
     async def warm(self) -> None:
         """Loads what the first question would wait a second for; raises LookupFailed."""
         await self._run(lambda: self._search("?", 1, ()))

@@ -66,18 +66,18 @@ def explain(turn: TurnRecord, cited: Sequence[Citation]) -> Why:
 
 def _taken_as(steps: Sequence[Step]) -> str:
     """How the last reading of the message took it: a customer may have added to it meanwhile."""
-    route = next((step for step in reversed(steps) if step.kind == "route"), None)
-    if route is None:
-        return ""
-    kind = str(route.output.get("kind") or "")
+    routes = [step.output for step in reversed(steps) if step.kind == "route"]
+    told: Mapping[str, object] = next((output for output in routes if output.get("kind")), {})
+    kind = str(told.get("kind") or "")
     if not kind:
         return ""
     said = (
         _(_KINDS[kind]) if kind in _KINDS else _("A courtesy (%(kind)s)") % {"kind": kind.replace("_", " ")}
     )
-    if (code := str(route.output.get("language"))) in _LANGUAGES:
-        return _("%(said)s, in %(language)s") % {"said": said, "language": _(_LANGUAGES[code])}
-    return said
+    if (code := str(told.get("language"))) in _LANGUAGES:
+        said = _("%(said)s, in %(language)s") % {"said": said, "language": _(_LANGUAGES[code])}
+    intent = next((output["intent"] for output in routes if "intent" in output), None)
+    return said if intent is None else f"{said}: {intent}"
 
 
 def _read(steps: Sequence[Step]) -> Sequence[tuple[str, str]]:

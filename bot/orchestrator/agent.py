@@ -294,18 +294,30 @@ class Lookup(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Choice:
+    """Something that a message may be about, for this agent and tier; `examples` are what customers say."""
+
+    name: str
+    examples: Sequence[str]
+    agent: str | None = None
+    tier: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Route:
     """What a message is about: the `agent` and the `tier` of models it is for, by name, None for the usual
-    ones. `several`: it wants several things. `told` is how that was found, for the trace."""
+    ones. `several`: it wants several things. `unsure` between these, or none of them: worth a small model's
+    opinion, and without one the rest stands. `told` is how that was found, for the trace."""
 
     agent: str | None = None
     tier: str | None = None
     several: bool = False
+    unsure: Sequence[Choice] = ()
     told: Mapping[str, JsonValue] = field(default_factory=dict)
 
 
 class Router(Protocol):
-    """Tells what messages are about."""
+    """Tells what messages are about, here and at once, without asking anybody."""
 
     async def route(self, text: str, *, history: Sequence[str], language: str) -> Route: ...
 

@@ -58,7 +58,12 @@ def wishes(text: str) -> Sequence[str]:
     return found[:MOST] or [text]
 
 
+def asks(wish: str) -> bool:
+    """Whether it begins as questions and requests do."""
+    return _BEGINS.match(wish) is not None
+
+
 def _says_little(piece: str) -> bool:
     """Whether a piece is no wish by itself: a word or two that ask for nothing."""
     words = len(content(piece))
-    return words < 1 or (words < 2 and _BEGINS.match(piece) is None)
+    return words < 1 or (words < 2 and not asks(piece))

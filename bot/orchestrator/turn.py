@@ -20,6 +20,7 @@ from bot.orchestrator.news import in_words, unsettled
 from bot.orchestrator.outcome import HandOffReason, NeedsApproval, Outcome, Reply, Silence
 from bot.orchestrator.phrases import phrase_in
 from bot.orchestrator.planner import planned
+from bot.orchestrator.route import routed
 from bot.orchestrator.rules import Deeds, by_rules
 from bot.orchestrator.wishes import Courtesy, courtesy, objects, wants_person
 from bot.trace import StepKind, Trace
@@ -116,7 +117,7 @@ async def _question(asked: Asked, before: Sequence[str]) -> Outcome:
     """Who should answer, and what the pages say, side by side; then the answer."""
     async with asyncio.TaskGroup() as group:
         lookup = group.create_task(_look_up(asked, before))
-        routing = group.create_task(_route(asked, before))
+        routing = group.create_task(routed(asked, before))
     found, (asked, several) = lookup.result(), routing.result()
     hands = Hands(asked, asked.agent.tools)
     if hands.stuck is not None:  # by an attempt at this turn that died
@@ -202,20 +203,6 @@ async def _quote(asked: Asked, passages: Sequence[Passage], *, failed: HandOffRe
         return await unsure(asked, "sorry")  # said again it would help no more than the first time
     await say(asked, quoted.text)
     return quoted
-
-
-async def _route(asked: Asked, before: Sequence[str]) -> tuple[Asked, bool]:
-    """The turn with the agent and the tier that its message is for, and whether it wants several things."""
-    router = asked.agent.router
-    if router is None:
-        return asked, False
-    with asked.trace.step("route", "intent") as step:
-        question = asked.question[:_LONGEST_QUESTION]
-        route = await router.route(question, history=before, language=asked.language)
-        step.output = route.told
-    agent = asked.agent.specialists.get(route.agent or "", asked.agent)
-    tier = route.tier if route.tier is not None and route.tier in agent.models else agent.tier
-    return replace(asked, agent=agent, tier=tier), route.several
 
 
 async def _look_up(asked: Asked, before: Sequence[str], *, wish: str | None = None) -> Lookup:

@@ -89,15 +89,6 @@ def test_twilio_itself_cannot_do_without_https(
     assert "https" in warning.what
 
 
-async def test_it_says_which_parts_of_the_configuration_do_nothing_yet(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "bot.toml").write_text("[intents.refund]\n[agents.billing]\n")
-    well, told = await examined(tmp_path, monkeypatch, {})
-    assert well
-    assert "• bot.toml: [intents], [agents] do nothing yet in this version" in told
-
-
 async def test_it_says_that_others_can_look_into_the_data(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -214,8 +214,37 @@ def test_the_contracts_example_is_understood(tmp_path: Path) -> None:
     assert list(found.models) == ["small", "large"]
     assert found.models["large"].fallback == ("small",)
     assert found.bot.name == "Ada"
-    assert set(found.without_effect) <= {"intents", "agents"}
+    assert found.intents["refund"].examples == ("I want my money back", "this arrived broken")
+    assert (found.intents["refund"].model, found.intents["refund"].agent) == ("large", "billing")
+    assert found.agents["billing"].tools == ("order_status", "refund")
     assert (found.budget.turn, found.budget.contact_day, found.budget.downgrade_at) == (0.05, 2.0, 0.8)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[intents.refund]", "intents.refund.examples: field required"),
+        ("[intents.refund]\nexamples = []", "intents.refund.examples: "),
+        ('[intents.refund]\nexamples = [""]', "intents.refund.examples.0: "),
+        (
+            '[intents.refund]\nexamples = ["a"]\nmodell = "x"',
+            "intents.refund.modell: there is no such setting",
+        ),
+        (
+            '[intents.refund]\nexamples = ["a"]\nmodel = "large"',
+            "intents.refund.model: there is no model 'large'",
+        ),
+        (
+            '[intents.refund]\nexamples = ["a"]\nagent = "biling"\n[agents.billing]',
+            "intents.refund.agent: there is no agent 'biling'; did you mean 'billing'?",
+        ),
+    ],
+)
+def test_an_intent_that_leads_nowhere_is_told_by_its_name(tmp_path: Path, text: str, told: str) -> None:
+    with pytest.raises(WrongSetting) as wrong:
+        config(tmp_path, text)
+    assert told in str(wrong.value)
+    assert "\n" not in str(wrong.value)
 
 
 @pytest.mark.parametrize(
@@ -354,7 +383,6 @@ def test_whatsapp_has_a_template_and_a_pace_once_they_are_written_down(tmp_path:
     config = read_bot_config(path, required=True)
     assert (config.whatsapp.template, config.whatsapp.variables) == ("HX1", {"1": "{text}!"})
     assert config.sms.per_second == 0.5
-    assert not config.without_effect
 
 
 @pytest.mark.parametrize(

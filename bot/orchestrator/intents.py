@@ -1,0 +1,202 @@
+"""A router that goes by examples: of the intents in bot.toml, and of what tools are for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from pydantic import JsonValue
+
+from bot.orchestrator.agent import Choice, Route
+from bot.orchestrator.likeness import Guess, Likeness, Numbers
+from bot.orchestrator.several import asks, wishes
+from knowledge import question
+from knowledge.embed import Scale
+from tools.base import Tool
+
+_LEANS = 0.5  # of question.leaning: a message that says little without the one before
+_NEAR_THE_LINE = 0.8  # steps: it may as well stand on the line's other side
+_NEAR_EACH_OTHER = 0.5  # steps: the second intent may as well be the first
+_PLAINLY = 0.5  # steps above the line from which on a wish is plainly for a tool
+_LONG = 80  # words of a message that is no simple one
+_FINDABLE = frozenset({"pattern", "enum", "format"})  # in a schema: such a value stands out among words
+_SHOWN = 3  # examples of an intent that a model sees
+# A customer's own number (an order's, a parcel's) says nothing of what is wanted.
+_OWN_NUMBER = re.compile(r"\s*#?\d{4,}")
+_FINDABLE = frozenset({"pattern", "enum", "format"})  # in a schema: such a value stands out among words
+_SHOWN = 3  # examples of an intent that a model sees
+_OWN_NUMBER = re.compile(r"\d{4,}")
+_ANY_NUMBER = "123456"  # in its place: which order's number it is says nothing of what is wanted
+
+
+class Meaning(Protocol):
+    """Vectors of length 1 for texts, and how to read their cosines; None when there are none to be had now.
+
+    `knowledge.meanings.Meanings` is one.
+    """
+
+    async def of(self, texts: Sequence[str]) -> Numbers | None: ...
+
+    async def of_examples(self, texts: Sequence[str]) -> tuple[Numbers, Scale] | None: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Intent:
+    """What customers say who want this, one at least, and the `agent` and `tier` for them, if not the usual
+    ones."""
+
+    examples: Sequence[str]
+    agent: str | None = None
+    tier: str | None = None
+
+
+class ByExamples:
+    """A Router; `tiers` are the models' names, the cheapest first. Until `learn` has ended it goes by words
+    alone."""
+
+    def __init__(
+        self,
+        intents: Mapping[str, Intent],
+        meaning: Meaning,
+        *,
+        tools: Sequence[Tool] = (),
+        tiers: Sequence[str] = (),
+    ) -> None:
+        self._intents = intents
+        self._meaning = meaning
+        self._tools = tools
+        self._tiers = tiers
+        self._about = _likeness({name: each.examples for name, each in intents.items()})
+        self._for_tools: dict[tuple[tuple[str, ...], ...], Likeness | None] = {}
+        self._begun = False
+
+    async def learn(self) -> bool:
+        """What the examples mean: seconds of another thread at first, milliseconds once they are known. False
+        when that cannot be told now."""
+        self._begun = True
+        await self._likeness_to(self._tools)
+        told = [await self._teach(each) for each in (self._about, *self._for_tools.values())]
+        return all(told)
+
+    async def route(self, text: str, *, history: Sequence[str], language: str) -> Route:
+        parts = wishes(text)
+        guesses = await self._guess(parts, self._about)
+        leaning = question.leaning(text) if history and len(parts) == 1 else 0.0
+        if leaning > _LEANS and guesses and guesses[0].above <= 0:
+            guesses = await self._guess([" ".join([*question.remembered(history), text])], self._about)
+        wanted = [guess.name for guess in guesses if guess.above > 0]
+        several = (len(parts) > 1 and sum(map(asks, parts)) > 1) or len(dict.fromkeys(wanted)) > 1
+        long = len(text.split()) > _LONG
+        agents = {self._intents[name].agent for name in wanted}
+        agent = agents.pop() if len(agents) == 1 else None
+        tier = self._tier([self._intents[name].tier for name in wanted], demanding=several or long)
+        told: dict[str, JsonValue] = {
+            "language": language,
+            "intent": wanted[0] if len(parts) == 1 and wanted else None,
+            "complexity": "several wishes" if several else "long" if long else "simple",
+        }
+        told |= {} if agent is None else {"agent": agent}
+        told |= {} if tier is None else {"tier": tier}
+        told |= _why(guesses, parts)
+        unsure = self._choices(guesses[0]) if len(guesses) == 1 else ()
+        return Route(agent=agent, tier=tier, several=several, unsure=unsure, told=told)
+
+    async def tool_for(self, wish: str, tools: Sequence[Tool]) -> Tool | None:
+        for guess in await self._guess([wish], await self._likeness_to(tools)):
+            if guess.above >= _PLAINLY and guess.margin >= _NEAR_EACH_OTHER:
+                return next(tool for tool in tools if tool.name == guess.name)
+        return None
+
+    async def _guess(self, texts: Sequence[str], likeness: Likeness | None) -> Sequence[Guess]:
+        """What each text is most like; nothing when there is nothing to be like."""
+        if likeness is None:
+            return []
+        texts = [_OWN_NUMBER.sub("", text) for text in texts]
+        vectors = await self._meaning.of(texts) if likeness.by_meaning else None
+        rows: Sequence[Numbers | None] = [None] * len(texts) if vectors is None else list(vectors)
+        return [likeness.guess(text, row) for text, row in zip(texts, rows, strict=True)]
+
+    async def _likeness_to(self, tools: Sequence[Tool]) -> Likeness | None:
+        """To what each of the tools is for; None when that is told of none of them."""
+        groups = {tool.name: own for tool in tools if (own := self._examples(tool))}
+        key = tuple((name, *own) for name, own in groups.items())
+        if key not in self._for_tools:
+            self._for_tools[key] = found = _likeness(groups)
+            if self._begun:
+                await self._teach(found)
+        return self._for_tools[key]
+
+    def _examples(self, tool: Tool) -> Sequence[str]:
+        """What customers say who want it, as its owner told of it or of the intent with its name; else its
+        description, of one that is called with nothing but what can be found in a customer's words."""
+        if own := tool.examples or (tool.name in self._intents and self._intents[tool.name].examples):
+            return own
+        schemas = tool.parameters.get("properties")
+        named = (
+            [each for each in schemas.values() if isinstance(each, dict)] if isinstance(schemas, dict) else []
+        )
+        told = named and all(not _FINDABLE.isdisjoint(each) for each in named)
+        return [tool.description] if told and tool.description else []
+
+    async def _teach(self, likeness: Likeness | None) -> bool:
+        if likeness is None or likeness.by_meaning:
+            return True
+        learned = await self._meaning.of_examples(likeness.examples)
+        if learned is not None:
+            likeness.learn(*learned)
+        return learned is not None
+
+    def _tier(self, named: Sequence[str | None], *, demanding: bool) -> str | None:
+        """The one that the only intent names; of several things the dearest, and no simple message is for the
+        cheapest."""
+        places = [self._tiers.index(name) for name in named if name in self._tiers]
+        if demanding and len(self._tiers) > 1 and not (len(named) == 1 and places):
+            places.append(1)
+        return self._tiers[max(places)] if places else None
+
+    def _choices(self, guess: Guess) -> Sequence[Choice]:
+        """What a message may be about as well as what it seems to be, if that makes a difference."""
+        near = [
+            name
+            for name, above in guess.ranked
+            if above > -_NEAR_THE_LINE and guess.above - above < _NEAR_EACH_OTHER
+        ]
+        found = [
+            Choice(name=name, examples=each.examples[:_SHOWN], agent=each.agent, tier=each.tier)
+            for name in near
+            for each in (self._intents[name],)
+        ]
+        ways = {(each.agent, each.tier) for each in found}
+        if abs(guess.above) < _NEAR_THE_LINE:
+            ways.add((None, None))
+        return found if len(ways) > 1 else ()
+
+
+def _likeness(groups: Mapping[str, Sequence[str]]) -> Likeness | None:
+    if not groups:
+        return None
+    return Likeness({name: [_OWN_NUMBER.sub("", each) for each in own] for name, own in groups.items()})
+
+
+def _why(guesses: Sequence[Guess], parts: Sequence[str]) -> dict[str, JsonValue]:
+    """What the trace shows of how an intent was found or not found."""
+    if not guesses:
+        return {"why": "there are no intents to tell apart"}
+    if len(guesses) > 1:
+        wanted: list[JsonValue] = [
+            {"wish": part, "intent": guess.name if guess.above > 0 else None, "score": round(guess.above, 2)}
+            for part, guess in zip(parts, guesses, strict=True)
+        ]
+        return {"wishes": wanted, "by": _by(guesses[0])}
+    (guess,) = guesses
+    found: dict[str, JsonValue] = {"score": round(guess.above, 2), "nearest": guess.name, "by": _by(guess)}
+    if len(guess.ranked) > 1:
+        found |= {"runner_up": guess.ranked[1][0], "margin": round(guess.margin, 2)}
+    like = "like its examples" if guess.above > 0 else "out of scope: like no intent's examples"
+    return {"why": like} | found
+
+
+def _by(guess: Guess) -> str:
+    return "meaning and words" if guess.by_meaning else "words alone"
