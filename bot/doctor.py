@@ -246,6 +246,7 @@ async def _mail(house: House) -> Sequence[Finding]:
     if house.mail is None:
         return ()
     from channels.email.imap_account import MailboxTrouble
+    from channels.email.providers import on_unvouched_senders
 
     findings = []
     for mailbox in house.mail.mailboxes:
@@ -264,14 +265,9 @@ async def _mail(house: House) -> Sequence[Finding]:
             do = "check the SMTP settings; until then answers wait, for a day"
             findings.append(Finding(state="wrong", what=f"{named}: {error.detail}", do=do))
         if not mailbox.authserv_id:
-            findings.append(
-                Finding(
-                    state="note",
-                    what=f"{named}: every sender's address is only a claim",
-                    do="set authserv_id under [email] in bot.toml to the name that begins your own mail"
-                    " server's Authentication-Results headers",
-                )
-            )
+            what = f"{named}: every sender's address is only a claim"
+            do = on_unvouched_senders(mailbox.account.host)
+            findings.append(Finding(state="note", what=what, do=do))
     return findings
 
 

@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from channels.email.providers import on_refused_login
+
 Security = Literal["ssl", "starttls", "none"]
 
 
@@ -59,21 +61,11 @@ def refusal(account: Account, said: str) -> MailboxTrouble:
     """What a refused login means, and for the great providers what their users must set."""
     if passes(said):
         return MailboxTrouble(f"{account.host} lets nobody in just now: {said}")
-    host = account.host.lower()
     what = "OAuth token" if account.token else "password"
-    advice = ""
-    if host.endswith(("gmail.com", "googlemail.com")) and not account.token:
-        advice = (
-            ". Gmail wants an app password here, not the account's own: turn on 2-Step Verification, then"
-            " make one at https://myaccount.google.com/apppasswords"
-        )
-    elif host.endswith(("office365.com", "outlook.com", "hotmail.com")) and not account.token:
-        advice = (
-            ". Microsoft 365 no longer takes passwords over IMAP: register an app with IMAP.AccessAsUser.All"
-            " and let Switchboard log in by OAuth token"
-        )
+    advice = on_refused_login(account.host, token=account.token is not None, sending=False)
     return MailboxTrouble(
-        f"{account.host} refuses the user {account.user} with this {what} (it says: {said}){advice}",
+        f"{account.host} refuses the user {account.user} with this {what} (it says: {said})"
+        f"{advice and f'. {advice}'}",
         lasting=True,
     )
 

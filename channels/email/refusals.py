@@ -14,6 +14,7 @@ from aiosmtplib import SMTPConnectError, SMTPResponseException
 
 from channels.base import NotDelivered
 from channels.email.ids import one_line
+from channels.email.providers import on_refused_login
 
 _TOLD = 200  # characters of what the server says
 
@@ -108,25 +109,15 @@ def _reason(code: int, text: str, step: Step) -> str:
 
 
 def _no_login(said: str, server: Server) -> NotDelivered:
-    host = server.host.lower()
-    advice = ""
     if not server.user:
         return NotDelivered(
             f"{server.host} wants a login: set SMTP_USER and SMTP_PASSWORD ({said})", retry=True
         )
-    if host.endswith(("gmail.com", "googlemail.com")) and not server.token:
-        advice = (
-            ". Gmail wants an app password here, not the account's own: turn on 2-Step Verification, then"
-            " make one at https://myaccount.google.com/apppasswords"
-        )
-    elif host.endswith(("office365.com", "outlook.com")) and not server.token:
-        advice = (
-            ". Microsoft 365 takes a password only where an administrator has turned on Authenticated SMTP"
-            " for this mailbox; else let Switchboard log in by OAuth token"
-        )
     what = "OAuth token" if server.token else "password"
+    advice = on_refused_login(server.host, token=server.token is not None, sending=True)
     return NotDelivered(
-        f"{server.host} refuses the user {server.user} with this {what} ({said}){advice}", retry=True
+        f"{server.host} refuses the user {server.user} with this {what} ({said}){advice and f'. {advice}'}",
+        retry=True,
     )
 
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -438,6 +439,12 @@ def test_the_great_providers_users_are_told_what_to_set() -> None:
     assert "app password" in refusal(gmail, "[AUTHENTICATIONFAILED] Invalid credentials").detail
     microsoft = Account(host="outlook.office365.com", port=993, user="a@b.c", password="x")
     assert "OAuth" in refusal(microsoft, "LOGIN failed.").detail
+
+    async def token() -> str:
+        return "expired"
+
+    assert "IMAP.AccessAsUser.All" in refusal(replace(microsoft, token=token), "AUTHENTICATE failed.").detail
+    assert "token_command" in refusal(replace(gmail, token=token), "Invalid credentials").detail
     busy = refusal(gmail, "[ALERT] Too many simultaneous connections.")
     assert not busy.lasting
     assert "just now" in busy.detail

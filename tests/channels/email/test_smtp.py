@@ -493,6 +493,12 @@ async def test_great_providers_users_are_told_what_to_set(host: str, advice: str
     assert no.retry
     assert advice in no.detail
 
+    async def token() -> str:
+        return "expired"
+
+    no = refusal(535, "5.7.3 no", step=Step.AUTH, server=replace(server, token=token))
+    assert "token of the scope https://" in no.detail
+
 
 async def test_a_server_that_is_not_there_is_tried_later() -> None:
     async with sending(free_port()) as sender:
