@@ -17,6 +17,15 @@ from pydantic import JsonValue
 from tools.base import Arguments, Person, Tool
 
 _WORD = re.compile(r"\w+")
+# Where what somebody else wrote begins in a message: what was forwarded, or a head copied along with it.
+_PASSED_ON = re.compile(
+    r"^[ \t]*-{3,}[^\n]*\w[^\n]*-{3,}[ \t]*$"
+    r"|^[^\n:]{0,40}\b(?:forwarded|weitergeleitete|réexpédié|transféré|reenviado|inoltrato|doorgestuurd|przekazana"
+    r"|vidarebefordrat|encaminhada)\w*[^\n:]{0,40}:[ \t]*$"
+    r"|^[ \t]*(?:from|von|de|da|van|från|od|от)[ \t]*:[^\n]*@",
+    re.IGNORECASE | re.MULTILINE,
+)
+_QUOTED = re.compile(r"^[ \t]*>[^\n]*", re.MULTILINE)
 _WORTH_TELLING = 2  # characters; shorter words tell nothing
 
 
@@ -25,7 +34,7 @@ def unheard_of(
 ) -> Sequence[str]:
     """The names of arguments whose values come from none of the customer's words, what is known of them,
     and the values in `results`; a choice that the tool itself offers is nobody's invention."""
-    heard = {word for text in said for word in _words(text)}
+    heard = {word for text in said for word in _words(own(text))}
     known = [person.name, *(each for addresses in person.addresses.values() for each in addresses)]
     heard |= {word for text in known for word in _words(text)}
     given = {_plain(value) for value in returned(results)}
@@ -39,6 +48,12 @@ def unheard_of(
             for leaf in _leaves(value)
         )
     ]
+
+
+def own(text: str) -> str:
+    """What somebody says themselves in a message, without what they quote or pass on."""
+    begun = _PASSED_ON.search(text)
+    return _QUOTED.sub("", text[: begun.start()] if begun else text)
 
 
 def returned(results: Sequence[str]) -> Iterator[str]:

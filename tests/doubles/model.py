@@ -1,4 +1,4 @@
-"""A scripted OpenAI-compatible model server on a real socket; by hand: `python -m tests.doubles.model`.
+"""A scripted OpenAI-compatible model server on a real socket; by hand: `python -m tests.doubles.model -h`.
 
 It is a bare asyncio protocol, so that a benchmark measures its client and not this. Every token leaves
 in a write of its own, as a real server sends it.
@@ -6,7 +6,6 @@ in a write of its own, as a real server sends it.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import contextlib
 import re
@@ -35,7 +34,10 @@ _REASONS = {
 
 
 def grounded(messages: Messages) -> str:
-    """What an obedient model would say: the first sentence of the first passage, and where it is from."""
+    """What an obedient model would say: what its last call returned, or else the first sentence of the first
+    passage, and where it is from."""
+    if messages[-1]["role"] == "tool":
+        return f"I looked it up: {messages[-1]['content']}"
     passages = _PASSAGE.findall(messages[-1]["content"])
     if not passages:
         return "NO_ANSWER"
@@ -64,7 +66,8 @@ class Call:
 
 @dataclass(frozen=True, kw_only=True)
 class Script:
-    """How one request is answered: by `calls` if there are any, after `text` if that is a string then.
+    """How one request is answered: by `calls` if there are any, after `text` if that is a string then, or as
+    `whole` makes both of the request.
 
     `cut` counts bytes of the event stream after which the connection is closed without its end, or torn
     down when `reset`. `frames` replaces the whole event stream by these pieces, byte for byte. Delays are
@@ -73,6 +76,7 @@ class Script:
 
     text: str | Callable[[Messages], str] = grounded
     calls: Sequence[Call] | Callable[[Messages], Sequence[Call]] = ()
+    whole: Callable[[Request], tuple[str, Sequence[Call]]] | None = None
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     hang: bool = False
@@ -101,6 +105,12 @@ class Request:
     def messages(self) -> Messages:
         messages: Messages = self.json["messages"]
         return messages
+
+    @property
+    def tools(self) -> Mapping[str, Mapping[str, Any]]:
+        """The parameters of every tool that may be called, by its name."""
+        offered = [each["function"] for each in self.json.get("tools", ())]
+        return {each["name"]: each["parameters"] for each in offered}
 
 
 def event(payload: object) -> bytes:
@@ -153,8 +163,15 @@ class ModelServer:
     cites the first passage, so that the answer may stand.
     """
 
-    def __init__(self, *, usually: Script | None = None, tokens: int | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        usually: Script | None = None,
+        tokens: int | None = None,
+        heard: Callable[[Request], None] | None = None,
+    ) -> None:
         self.usually = usually or Script()
+        self._heard = heard
         self.requests: deque[Request] = deque(maxlen=1000)
         self.idle = asyncio.Event()  # set while no request is being answered
         self._answering = 0
@@ -212,6 +229,9 @@ class ModelServer:
             script = self.usually
         if script.frames is not None:
             return script, script.frames
+        if script.whole is not None:
+            text, made = script.whole(request)
+            return script, frames_for(text, script, made)
         calls = script.calls if isinstance(script.calls, Sequence) else script.calls(request.messages)
         obliging = "" if calls else grounded
         text = obliging if script.text is grounded else script.text
@@ -260,6 +280,8 @@ class _Connection(asyncio.Protocol):
             body=rest[:length],
         )
         self._server.requests.append(request)
+        if self._server._heard is not None:
+            self._server._heard(request)
         self._task = asyncio.create_task(self._answer(request))
 
     async def _answer(self, request: Request) -> None:
@@ -318,23 +340,7 @@ def _head(script: Script, content_type: bytes, framing: bytes) -> bytes:
     )
 
 
-async def _serve(port: int, server: ModelServer) -> None:
-    await server.start(port)
-    print(server.url, flush=True)
-    await asyncio.Event().wait()
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--port", type=int, default=0)
-    parser.add_argument("--tokens", type=int, help="a fixed answer of this many tokens")
-    parser.add_argument("--first-delay", type=float, default=0.0, help="seconds before the first token")
-    parser.add_argument("--delay", type=float, default=0.0, help="seconds after every token")
-    given = parser.parse_args()
-    usually = Script(first_delay=given.first_delay, delay=given.delay)
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_serve(given.port, ModelServer(usually=usually, tokens=given.tokens)))
-
-
 if __name__ == "__main__":
+    from tests.doubles.model_scripts import main
+
     main()
