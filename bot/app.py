@@ -163,7 +163,9 @@ async def open_house(settings: Settings, *, redis_url: str, demo_shop: str = "")
             router=router,
             when_unsure=config.bot.answer_when_unsure,
         )
-        agent = replace(agent, specialists=_specialists(settings, config, agent, toolkit))
+        agent = replace(
+            agent, specialists=_specialists(settings, config, agent, lookup=lookup, tools=toolkit)
+        )
         channels: dict[str, Channel] = {Terminal.name: Terminal()}
         bell = Bell(link)
         files = settings.data_dir / "files"
@@ -302,7 +304,9 @@ async def _teller(settings: Settings, store: Store, live: Live, stack: AsyncExit
     )
 
 
-def _specialists(settings: Settings, config: BotConfig, usual: Agent, tools: Toolbox) -> Mapping[str, Agent]:
+def _specialists(
+    settings: Settings, config: BotConfig, usual: Agent, *, lookup: Lookup, tools: Toolbox
+) -> Mapping[str, Agent]:
     """The agents of bot.toml, by name: like the usual one but for what they say otherwise."""
     there = [tool.name for tool in tools]
     specialists: dict[str, Agent] = {}
@@ -316,6 +320,7 @@ def _specialists(settings: Settings, config: BotConfig, usual: Agent, tools: Too
             usual,
             name=told.name or usual.name,
             instructions="\n".join(filter(None, (usual.instructions, told.instructions))),
+            knowledge=lookup.within(told.knowledge) if told.knowledge else lookup,
             tools=usual.tools if told.tools is None else tools.only([*BUILT_IN, *told.tools]),
         )
     return specialists

@@ -109,6 +109,7 @@ class AgentSection(_Section):
     name: str = ""
     instructions: str = ""
     tools: tuple[str, ...] | None = None
+    knowledge: tuple[Annotated[str, Field(min_length=1)], ...] = ()
 
 
 class WhatsAppSection(_Section):

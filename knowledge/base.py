@@ -31,10 +31,22 @@ class LookupFailed(Exception):  # noqa: N818
 class KnowledgeSource(Protocol):
     """Found by its name in the settings; one file each."""
 
-    async def search(self, query: str, *, limit: int, history: Sequence[str] = ()) -> Sequence[Passage]:
+    async def search(
+        self, query: str, *, limit: int, history: Sequence[str] = (), scope: Sequence[str] = ()
+    ) -> Sequence[Passage]:
         """Passages for `query`, best first, at most `limit`; empty when nothing matches.
 
         `history` is what was said before, oldest first, so that a follow-up ("and how long does it
-        take?") can be understood. Raises LookupFailed when the source is down.
+        take?") can be understood. `scope` names the folders, documents and addresses to stay `within`;
+        everything without it. Raises LookupFailed when the source is down.
         """
         ...
+
+
+def within(scope: Sequence[str], document: str, url: str) -> bool:
+    """Whether a document is one of the scope's, in one of its folders, or below one of its addresses."""
+    return not scope or any(
+        place == part or place.startswith(f"{part}/")
+        for part in (each.rstrip("/") for each in scope)
+        for place in (document, url)
+    )

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from knowledge import question, quote, rank
-from knowledge.base import LookupFailed, Passage
+from knowledge.base import LookupFailed, Passage, within
 from knowledge.embed import Embedder, EmbedderFailed, Vectors, local_embedder, local_kind
 from knowledge.shelf import Counts, Shelf
 from knowledge.spelling import Spelling
@@ -53,12 +54,17 @@ class LocalIndex:
         self._documents = np.zeros(0, np.int64)
         self._meaning = rank.Meaning([], {})
         self._spelling = Spelling([])
+        self._scopes: dict[tuple[str, ...], NDArray[np.bool_]] = {}  # of the agents: a handful
         self._by_words_alone = False  # the embedder failed: such an answer is not worth keeping
         self._asked: OrderedDict[str, Vectors] = OrderedDict()
-        self._answered: OrderedDict[tuple[str, int, tuple[str, ...]], list[Passage]] = OrderedDict()
+        self._answered: OrderedDict[tuple[str, int, tuple[str, ...], tuple[str, ...]], list[Passage]] = (
+            OrderedDict()
+        )
 
-    async def search(self, query: str, *, limit: int, history: Sequence[str] = ()) -> Sequence[Passage]:
-        return await self._run(lambda: self._search(query, limit, tuple(history)))
+    async def search(
+        self, query: str, *, limit: int, history: Sequence[str] = (), scope: Sequence[str] = ()
+    ) -> Sequence[Passage]:
+        return await self._run(lambda: self._search(query, limit, tuple(history), tuple(scope)))
 
     async def vectors(self, texts: Sequence[str]) -> Vectors:
         """One row of length 1 for each text, as a question; the last ones asked or searched for are kept.
@@ -72,7 +78,7 @@ class LocalIndex:
 
     async def warm(self) -> None:
         """Loads what the first question would wait a second for; raises LookupFailed."""
-        await self._run(lambda: self._search("?", 1, ()))
+        await self._run(lambda: self._search("?", 1, (), ()))
 
     async def statistics(self) -> Counts:
         """Documents, chunks and how many of them can be found by meaning."""
@@ -137,21 +143,26 @@ class LocalIndex:
         self._documents = np.array([order[row[1]] for row in layout], np.int64)
         self._meaning = rank.Meaning(layout, shelf.vectors(self.embedder().name))
         self._answered.clear()
+        self._scopes.clear()
         self._seen = version
 
-    def _search(self, query: str, limit: int, history: tuple[str, ...]) -> list[Passage]:
+    def _search(
+        self, query: str, limit: int, history: tuple[str, ...], scope: tuple[str, ...]
+    ) -> list[Passage]:
         shelf = self._open()
         self._refresh(shelf)
-        asked = (query, limit, history)
+        asked = (query, limit, history, scope)
         found = self._answered.get(asked)
         if found is None:
             self._by_words_alone = False
-            found = self._find(shelf, query, limit, history)
+            found = self._find(shelf, query, limit, history, scope)
             if not self._by_words_alone:
                 _keep(self._answered, asked, found)
         return list(found)
 
-    def _find(self, shelf: Shelf, query: str, limit: int, history: Sequence[str]) -> list[Passage]:
+    def _find(
+        self, shelf: Shelf, query: str, limit: int, history: Sequence[str], scope: tuple[str, ...]
+    ) -> list[Passage]:
         if not self._chunks or not query.strip():
             return []
         query = self._spelling.mend(query, self.embedder().knows)
@@ -163,6 +174,8 @@ class LocalIndex:
         parts = question.parts(query)
         if parts:
             values = values + np.max([self._judge(shelf, part, [], 0.0).values for part in parts], axis=0)
+        if scope:
+            values = np.where(self._inside(shelf, scope), values, 0.0)
         best = self._choose(values, limit)
         holding = shelf.holding(stems)
         rarities = rank.rarities(holding, len(self._chunks))
@@ -182,6 +195,12 @@ class LocalIndex:
                 )
             )
         return passages
+
+    def _inside(self, shelf: Shelf, scope: tuple[str, ...]) -> NDArray[np.bool_]:
+        """Which chunks are within the scope."""
+        if scope not in self._scopes:
+            self._scopes[scope] = np.array([within(scope, name, url) for name, url in shelf.places()])
+        return self._scopes[scope]
 
     def _judge(self, shelf: Shelf, asked: str, before: Sequence[str], leaning: float) -> rank.Judged:
         """Every chunk against what is asked, leaning so much on what was said before."""

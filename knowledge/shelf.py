@@ -294,6 +294,12 @@ class Shelf:
         """Every chunk's id, document and the digests of its body, place and page, by id."""
         return self._db.execute("SELECT id, document, body, place, page FROM chunks ORDER BY id").fetchall()
 
+    def places(self) -> list[tuple[str, str]]:
+        """Every chunk's document by its name and its address, in the order of `layout`."""
+        return self._db.execute(
+            "SELECT d.name, d.url FROM chunks c JOIN documents d ON d.id = c.document ORDER BY c.id"
+        ).fetchall()
+
     def texts(self) -> list[str]:
         """Titles, headings and texts of all chunks, as they are read."""
         return [

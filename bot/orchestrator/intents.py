@@ -19,8 +19,17 @@ from tools.base import Tool
 _LEANS = 0.5  # of question.leaning: a message that says little without the one before
 _NEAR_THE_LINE = 0.8  # steps: it may as well stand on the line's other side
 _NEAR_EACH_OTHER = 0.5  # steps: the second intent may as well be the first
-_PLAINLY = 0.5  # steps above the line from which on a wish is plainly for a tool
+_PLAINLY = 0.7  # steps above the line from which on a wish is plainly for a tool
 _LONG = 80  # words of a message that is no simple one
+# How something is done in general is asked of the pages: who asks how refunds work wants none yet.
+_INQUIRES = re.compile(
+    r"(?:how|what|when|where|why|which|who|do you|does|is there|are there|wie|was|wann|wo|warum"
+    r"|welche[rsnm]?|gibt es|comment|que|quoi|quand|où|pourquoi|combien|quel(?:le)?s?|cómo|qué|cuándo|dónde"
+    r"|cuánto|por qué|come|cosa|quando|dove|quanto|perché|hoe|wat|wanneer|waar|waarom|como|onde|por que|jak"
+    r"|co|kiedy|gdzie|ile|dlaczego|hur|vad|när|var|varför|hvordan|hvad|hvornår|hvor|hvorfor|nasıl"
+    r"|ne zaman|nerede|neden|كيف|متى|أين|كم|لماذا|هل)\b",
+    re.IGNORECASE,
+)
 _FINDABLE = frozenset({"pattern", "enum", "format"})  # in a schema: such a value stands out among words
 _SHOWN = 3  # examples of an intent that a model sees
 # A customer's own number (an order's, a parcel's) says nothing of what is wanted.
@@ -106,7 +115,9 @@ class ByExamples:
     async def tool_for(self, wish: str, tools: Sequence[Tool]) -> Tool | None:
         for guess in await self._guess([wish], await self._likeness_to(tools)):
             if guess.above >= _PLAINLY and guess.margin >= _NEAR_EACH_OTHER:
-                return next(tool for tool in tools if tool.name == guess.name)
+                tool = next(tool for tool in tools if tool.name == guess.name)
+                asks_how = _INQUIRES.match(wish) is not None and _OWN_NUMBER.search(wish) is None
+                return None if tool.effect == "write" and asks_how else tool
         return None
 
     async def _guess(self, texts: Sequence[str], likeness: Likeness | None) -> Sequence[Guess]:

@@ -97,10 +97,12 @@ class GuardedSource:
         self._source = source
         self._component = component
 
-    async def search(self, query: str, *, limit: int, history: Sequence[str] = ()) -> Sequence[Passage]:
+    async def search(
+        self, query: str, *, limit: int, history: Sequence[str] = (), scope: Sequence[str] = ()
+    ) -> Sequence[Passage]:
         try:
             async with self._component.call():
-                return await self._source.search(query, limit=limit, history=history)
+                return await self._source.search(query, limit=limit, history=history, scope=scope)
         except NotAsked as reason:
             raise LookupFailed(reason.detail) from reason
         except TimeoutError as error:

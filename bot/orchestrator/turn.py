@@ -118,7 +118,9 @@ async def _question(asked: Asked, before: Sequence[str]) -> Outcome:
     async with asyncio.TaskGroup() as group:
         lookup = group.create_task(_look_up(asked, before))
         routing = group.create_task(routed(asked, before))
-    found, (asked, several) = lookup.result(), routing.result()
+    found, usual, (asked, several) = lookup.result(), asked.agent, routing.result()
+    if asked.agent.knowledge is not usual.knowledge:
+        found = await _look_up(asked, before)  # the question's vector is there already
     hands = Hands(asked, asked.agent.tools)
     if hands.stuck is not None:  # by an attempt at this turn that died
         return await hand_off(asked, hands.stuck.reason, hands.stuck.why)

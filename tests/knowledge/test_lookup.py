@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,9 @@ class Source:
     def __init__(self, does: Sequence[Passage] | Exception) -> None:
         self.does = does
 
-    async def search(self, query: str, *, limit: int, history: Sequence[str] = ()) -> Sequence[Passage]:
+    async def search(
+        self, query: str, *, limit: int, history: Sequence[str] = (), scope: Sequence[str] = ()
+    ) -> Sequence[Passage]:
         if isinstance(self.does, Exception):
             raise self.does
         return self.does
@@ -150,3 +153,65 @@ async def test_an_embedder_that_fails_leaves_search_by_words(
     (sure,) = await index.search("gift voucher", limit=1)
     assert alone.document == sure.document == "sub/vouchers.md"
     assert alone.score != sure.score  # what it said by words alone was not kept
+
+
+async def test_a_scope_holds_its_folders_pages_and_addresses_and_nothing_else(
+    index: LocalIndex, pages: Path
+) -> None:
+    for name, text in {
+        "sub/deep/voucher-terms.md": "# Voucher terms\n\nA gift voucher is not paid out.\n",
+        "subway.md": "# Gift vouchers in the subway\n\nA gift voucher is sold at the gift voucher counter.\n",
+    }.items():
+        (pages / name).parent.mkdir(exist_ok=True)
+        (pages / name).write_text(text)
+    await learn(index, [pages], base_url="https://shop.example/help")
+    await embed_pending(index)
+
+    async def documents(*scope: str) -> set[str]:
+        found = await index.search("How long is a gift voucher valid?", limit=6, scope=scope)
+        return {each.document for each in found}
+
+    everything = await documents()
+    assert {"sub/vouchers.md", "sub/deep/voucher-terms.md", "subway.md"} <= everything
+    inside = {"sub/vouchers.md", "sub/deep/voucher-terms.md"}
+    assert await documents("sub") == await documents("sub/") == inside
+    assert await documents("https://shop.example/help/sub") == inside
+    assert await documents("sub/vouchers.md") == {"sub/vouchers.md"}
+    assert await documents("su", "nowhere", "https://shop.example/help/su") == set()
+    assert await documents("subway.md", "sub/deep") == {"subway.md", "sub/deep/voucher-terms.md"}
+    (pages / "sub" / "new.md").write_text("# New vouchers\n\nA gift voucher is green now.\n")
+    await learn(index, [pages], base_url="https://shop.example/help")
+    await embed_pending(index)
+    assert await documents("sub") == {*inside, "sub/new.md"}
+
+
+async def test_a_scope_holds_on_every_rung_of_the_ladder(
+    index: LocalIndex, pages: Path, tmp_path: Path
+) -> None:
+    await learn(index, [pages])
+    await embed_pending(index)
+    lookup = Lookup(index).within(["sub"])
+    assert {each.document for each in passages_of(await lookup.find("What does a return cost?"))} <= {
+        "sub/vouchers.md"
+    }
+    snapshot = LocalIndex(index.folder, embedder=index.embedder(), snapshot=True)
+    down = Source(LookupFailed("refused"))
+    lookup = Lookup(down, snapshot).within(["sub"])
+    assert {
+        each.document for each in passages_of(await lookup.find("How long is a gift voucher valid?"))
+    } == {"sub/vouchers.md"}
+    await snapshot.close()
+    remembered = Remembered(tmp_path / "kept")
+    kept = [passage(0.9), replace(passage(0.9), document="sub/b.md")]
+    await Lookup(Source(kept), down, remembered).find("What does a return cost?")
+    found = await Lookup(down, down, remembered).within(["sub"]).find("What does a return cost?")
+    assert [each.document for each in passages_of(found)] == ["sub/b.md"]
+    await remembered.close()
+
+
+def passages_of(found: Found | NoMatch | Down) -> Sequence[Passage]:
+    match found:
+        case Found(passages=passages) | NoMatch(nearest=passages):
+            return passages
+        case Down(reason=reason):
+            raise AssertionError(reason)

@@ -33,7 +33,9 @@ class Source:
     def __init__(self, does: Any) -> None:
         self.does = does
 
-    async def search(self, query: str, *, limit: int, history: Sequence[str] = ()) -> Sequence[Passage]:
+    async def search(
+        self, query: str, *, limit: int, history: Sequence[str] = (), scope: Sequence[str] = ()
+    ) -> Sequence[Passage]:
         match self.does:
             case Exception():
                 raise self.does

@@ -148,7 +148,9 @@ class Source:
     def __init__(self, *does: Sequence[Passage] | Exception | None) -> None:
         self.does = list(does)
 
-    async def search(self, query: str, *, limit: int, history: Sequence[str] = ()) -> Sequence[Passage]:
+    async def search(
+        self, query: str, *, limit: int, history: Sequence[str] = (), scope: Sequence[str] = ()
+    ) -> Sequence[Passage]:
         match self.does.pop(0):
             case None:
                 await asyncio.Event().wait()

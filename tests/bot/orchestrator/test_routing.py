@@ -19,10 +19,11 @@ from bot.testing import FullPurse, Scripted, ScriptedModel
 from bot.trace import Step, Trace
 from knowledge.embed import E5Embedder, Scale, local_embedder
 from knowledge.local import LocalIndex
+from knowledge.lookup import Found
 from knowledge.meanings import Meanings
 from tests.bench.intents import Examples, first, measure, read, spread
 from tests.bench.retrieval import corpora
-from tests.doubles.orchestra import agent, turn
+from tests.doubles.orchestra import RETURNS, SHIPPING, Pages, agent, turn
 from tests.doubles.tools import a_tool
 from tools.base import Tool
 
@@ -191,11 +192,22 @@ async def test_a_wish_is_for_the_tool_that_its_owner_says_it_is_for(index: Local
         return None if tool is None else tool.name
 
     assert await named("Where is order 998877?") == "order_status"
-    assert await named("Ich will mein Geld für Bestellung 445566 zurück") == "refund"
+    assert await named("I want my money for order 445566 back") == "refund"
     for wish in ("Do you ship to Norway?", "Who are you?", "I need a person", "How do I wash a down jacket?"):
         assert await named(wish) is None, wish
     assert await router.tool_for("Where is order 998877?", tools[2:]) is None
     assert await router.tool_for("Where is order 998877?", []) is None
+
+
+async def test_who_asks_how_something_is_done_does_not_want_it_done(index: LocalIndex) -> None:
+    examples = ("refund order 123456", "give me my money back for 123456")
+    refund = a_tool("refund", ORDER, examples=examples, effect="write")
+    router = ByExamples({}, Meanings(index), tools=[refund])
+    await router.learn()
+    for wish in ("How do refunds work?", "When do I get my money back?", "Wie bekomme ich mein Geld zurück?"):
+        assert await router.tool_for(wish, [refund]) is None
+    for wish in ("How do I get my money back for order 445566?", "I want my money back", "refund please"):
+        assert await router.tool_for(wish, [refund]) is refund
 
 
 async def test_an_intent_with_a_tools_name_says_what_it_is_for() -> None:
@@ -299,6 +311,21 @@ async def test_an_opinion_that_cannot_be_had_leaves_it_unsure() -> None:
     step, models, told = await answered(UNSURE, purse=TightPurse())
     assert "service@northwind.example" in told
     assert len(models["small"].requests) == 1  # for the answer alone
+
+
+async def test_a_specialist_answers_from_its_own_pages_alone() -> None:
+    everywhere, own = Pages(Found(passages=(RETURNS, SHIPPING))), Pages(Found(passages=(SHIPPING,)))
+    model = ScriptedModel(otherwise="It costs 4.90 €. [1]")
+    usual = agent(model, knowledge=everywhere, router=Tells(Route(agent="shipping")))
+    specialist = replace(usual, knowledge=own)
+    outcome = await run(
+        turn("What does it cost?"),
+        replace(usual, specialists={"shipping": specialist}),
+        Trace(turn_id="turn"),
+    )
+    assert isinstance(outcome, Reply)
+    assert [each.title for each in outcome.citations] == [SHIPPING.title]
+    assert RETURNS.text not in model.requests[0].messages[-1].content
 
 
 async def test_without_a_model_nobody_is_asked() -> None:
