@@ -534,7 +534,7 @@ def _operators_routes(
             allowances=allowances,
             components=components,
         ),
-        *Dashboard(store=store, gate=gate, originals=originals).routes(),
+        *Dashboard(store=store, gate=gate, originals=originals, approvals=approvals).routes(),
     ]
 
 

@@ -31,12 +31,17 @@ class NoSuchTool(Exception):  # noqa: N818
     """The tool is not set up any more: the call can be rejected, not made."""
 
 
+RiskLevel = Literal["low", "medium", "high"]
+RiskReason = Literal["unsaid", "unverified", "no_tool", "once"]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Risk:
-    """How closely to look, and why, in words."""
+    """How closely to look, and why: values that the customer never said, nobody vouches for who they are, the
+    tool is not set up any more, it can't safely be tried again if it breaks off."""
 
-    level: Literal["low", "medium", "high"]
-    reasons: Sequence[str]
+    level: RiskLevel
+    reasons: Sequence[RiskReason]
 
 
 class ApprovalDesk:
@@ -55,17 +60,17 @@ class ApprovalDesk:
     def risk(self, approval: Approval) -> Risk:
         """What speaks for looking twice before the call is made."""
         tool = self.tool(approval)
-        grave, other = [], []
+        reasons: list[RiskReason] = []
         if approval.unsaid:
-            grave.append(f"The customer never said: {', '.join(approval.unsaid)}")
+            reasons.append("unsaid")
         if not approval.verified:
-            grave.append("Nobody vouches for who the customer is")
+            reasons.append("unverified")
         if tool is None:
-            grave.append("The tool is not set up any more")
+            reasons.append("no_tool")
         elif not tool.idempotent:
-            other.append("It can’t safely be tried again if it breaks off")
-        level: Literal["low", "medium", "high"] = "high" if grave else "medium" if other else "low"
-        return Risk(level=level, reasons=[*grave, *other])
+            reasons.append("once")
+        grave = not {"unsaid", "no_tool"}.isdisjoint(reasons)
+        return Risk(level="high" if grave else "medium" if reasons else "low", reasons=reasons)
 
     async def approve(
         self, approval_id: str, operator: Operator, *, arguments: Arguments | None = None, note: str = ""

@@ -139,7 +139,7 @@ async def office(
                     allowances=allowances,
                     components=components,
                 ),
-                *Dashboard(store=store, gate=gate, originals=originals).routes(),
+                *Dashboard(store=store, gate=gate, originals=originals, approvals=approvals).routes(),
             ]
         )
         server = _Server(

@@ -107,6 +107,7 @@ def approval_json(approval: Approval, desk: ApprovalDesk) -> dict[str, JsonValue
         "proposed": dict(approval.proposed),
         "schema": dict(tool.parameters) if tool else None,
         "risk": {"level": risk.level, "reasons": list(risk.reasons)},
+        "unsaid": list(approval.unsaid),
         "why": approval.why,
         "conversation_id": approval.conversation_id,
         "contact": {

@@ -142,9 +142,17 @@ SCHEMAS: Mapping[str, Schema] = {
             "risk": obj(
                 {
                     "level": {"type": "string", "enum": ["low", "medium", "high"]},
-                    "reasons": list_of(TEXT),
+                    "reasons": {
+                        **list_of({"type": "string", "enum": ["unsaid", "unverified", "no_tool", "once"]}),
+                        "description": "The customer never said some of the values; nobody vouches for who "
+                        "they are; the tool is gone; it can't safely be tried again if it breaks off.",
+                    },
                 }
             ),
+            "unsaid": {
+                **list_of(TEXT),
+                "description": "The arguments whose values the customer never said.",
+            },
             "why": {**TEXT, "description": "What the customer asked for, in their words."},
             "conversation_id": TEXT,
             "contact": obj({"id": TEXT, "name": TEXT}),

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from bot.api.conversations import PRIORITIES
+from bot.dashboard.approvals import Approvals, Card
 from bot.dashboard.inbox import listed
 from bot.dashboard.originals import Originals, framed
 from bot.dashboard.pages import HOME, Pages, path_part
 from bot.dashboard.why import explain
 from bot.store import Store
+from bot.store.records import Thread
 
 _PAGE = 40  # messages in a thread
 _REACH = 200  # messages among which a turn's answer is looked for
@@ -22,10 +25,11 @@ _REACH = 200  # messages among which a turn's answer is looked for
 class Conversations:
     """`/dashboard/conversations` and what is opened from it."""
 
-    def __init__(self, pages: Pages, *, store: Store, originals: Originals) -> None:
+    def __init__(self, pages: Pages, *, store: Store, originals: Originals, approvals: Approvals) -> None:
         self._pages = pages
         self._store = store
         self._originals = originals
+        self._approvals = approvals
 
     def routes(self) -> Sequence[BaseRoute]:
         return [
@@ -68,8 +72,21 @@ class Conversations:
             profile=await self._store.profiles.get(thread.entry.contact_id),
             priorities=PRIORITIES,
             operators=await self._store.operators.every(),
+            **await self._asked(thread, older=bool(before)),
             **await listed(self._store, request, who, thread.entry),
         )
+
+    async def _asked(self, thread: Thread, *, older: bool) -> Mapping[str, Any]:
+        """The calls an operator was asked about: each beside the message that said so, those that still wait
+        and whose message is further up at the end."""
+        found = self._approvals.cards(await self._store.approvals.of_conversation(thread.entry.id))
+        shown = {message.turn_id for message in thread.messages if message.turn_id}
+        cards: dict[str, list[Card]] = {}
+        for card in reversed(found):
+            cards.setdefault(card.approval.turn_id, []).append(card)
+        rest = [each for each in found if each.approval.turn_id not in shown]
+        waiting = [each for each in rest if each.approval.state == "pending" and not older]
+        return {"cards": cards, "asked": waiting}
 
     async def _turn(self, request: Request) -> Response:
         who = await self._pages.reader(request)

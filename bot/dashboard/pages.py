@@ -16,19 +16,22 @@ from bot.api.access import Gate, SignedIn
 from bot.api.bodies import body_of
 from bot.dashboard import words
 from bot.dashboard.languages import N_, _, chosen, many, speak
+from bot.store import Store
 
 HOME = "/dashboard/conversations"
 # The rooms of the navigation, in its order: the path under /dashboard, and the name.
 ROOMS: Mapping[str, str] = {
     "conversations": N_("Conversations"),
+    "approvals": N_("Approvals"),
 }
 
 
 class Pages:
     """Draws templates for whoever asks; whoever is not signed in is asked to."""
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: Gate, store: Store) -> None:
         self.gate = gate
+        self._store = store
         self._templates = Environment(
             loader=FileSystemLoader(Path(__file__).parent / "templates"),
             autoescape=True,
@@ -54,6 +57,7 @@ class Pages:
             self.gate.check_csrf(request, who, given=(await form(request)).get("csrf", ""))
             if not who.may_write:
                 return self.show(request, "missing.html", who=who, status=403, allowed=False)
+        request.state.counts = {"approvals": await self._store.approvals.waiting()}
         return who
 
     def show(self, request: Request, template: str, *, status: int = 200, **values: Any) -> Response:
@@ -61,7 +65,10 @@ class Pages:
         code = chosen(request)
         speak(code)
         here = request.url.path.removeprefix("/dashboard/").partition("/")[0]
-        html = self._templates.get_template(template).render(language=code, here=here, **values)
+        counts = getattr(request.state, "counts", {})  # of what waits in each room
+        html = self._templates.get_template(template).render(
+            language=code, here=here, counts=counts, **values
+        )
         return HTMLResponse(
             html, status_code=status, headers={"Cache-Control": "no-store", "Content-Language": code}
         )

@@ -13,6 +13,8 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from bot.api.access import Gate
+from bot.approvals import ApprovalDesk
+from bot.dashboard.approvals import Approvals
 from bot.dashboard.catalogue import for_scripts
 from bot.dashboard.conversations import Conversations
 from bot.dashboard.entrance import Entrance
@@ -27,11 +29,13 @@ _STATIC = Path(__file__).parent / "static"
 class Dashboard:
     """Everything under `/dashboard`, one file for each view."""
 
-    def __init__(self, *, store: Store, gate: Gate, originals: Originals) -> None:
-        pages = Pages(gate)
+    def __init__(self, *, store: Store, gate: Gate, originals: Originals, approvals: ApprovalDesk) -> None:
+        pages = Pages(gate, store)
+        asked = Approvals(pages, store=store, desk=approvals)
         self._views = (
             Entrance(pages),
-            Conversations(pages, store=store, originals=originals),
+            Conversations(pages, store=store, originals=originals, approvals=asked),
+            asked,
         )
 
     def routes(self) -> Sequence[BaseRoute]:

@@ -5,13 +5,22 @@ from __future__ import annotations
 import html
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from bot import markup
 from bot.api.conversations import display_name, file_name
+from bot.dashboard.fields import Field, label
 from bot.dashboard.languages import N_, _, many
-from bot.store.records import DeliveryState, InboxEntry, KnownAddress, StoredMessage, TurnRecord, delivery_of
+from bot.store.records import (
+    Approval,
+    DeliveryState,
+    InboxEntry,
+    KnownAddress,
+    StoredMessage,
+    TurnRecord,
+    delivery_of,
+)
 from bot.store.sendings import WITHDRAWN
 from channels.base import Attachment, DeliveryStatus
 
@@ -68,6 +77,68 @@ _REASON: Mapping[str, str] = {
     "sentiment": N_("the customer was upset"),
     "unanswered": N_("it found no answer"),
 }
+
+
+_CALL: Mapping[str, str] = {
+    "pending": N_("waits for a decision"),
+    "approved": N_("approved"),
+    "running": N_("being done"),
+    "done": N_("done"),
+    "failed": N_("approved, and failed"),
+    "doubtful": N_("nobody knows whether it was done"),
+    "rejected": N_("rejected"),
+    "expired": N_("nobody decided"),
+}
+_RISK: Mapping[str, str] = {
+    "low": N_("Low risk"),
+    "medium": N_("Some risk"),
+    "high": N_("High risk"),
+}
+
+
+def tool(name: str) -> str:
+    """A tool's name as people read it."""
+    return label(name)
+
+
+def call_state(state: str) -> str:
+    """How a call stands that an operator was asked about."""
+    return _(_CALL[state])
+
+
+def risk(level: str) -> str:
+    """How closely to look."""
+    return _(_RISK[level])
+
+
+def risk_reason(reason: str, call: Approval) -> str:
+    """Why to look closely."""
+    match reason:
+        case "unsaid":
+            names = ", ".join(label(each) for each in call.unsaid)
+            return _("The customer never said this: %(names)s") % {"names": names}
+        case "unverified":
+            return _("Nobody vouches for who the customer is")
+        case "no_tool":
+            return _("The tool is not set up any more: it can only be rejected")
+        case _:
+            return _("It can’t safely be tried again if it breaks off")
+
+
+def asker(call: Approval) -> str:
+    """Who a call is for."""
+    return display_name(call.contact_id, call.contact_name)
+
+
+def truth(value: str) -> str:
+    """A yes or no."""
+    return _("yes") if value == "true" else _("no")
+
+
+def values(fields: Sequence[Field]) -> str:
+    """Arguments in a line."""
+    said = [f"{each.label}: {each.shown}" for each in fields if each.value]
+    return ", ".join(said) or _("without arguments")
 
 
 def status(name: str) -> str:

@@ -1,11 +1,12 @@
 // @ts-check
 /** One conversation: the thread as it grows, the bot's answer as it is written, and the reply box. */
 
+import { decideCards, keepCards, rememberCards, renewCards } from './approval.js';
 import { keep } from './draft.js';
 import { Refused, fetchPage, follow, gathered, post, remember, replaceParts, tellTimes } from './page.js';
 import { arrange, presence, unfold } from './side.js';
 
-const PARTS = ['tabs', 'list', 'head', 'hint', 'drafts', 'side'];
+const PARTS = ['rooms', 'tabs', 'list', 'head', 'hint', 'drafts', 'side'];
 
 /** @template {HTMLElement} T @param {string} id @returns {T} */
 const at = (id) => /** @type {T} */ (document.getElementById(id));
@@ -50,6 +51,7 @@ function merge(page) {
     const node = document.importNode(fresh, true);
     tellTimes(node);
     if (known) {
+      keepCards(known, node);
       known.replaceWith(node);
     } else {
       const next = [...messages.children].find((each) => seqOf(each) > seqOf(node));
@@ -80,6 +82,7 @@ const refresh = gathered(async () => {
   const page = await fetchPage();
   replaceParts(page, PARTS);
   merge(page);
+  renewCards(at('asked'), page.getElementById('asked'));
   await markRead();
 });
 
@@ -250,7 +253,12 @@ if (mayWrite) {
   });
 }
 
+decideCards(async () => {
+  await refresh();
+  log.focus();
+});
 remember(PARTS);
+rememberCards();
 unfold();
 if (mayWrite) arrange(id, { complain, refresh });
 const hearOther = mayWrite ? presence(id, main.dataset.me ?? '') : () => {};
@@ -267,5 +275,6 @@ if (!older) {
     delta: hear,
     typing: hearTyping,
     presence: hearOther,
+    approval: refresh,
   });
 }

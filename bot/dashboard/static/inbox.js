@@ -3,7 +3,7 @@
 
 import { fetchPage, follow, gathered, remember, replaceParts, tellTimes } from './page.js';
 
-const PARTS = ['tabs', 'list'];
+const PARTS = ['rooms', 'tabs', 'list'];
 
 remember(PARTS);
 tellTimes();

@@ -14,10 +14,11 @@ const csrf = document.querySelector('meta[name=csrf-token]')?.getAttribute('cont
 const connection = /** @type {HTMLElement} */ (document.getElementById('connection'));
 
 export class Refused extends Error {
-  /** @param {number} status @param {string} message */
-  constructor(status, message) {
+  /** @param {number} status @param {string} message @param {string} [field] what of the request was wrong */
+  constructor(status, message, field) {
     super(message);
     this.status = status;
+    this.field = field;
   }
 }
 
@@ -38,7 +39,10 @@ export async function post(path, body = {}) {
   }
   const answer = response.status === 204 ? null : await response.json().catch(() => null);
   if (response.status === 401) throw new Refused(401, _('You are signed out. Sign in in another tab, then try again.'));
-  if (!response.ok) throw new Refused(response.status, answer?.error?.message ?? _('This did not work. Try again.'));
+  if (!response.ok) {
+    const { message = _('This did not work. Try again.'), field } = answer?.error ?? {};
+    throw new Refused(response.status, message, field);
+  }
   return answer;
 }
 
