@@ -138,7 +138,8 @@ class InboundMessage:
 
 @dataclass(frozen=True, kw_only=True)
 class OutboundMessage:
-    """What is to leave: one of the parts its channel made of a message. `attempt` counts from 1.
+    """What is to leave: one of the parts its channel made of a message. `attempt` counts from 1, `doubts`
+    those that were made because nobody knew what had become of the one before.
 
     `id` is the message's and stable over attempts, `part` counts from 1, `last` marks the one that carries
     the attachments. `window_closed`: the recipient has been silent for longer than `ChannelLimits.window`.
@@ -154,6 +155,7 @@ class OutboundMessage:
     follows: Sequence[str] = ()
     attachments: Sequence[Attachment] = ()
     attempt: int = 1
+    doubts: int = 0
     part: int = 1
     last: bool = True
     recipient_name: str = ""

@@ -64,13 +64,13 @@ _CLAIM = """
         status = 'sending', error = NULL, attempts = attempts + 1, looks = 0, tried_at = {now},
         window_closed = :window_closed, slotted = FALSE
     WHERE delivery_id = :delivery_id AND part = :part
-    RETURNING fence, attempts, looks, window_closed, tried_at, {now} AS now
+    RETURNING fence, attempts, looks, doubts, window_closed, tried_at, {now} AS now
 """
 _CLAIM_UNSURE = """
     UPDATE sendings SET fence = fence + 1, lease_until = {now} + :lease, due_at = {now} + :lease,
         status = 'uncertain', error = COALESCE(error, 'it is not known yet whether this was sent')
     WHERE delivery_id = :delivery_id AND part = :part
-    RETURNING fence, attempts, looks, window_closed, tried_at, {now} AS now
+    RETURNING fence, attempts, looks, doubts, window_closed, tried_at, {now} AS now
 """
 _KNOWN_IDS = """
     SELECT provider_id FROM provider_ids WHERE channel = :channel AND recipient = :recipient
@@ -82,8 +82,8 @@ _HELD = """
     WHERE delivery_id = :delivery_id AND part = :part
 """
 _SETTLE = """
-    UPDATE sendings SET status = :status, error = :error, looks = :looks, fence = fence + 1,
-        lease_until = NULL, due_at = CASE WHEN :again THEN {now} + :delay END
+    UPDATE sendings SET status = :status, error = :error, looks = :looks, doubts = doubts + :doubts,
+        fence = fence + 1, lease_until = NULL, due_at = CASE WHEN :again THEN {now} + :delay END
     WHERE delivery_id = :delivery_id AND part = :part
 """
 _NAME = """
@@ -189,6 +189,7 @@ class Deliveries:
                 status=became.value,
                 error=why,
                 looks=looks,
+                doubts=int(claimed.unsure and became is DeliveryStatus.QUEUED),
                 again=again,
                 delay=_microseconds(again_in or 0.0),
             )
@@ -357,6 +358,7 @@ async def _take(
             if last
             else (),
             attempt=row["attempts"],
+            doubts=row["doubts"],
             part=head["part"],
             last=last,
             recipient_name=head["recipient_name"],

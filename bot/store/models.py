@@ -369,7 +369,8 @@ class Sending(SQLModel, table=True):
 
     `due_at` is when a worker should look at it (the end of the lease while one does), and empty once it is
     at rest. `seq` is its message's. `attempts` counts sends, `looks` how often the provider has said since
-    `tried_at` that it does not have it. `slotted`: `due_at` is a slot that its channel's pace gave it.
+    `tried_at` that it does not have it, `doubts` how often it was sent again since nobody knew. `slotted`:
+    `due_at` is a slot that its channel's pace gave it.
     `by_hand`: an operator had it sent again, and no taking over withdraws it.
     """
 
@@ -388,6 +389,7 @@ class Sending(SQLModel, table=True):
     error: str | None = _unset(Text)
     attempts: int = _number()
     looks: int = _number()
+    doubts: int = _number()
     window_closed: bool = _flag()
     slotted: bool = _flag()
     by_hand: bool = _flag()

@@ -27,7 +27,7 @@ _ONE = f"SELECT {_COLUMNS} FROM {_TABLES} WHERE d.id = :id"  # noqa: S608
 # What is still on its way needs no second push; what was withdrawn may be sent after all.
 _AGAIN = """
     UPDATE sendings SET status = 'queued', error = NULL, due_at = {now}, created_at = {now}, looks = 0,
-        attempts = 0, slotted = FALSE, by_hand = TRUE, fence = fence + 1
+        doubts = 0, attempts = 0, slotted = FALSE, by_hand = TRUE, fence = fence + 1
     WHERE delivery_id = :id AND due_at IS NULL AND status IN ('failed', 'uncertain') RETURNING part
 """
 # What is told of the attempts before no longer says anything about the part.

@@ -522,8 +522,18 @@ async def test_what_is_twice_not_found_is_sent_again(store: Store, tmp_path: Pat
         assert len(memory.asked) == 2
         assert memory.sent == [], "nor is it sent again at once"
         await carry_on(house, conversation)
-        assert [message.attempt for message in memory.sent] == [2]
+        assert [(message.attempt, message.doubts) for message in memory.sent] == [(2, 1)]
         assert await delivered(house, recorded.contact_id) == (DeliveryStatus.SENT, None)
+
+
+async def test_a_refusal_is_no_doubt(store: Store, tmp_path: Path) -> None:
+    bell = InlineQueue()
+    memory = MemoryChannel(NotDelivered("503", retry=True))
+    async with front(store, folder=tmp_path, bell=bell, memory=memory) as house:
+        recorded = await house.desk.take_in(wrote("How long?", channel="memory"))
+        await bell.work(house.desk)
+        await carry_on(house, recorded.message.conversation_id)
+        assert [(message.attempt, message.doubts) for message in memory.sent] == [(2, 0)]
 
 
 async def test_what_nobody_can_tell_of_is_held_for_a_person_and_what_follows_leaves(

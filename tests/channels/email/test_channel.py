@@ -342,6 +342,8 @@ async def test_what_may_have_been_sent_is_sent_once_more_under_the_same_id(offic
     first = await mail.send(LETTER)
     assert await mail.find(LETTER, since=datetime.now(UTC), known=()) is None
     assert await mail.send(replace(LETTER, attempt=2)) == first
+    with pytest.raises(NotDelivered, match="twice"):
+        await mail.find(replace(LETTER, attempt=3, doubts=1), since=datetime.now(UTC), known=())
     await mail.close()
     ids = {email.message_from_bytes(content)["message-id"] for _, _, content in office.sent}
     assert (len(office.sent), ids) == (2, {f"<{first}>"})
