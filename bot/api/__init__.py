@@ -12,6 +12,7 @@ from bot.api.access import Gate
 from bot.api.approvals import Approvals
 from bot.api.arranging import Arranging
 from bot.api.components import routes as every_component
+from bot.api.contacts import Contacts
 from bot.api.conversations import Conversations
 from bot.api.deliveries import Deliveries
 from bot.api.events import Events
@@ -44,6 +45,7 @@ def routes(
                 *session.routes(gate),
                 *Conversations(store=store, desk=desk, gate=gate, files=files).routes(),
                 *Arranging(store=store, desk=desk, gate=gate).routes(),
+                *Contacts(store=store, live=live, gate=gate).routes(),
                 *turns.routes(store, gate),
                 *Approvals(store=store, desk=approvals, gate=gate).routes(),
                 *SetAside(store=store, gate=gate, files=files).routes(),

@@ -198,6 +198,35 @@ SCHEMAS: Mapping[str, Schema] = {
             ),
         }
     ),
+    "Identity": obj(
+        {
+            "channel": TEXT,
+            "address": {**TEXT, "description": "Empty for visitors of the website."},
+            "verified": {**YES_NO, "description": "Whether somebody vouched for it."},
+            "opted_out": YES_NO,
+        }
+    ),
+    "Contact": obj(
+        {
+            "id": TEXT,
+            "name": TEXT,
+            "identities": list_of(of("Identity")),
+            "attributes": {"type": "object"},
+            "created_at": TIME,
+            "conversations": list_of(of("Conversation")),
+            "merges": list_of(
+                obj(
+                    {
+                        "id": TEXT,
+                        "contact": obj({"id": TEXT, "name": TEXT}),
+                        "decided_by": TEXT,
+                        "created_at": TIME,
+                        "undone": YES_NO,
+                    }
+                )
+            ),
+        }
+    ),
     "Draft": obj(
         {"text": TEXT, "kind": {"type": "string", "enum": ["reply", "note"]}, "updated_at": maybe(TIME)}
     ),

@@ -23,6 +23,7 @@ HOME = "/dashboard/conversations"
 ROOMS: Mapping[str, str] = {
     "conversations": N_("Conversations"),
     "approvals": N_("Approvals"),
+    "contacts": N_("Contacts"),
 }
 
 

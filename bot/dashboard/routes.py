@@ -16,6 +16,7 @@ from bot.api.access import Gate
 from bot.approvals import ApprovalDesk
 from bot.dashboard.approvals import Approvals
 from bot.dashboard.catalogue import for_scripts
+from bot.dashboard.contacts import Contacts
 from bot.dashboard.conversations import Conversations
 from bot.dashboard.entrance import Entrance
 from bot.dashboard.languages import chosen
@@ -36,6 +37,7 @@ class Dashboard:
             Entrance(pages),
             Conversations(pages, store=store, originals=originals, approvals=asked),
             asked,
+            Contacts(pages, store=store),
         )
 
     def routes(self) -> Sequence[BaseRoute]:

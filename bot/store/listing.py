@@ -77,7 +77,7 @@ async def page(
 ) -> tuple[Sequence[InboxEntry], str]:
     """A page of conversations, and the cursor of the next ("" at the end). Raises BadPage."""
     waiting = wanted.status == "waiting"
-    at, last = _place(before) if before else ((-1, "") if waiting else (_END, ""))
+    at, last = place_of(before) if before else ((-1, "") if waiting else (_END, ""))
     narrowed, values = _narrowed(database, wanted)
     async with database.read(snapshot=True) as reader:
         found: list[tuple[int, str]] = []
@@ -135,7 +135,8 @@ def _narrowed(database: Database, wanted: InboxFilter) -> tuple[str, dict[str, A
     return " ".join(conditions), values
 
 
-def _place(cursor: str) -> tuple[int, str]:
+def place_of(cursor: str) -> tuple[int, str]:
+    """Where a page begins: the number and the id that a cursor names. Raises BadPage."""
     number, _, last = cursor.partition(".")
     if not number.isascii() or not number.isdigit() or len(number) > 18 or not last or "\x00" in last:
         raise BadPage(cursor)

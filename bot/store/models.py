@@ -46,6 +46,7 @@ class Contact(SQLModel, table=True):
     """A person. `last_event` numbers everything that happened to them, over all conversations."""
 
     __tablename__: ClassVar[Any] = "contacts"
+    __table_args__ = (Index("contacts_created", "created_at", "id"),)
     id: str = _key()
     name: str = _text()
     attributes: str = _text("{}")

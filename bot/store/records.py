@@ -420,8 +420,32 @@ class KnownAddress:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ContactEntry:
+    """A contact in a list; `conversations` counts theirs, and `last_activity_at` is None without any."""
+
+    id: str
+    name: str
+    addresses: Sequence[KnownAddress]
+    conversations: int
+    last_activity_at: datetime | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class MergeRecord:
+    """A contact that became a part of this one, by whose decision; it can be undone until it was."""
+
+    id: str
+    source_id: str
+    source_name: str
+    decided_by: str
+    created_at: datetime
+    undone: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class Profile:
-    """A contact with what is known of them and their conversations, the latest first."""
+    """A contact with what is known of them, their conversations and merges, the latest first."""
 
     id: str
     name: str
@@ -429,6 +453,7 @@ class Profile:
     created_at: datetime
     addresses: Sequence[KnownAddress]
     conversations: Sequence[InboxEntry]
+    merges: Sequence[MergeRecord]
 
 
 @dataclass(frozen=True, kw_only=True)
