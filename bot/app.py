@@ -23,7 +23,7 @@ from bot.bell import Bell, RedisLink
 from bot.components import Components
 from bot.dashboard import Dashboard, Originals
 from bot.demo import SAMPLE, SHOP, HelpCentre
-from bot.demo_shop import demo_tools
+from bot.demo_shop import demo_sections
 from bot.desk import Desk
 from bot.ending import end
 from bot.endpoints import Endpoints
@@ -127,8 +127,7 @@ async def open_house(settings: Settings, *, redis_url: str, demo_shop: str = "")
         stack.push_async_callback(store.close)
         learned = {source.address for source in await store.knowledge.sources()}
         if not settings.bot_config.exists() and learned <= {str(SAMPLE)}:
-            tools = demo_tools(demo_shop) if demo_shop else {}
-            config = config.model_copy(update={"bot": SHOP, "tools": tools})
+            config = config.model_copy(update={"bot": SHOP, **demo_sections(demo_shop)})
         link = RedisLink(redis_url)
         stack.push_async_callback(link.close)
         live = Live(link)

@@ -19,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from tools.hours import OfficeHours
 from tools.http import HttpTool
 
 
@@ -55,6 +56,15 @@ _TELLS = {
 }
 
 
+def demo_sections(url: str) -> Mapping[str, object]:
+    """What the shop's bot.toml says beside [bot], as its help pages have it: nothing while its service, at
+    `url`, does not run."""
+    if not url:
+        return {}
+    hours = {"timezone": "Europe/Berlin", "mon-fri": "09:00-18:00", "sat": "10:00-14:00"}
+    return {"tools": demo_tools(url), "hours": OfficeHours.model_validate(hours)}
+
+
 def demo_tools(url: str) -> Mapping[str, HttpTool]:
     """The shop's tools, as its bot.toml would have them."""
     order_id = {"type": "string", "pattern": "^[0-9]{6}$", "description": "the order number, six digits"}
@@ -68,6 +78,8 @@ def demo_tools(url: str) -> Mapping[str, HttpTool]:
             "examples": [
                 "Where is my order?",
                 "Where is order 481920?",
+                "Track my parcel",
+                "I never got my parcel",
                 "Has my parcel been sent yet?",
                 "When does my parcel arrive?",
                 "What is the status of my order?",
@@ -99,6 +111,7 @@ def demo_tools(url: str) -> Mapping[str, HttpTool]:
                 "Give me a refund for 123456",
                 "Ich möchte mein Geld für Bestellung 481920 zurück",
             ],
+            "otherwise": {"404": missing},
             "answer": "EUR {amount} for order {order_id} go back the way you paid.",
             "asks": {
                 "order_id": asks,
@@ -120,6 +133,11 @@ def demo_tools(url: str) -> Mapping[str, HttpTool]:
                 "Please deliver my order to my new address",
                 "Bitte liefern Sie Bestellung 481977 an eine andere Adresse",
             ],
+            "otherwise": {
+                "404": missing,
+                "409": "Order {order_id} has left our warehouse: now only the carrier can redirect it, with "
+                "the tracking link in your email.",
+            },
             "answer": "Order {order_id} goes to: {address}. We have sent a confirmation link to the email "
             "address of the order; the new address counts once you have selected it.",
             "asks": {

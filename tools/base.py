@@ -44,13 +44,17 @@ class ToolFailed(Exception):  # noqa: N818
 
     `uncertain`: nobody can know whether it took effect. Of a read tool that means nothing. `refused`: the
     service is well and said no to this very call (no such order); it is not to be left alone for that.
+    `words` tell a customer why, where its owner has words for that.
     """
 
-    def __init__(self, detail: str, *, uncertain: bool = False, refused: bool = False) -> None:
+    def __init__(
+        self, detail: str, *, uncertain: bool = False, refused: bool = False, words: str = ""
+    ) -> None:
         super().__init__(detail)
         self.detail = detail
         self.uncertain = uncertain
         self.refused = refused
+        self.words = words
 
 
 class WrongArguments(Exception):  # noqa: N818

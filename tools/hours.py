@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 from tools.base import Tool, ToolContext
 from tools.function import tool
-from tools.moments import how_it_is, in_words
+from tools.moments import how_it_is, in_words, the_week
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _SPAN = re.compile(r"(\d{1,2}):(\d{2})\s*[-–]\s*(\d{1,2}):(\d{2})")
@@ -121,7 +121,7 @@ def business_hours(hours: OfficeHours) -> Tool:
     """The tool that tells when people are there."""
 
     @tool(
-        answer="{said}",
+        answer="{said}\n\n{hours}",
         examples=(
             "When are you open?",
             "Is anybody there right now?",
@@ -137,9 +137,8 @@ def business_hours(hours: OfficeHours) -> Tool:
         return orjson.dumps(
             {
                 "said": hours.how_it_is(context.language, now=now),
+                "hours": f"{the_week(list(hours.written().values()), context.language)} ({hours.zone.key})",
                 "now": now.astimezone(hours.zone).strftime("%A %Y-%m-%d %H:%M"),
-                "timezone": hours.zone.key,
-                "week": hours.written(),
             }
         ).decode()
 

@@ -17,7 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-from tools.base import Arguments, Effect, Tool, ToolContext
+from tools.base import Arguments, Effect, Tool, ToolContext, ToolFailed
 from tools.schema import WrongSchema, checked_by
 from tools.templates import (
     CONTACT,
@@ -45,9 +45,9 @@ class HttpTool(BaseModel):
     into the query, or into a JSON body.
 
     `fixed` are values that go along and that no model sees or changes. `{contact.email}`, `{contact.phone}`
-    and `{contact.user}` in `url` and `fixed` are what is known for sure of the customer. `otherwise` gives an
-    answer in words for a status like "404", which is no failure then; `own` says that the host is inside the
-    company's network.
+    and `{contact.user}` in `url` and `fixed` are what is known for sure of the customer. `otherwise` has
+    the words for a status like "404": the answer of a tool that reads, and of a write why it was not done.
+    `own` says that the host is inside the company's network.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -102,8 +102,6 @@ class HttpTool(BaseModel):
             raise ValueError(f"fixed.{name}: there is a parameter of that name")
         if wrong := fixed_fault(self.fixed):
             raise ValueError(wrong)
-        if self.changes and self.otherwise:
-            raise ValueError("otherwise: only a tool that reads can have words for a refusal")
         if self.url.startswith("http://") and not self._own:
             raise ValueError("it is asked over https; own = true allows http, for a host of your own network")
         try:
@@ -147,7 +145,10 @@ class HttpTool(BaseModel):
             request = self._request(context, arguments, effect)
             answer = await asked(web, request, effect, expected={int(each) for each in self.otherwise})
             if words := self.otherwise.get(str(answer.status)):
-                return PLACE.sub(lambda found: str(arguments.get(found.group(1), found.group())), words)
+                told = PLACE.sub(lambda found: str(arguments.get(found.group(1), found.group())), words)
+                if effect == "read":
+                    return told
+                raise ToolFailed(told, refused=True, words=told)
             return compact(answer.text)
 
         return Tool(

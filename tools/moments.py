@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from datetime import datetime
 class _Words:
     """`days` are today, tomorrow, then Monday to Sunday. `at` and `dated` put a day and a time together, the
     latter for a day over six days away. `here` and `closed` say how it is now, `later` how it goes on;
-    `again` promises to write."""
+    `again` promises to write; `short` are Monday to Sunday in a list."""
 
     days: tuple[str, ...]
     months: tuple[str, ...]
@@ -21,10 +21,11 @@ class _Words:
     later: str
     closed: str
     again: str
+    short: tuple[str, ...]
 
 
 def _words(
-    days: str, months: str, at: str, dated: str, *, here: str, later: str, closed: str, again: str
+    days: str, months: str, at: str, dated: str, *, here: str, later: str, closed: str, again: str, short: str
 ) -> _Words:
     return _Words(
         days=tuple(days.split(", ")),
@@ -35,6 +36,7 @@ def _words(
         later=later,
         closed=closed,
         again=again,
+        short=tuple(short.split()),
     )
 
 
@@ -49,6 +51,7 @@ _LANGUAGES: Mapping[str, _Words] = {
         later=" After {time} they are back {next}.",
         closed="Nobody of our team is there right now. They are back {next}.",
         again="I will write to you again {when}.",
+        short="Mon Tue Wed Thu Fri Sat Sun",
     ),
     "de": _words(
         "heute, morgen, am Montag, am Dienstag, am Mittwoch, am Donnerstag, am Freitag, am Samstag,"
@@ -60,6 +63,7 @@ _LANGUAGES: Mapping[str, _Words] = {
         later=" Nach {time} Uhr ist es {next} wieder da.",
         closed="Gerade ist niemand aus unserem Team da. Es ist {next} wieder da.",
         again="Ich melde mich {when} wieder bei Ihnen.",
+        short="Mo Di Mi Do Fr Sa So",
     ),
     "fr": _words(
         "aujourd'hui, demain, lundi, mardi, mercredi, jeudi, vendredi, samedi, dimanche",
@@ -70,6 +74,7 @@ _LANGUAGES: Mapping[str, _Words] = {
         later=" Après {time}, elle sera de retour {next}.",
         closed="Personne de notre équipe n'est là en ce moment. Elle sera de retour {next}.",
         again="Je vous écrirai de nouveau {when}.",
+        short="lun. mar. mer. jeu. ven. sam. dim.",
     ),
     "es": _words(
         "hoy, mañana, el lunes, el martes, el miércoles, el jueves, el viernes, el sábado, el domingo",
@@ -80,6 +85,7 @@ _LANGUAGES: Mapping[str, _Words] = {
         later=" Después de las {time} vuelve {next}.",
         closed="Ahora mismo no hay nadie de nuestro equipo. Vuelve {next}.",
         again="Le escribiré de nuevo {when}.",
+        short="lun mar mié jue vie sáb dom",
     ),
     "it": _words(
         "oggi, domani, lunedì, martedì, mercoledì, giovedì, venerdì, sabato, domenica",
@@ -90,6 +96,7 @@ _LANGUAGES: Mapping[str, _Words] = {
         later=" Dopo le {time} torna {next}.",
         closed="In questo momento non c'è nessuno del nostro team. Torna {next}.",
         again="Le scriverò di nuovo {when}.",
+        short="lun mar mer gio ven sab dom",
     ),
     "nl": _words(
         "vandaag, morgen, maandag, dinsdag, woensdag, donderdag, vrijdag, zaterdag, zondag",
@@ -100,6 +107,7 @@ _LANGUAGES: Mapping[str, _Words] = {
         later=" Na {time} is het {next} terug.",
         closed="Er is nu niemand van ons team. Het is {next} terug.",
         again="Ik schrijf u {when} weer.",
+        short="ma di wo do vr za zo",
     ),
     "pt": _words(
         "hoje, amanhã, na segunda-feira, na terça-feira, na quarta-feira, na quinta-feira, na sexta-feira,"
@@ -111,6 +119,7 @@ _LANGUAGES: Mapping[str, _Words] = {
         later=" Depois das {time} volta {next}.",
         closed="Neste momento não está ninguém da nossa equipa. Volta {next}.",
         again="Volto a escrever-lhe {when}.",
+        short="seg ter qua qui sex sáb dom",
     ),
     "pl": _words(
         "dziś, jutro, w poniedziałek, we wtorek, w środę, w czwartek, w piątek, w sobotę, w niedzielę",
@@ -121,6 +130,7 @@ _LANGUAGES: Mapping[str, _Words] = {
         later=" Po {time} wraca {next}.",
         closed="Teraz nie ma nikogo z naszego zespołu. Wraca {next}.",
         again="Napiszę ponownie {when}.",
+        short="pon. wt. śr. czw. pt. sob. niedz.",
     ),
     "sv": _words(
         "i dag, i morgon, på måndag, på tisdag, på onsdag, på torsdag, på fredag, på lördag, på söndag",
@@ -131,6 +141,7 @@ _LANGUAGES: Mapping[str, _Words] = {
         later=" Efter kl. {time} är det tillbaka {next}.",
         closed="Ingen i vårt team är här just nu. De är tillbaka {next}.",
         again="Jag hör av mig igen {when}.",
+        short="mån tis ons tors fre lör sön",
     ),
     "da": _words(
         "i dag, i morgen, på mandag, på tirsdag, på onsdag, på torsdag, på fredag, på lørdag, på søndag",
@@ -141,6 +152,7 @@ _LANGUAGES: Mapping[str, _Words] = {
         later=" Efter kl. {time} er det tilbage {next}.",
         closed="Ingen fra vores team er her lige nu. De er tilbage {next}.",
         again="Jeg skriver til dig igen {when}.",
+        short="man tirs ons tors fre lør søn",
     ),
     "tr": _words(
         "bugün, yarın, pazartesi günü, salı günü, çarşamba günü, perşembe günü, cuma günü, cumartesi günü,"
@@ -152,6 +164,7 @@ _LANGUAGES: Mapping[str, _Words] = {
         later=" Saat {time} sonrasında {next} geri dönecek.",
         closed="Şu anda ekibimizden kimse yok. {next} geri dönecekler.",
         again="Size {when} yeniden yazacağım.",
+        short="Pzt Sal Çar Per Cum Cmt Paz",
     ),
     "ar": _words(
         "اليوم, غدًا, يوم الاثنين, يوم الثلاثاء, يوم الأربعاء, يوم الخميس, يوم الجمعة, يوم السبت, يوم الأحد",
@@ -162,6 +175,7 @@ _LANGUAGES: Mapping[str, _Words] = {
         later=" وبعد الساعة {time} يعود {next}.",
         closed="لا يوجد أحد من فريقنا الآن. يعود الفريق {next}.",
         again="سأكتب إليك مجددًا {when}.",
+        short="الاثنين الثلاثاء الأربعاء الخميس الجمعة السبت الأحد",
     ),
 }
 
@@ -188,6 +202,21 @@ def how_it_is(*, closes: datetime | None, opens: datetime | None, language: str,
         return words.here + words.later.format(next=back, time=closes.strftime("%H:%M"))
     told = words.closed.format(next=back)
     return told[0].upper() + told[1:]
+
+
+def the_week(spans: Sequence[Sequence[str]], language: str) -> str:
+    """When somebody is there on each day, days alike put together: "Mon–Fri 09:00-18:00, Sat 10:00-14:00"."""
+    names = _of(language).short
+    told: list[str] = []
+    first = 0
+    for day in range(1, 8):
+        if day < 7 and spans[day] == spans[first]:
+            continue
+        if spans[first]:
+            days = names[first] if day - first == 1 else f"{names[first]}–{names[day - 1]}"
+            told.append(f"{days} {' + '.join(spans[first])}")
+        first = day
+    return ", ".join(told)
 
 
 def again(moment: datetime, language: str, *, now: datetime) -> str:

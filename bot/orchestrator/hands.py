@@ -31,6 +31,7 @@ class Told:
 
     state: State
     result: str
+    words: str = ""  # for a customer who is told why it was not done
     arguments: Arguments | None = None  # as the tool took them
 
     @property
@@ -131,12 +132,13 @@ class Hands:
         tool = self.tools.get(name)
         if tool is None:
             return Told(state="refused", result=f"there is no tool {name!r}")
-        told = await self._made(tool, given, needs)
+        wish = wish or self._asked.question
+        told = await self._made(tool, given, needs, wish)
         if told.state != "refused":
-            self.made.append(Made(tool=tool, told=told, wish=wish or self._asked.question))
+            self.made.append(Made(tool=tool, told=told, wish=wish))
         return told
 
-    async def _made(self, tool: Tool, given: str | Arguments, needs: Sequence[str]) -> Told:
+    async def _made(self, tool: Tool, given: str | Arguments, needs: Sequence[str], wish: str) -> Told:
         try:
             arguments = tool.check(_object(given))
         except WrongArguments as wrong:
@@ -151,7 +153,7 @@ class Hands:
             return Told(state="failed", result=result, arguments=arguments)
         unsaid = self._unsaid(tool, arguments)
         if unsaid or tool.approval is not None:
-            self._propose(tool, arguments, unsaid)
+            self._propose(tool, arguments, unsaid, wish)
             result = "a colleague has been asked to approve this; it has not been done"
             return Told(state="waits", result=result, arguments=arguments)
         if tool.effect == "read":
@@ -169,7 +171,7 @@ class Hands:
         elif made.state == "done":
             self.results.append(made.result)
         state: State = "refused" if made.state == "wrong" else made.state
-        return Told(state=state, result=made.result, arguments=arguments)
+        return Told(state=state, result=made.result, words=made.words, arguments=arguments)
 
     async def _read(self, tool: Tool, arguments: Arguments, needs: Sequence[str]) -> Performed:
         """A question to a tool; who asks the same again is told the same, and after a while to stop."""
@@ -208,8 +210,8 @@ class Hands:
                 step.output = {"arguments": list(invented), "decision": "an operator is asked"}
         return tuple(invented)
 
-    def _propose(self, tool: Tool, arguments: Arguments, unsaid: Sequence[str]) -> None:
-        call = ProposedCall(tool=tool.name, arguments=arguments, why=self._asked.question, unsaid=unsaid)
+    def _propose(self, tool: Tool, arguments: Arguments, unsaid: Sequence[str], wish: str) -> None:
+        call = ProposedCall(tool=tool.name, arguments=arguments, why=wish, unsaid=unsaid)
         waiting = [(each.tool, each.arguments) for each in self._asked.turn.journal.waiting]
         if call not in self.proposed and (call.tool, call.arguments) not in waiting:
             self.proposed.append(call)

@@ -27,13 +27,15 @@ class Performed:
     """What came of a call. `wrong`: it was not made, for the `problems` with its arguments, by name.
 
     `doubtful`: nobody can know whether it took effect, and it must not be made again. `result` is the tool's
-    answer, or says in words what went wrong. `again`: it was made before, by this turn or an attempt at it.
+    answer, or says in words what went wrong; `words` tell that to a customer, if there are any. `again`: it
+    was made before, by this turn or an attempt at it.
     """
 
     tool: str
     arguments: Arguments
     state: Literal["done", "failed", "doubtful", "wrong"]
     result: str = ""
+    words: str = ""
     again: bool = False
     problems: Mapping[str, str] = field(default_factory=dict)
 
@@ -83,10 +85,12 @@ async def make(tool: Tool, context: ToolContext, arguments: Arguments) -> Perfor
 
     began = time.monotonic()
 
-    def ended(state: Literal["done", "failed", "doubtful"], result: str) -> Performed:
+    def ended(state: Literal["done", "failed", "doubtful"], result: str, words: str = "") -> Performed:
         told = {"conversation": context.conversation_id, "seconds": round(time.monotonic() - began, 3)}
         log.info("tool %s: %s", tool.name, state, extra=told)
-        return Performed(tool=tool.name, arguments=arguments, state=state, result=_bounded(result))
+        return Performed(
+            tool=tool.name, arguments=arguments, state=state, result=_bounded(result), words=_bounded(words)
+        )
 
     if tool.needs_verified and not context.person.verified:
         return ended("failed", UNVERIFIED)
@@ -95,7 +99,7 @@ async def make(tool: Tool, context: ToolContext, arguments: Arguments) -> Perfor
         async with asyncio.timeout(tool.timeout) as limit:
             return ended("done", await tool.call(context, arguments))
     except ToolFailed as failed:
-        return ended(unclear if failed.uncertain else "failed", failed.detail)
+        return ended(unclear if failed.uncertain else "failed", failed.detail, failed.words)
     except TimeoutError:
         late = limit.expired()
         return ended(unclear, f"No answer within {tool.timeout:g} s." if late else "A connection timed out.")

@@ -49,7 +49,7 @@ async def by_rules(asked: Asked, hands: Hands, look_up: LookUp) -> Deeds | None:
     plan: list[tuple[Subtask, Tool | None, Form | None]] = []
     if (continued := await _continued(asked, tools, heard)) is not None:
         tool, name = continued
-        wish = Subtask(id="1", wish=heard[1] if len(heard) > 1 else heard[0])
+        wish = Subtask(id="1", wish=await _wish_for(asked, tool, heard))
         plan.append(_with_form(wish, tool, fill(tool, heard, answered=name)))
     elif asked.agent.router is not None:
         for number, wish_text in enumerate(wishes(asked.question), 1):
@@ -79,6 +79,16 @@ async def _continued(asked: Asked, tools: Sequence[Tool], heard: Sequence[str]) 
             if chosen is not None:
                 return next((tool, name) for tool, name in asking if tool is chosen)
     return asking[0] if asking else None
+
+
+async def _wish_for(asked: Asked, tool: Tool, heard: Sequence[str]) -> str:
+    """What the customer wrote that made the bot ask: the answers to its questions say nothing of it."""
+    router = asked.agent.router
+    if router is not None:
+        for piece in (piece for text in heard[1:] for piece in wishes(text)):
+            if await router.tool_for(piece, [tool]) is tool:
+                return piece
+    return heard[1] if len(heard) > 1 else heard[0]
 
 
 def _as_made(asked: Asked, hands: Hands) -> Deeds:
@@ -137,6 +147,8 @@ async def _carry_out(
                 citations += quoted.citations
         elif told[subtask.id].state in {"done", "waits"}:
             paragraphs.append(_in_words(asked, tool, subtask.wish, told[subtask.id]))
+        elif words := told[subtask.id].words:
+            paragraphs.append(extractive.escaped(words))
         elif tool.needs_verified and not asked.turn.person.verified:
             paragraphs.append(deed_phrase(asked.language, "unverified", what=_quoted(subtask.wish)))
         else:

@@ -145,6 +145,8 @@ async def test_what_is_missing_is_asked_for_one_after_another(tools: Mapping[str
     assert [(each.tool, each.arguments) for each in outcome.calls] == [
         ("refund", {"order_id": "123456", "reason": "damaged"})
     ]
+    assert outcome.calls[0].why == "I want my money back"
+    assert "“I want my money back”" in outcome.text
 
 
 async def test_an_address_is_asked_for_and_taken_as_it_is_written(tools: Mapping[str, Tool]) -> None:
@@ -157,3 +159,16 @@ async def test_an_address_is_asked_for_and_taken_as_it_is_written(tools: Mapping
     )
     assert isinstance(outcome, Reply)
     assert "Order 481977 goes to: Segelmacherkai 14, 20457 Hamburg." in outcome.text
+
+
+async def test_why_an_address_is_not_changed_any_more_is_told(tools: Mapping[str, Tool]) -> None:
+    ask = "What is the whole new address, with postcode, town and country?"
+    outcome = await run(
+        turn("Send 481920 to my new address", bot(ask), "Segelmacherkai 14, 20457 Hamburg"),
+        agent(tools=list(tools.values()), router=ByWord()),
+        Trace(turn_id="turn"),
+    )
+    assert isinstance(outcome, Reply)
+    assert outcome.text.startswith(
+        "Order 481920 has left our warehouse: now only the carrier can redirect it"
+    )

@@ -16,7 +16,7 @@ from bot.orchestrator.agent import Hours
 from bot.orchestrator.language import LANGUAGES
 from tests.tools.given import context
 from tools.hours import OfficeHours, business_hours
-from tools.moments import how_it_is, in_words
+from tools.moments import how_it_is, in_words, the_week
 
 BERLIN = {"timezone": "Europe/Berlin", "mon-fri": "09:00-18:00"}
 
@@ -168,5 +168,14 @@ async def test_customers_are_told() -> None:
     tool = business_hours(hours(**{"timezone": "Europe/Berlin", "mon-sun": "00:00-24:00"}))
     told = json.loads(await tool.call(context(language="de"), tool.check({})))
     assert told["said"] == "Unser Team ist gerade da."
-    assert told["week"]["mon"] == ["00:00-24:00"]
-    assert told["timezone"] == "Europe/Berlin"
+    assert told["hours"] == "Mo–So 00:00-24:00 (Europe/Berlin)"
+
+
+def test_the_week_is_told_with_days_alike_put_together() -> None:
+    office = hours(**{"mon-fri": ["09:00-12:00", "13:00-18:00"], "wed": "closed", "sun": "10:00-11:00"})
+    week = list(office.written().values())
+    assert the_week(week, "en") == (
+        "Mon–Tue 09:00-12:00 + 13:00-18:00, Thu–Fri 09:00-12:00 + 13:00-18:00, Sun 10:00-11:00"
+    )
+    assert the_week(week, "pl").startswith("pon.–wt. ")
+    assert all(len(set(the_week(week, language).split(", "))) == 3 for language in LANGUAGES)

@@ -180,6 +180,19 @@ async def test_a_refusal_can_be_an_answer(shop: Shop, endpoints: Endpoints) -> N
     assert (await failed(tool, code=403)).refused
 
 
+async def test_a_write_that_is_refused_is_not_done_and_says_why(shop: Shop, endpoints: Endpoints) -> None:
+    tool = read(
+        endpoints,
+        f"{shop.url}/status/{{code}}",
+        method="PUT",
+        parameters={"code": {"type": "integer"}},
+        otherwise={"409": "Too late for {code}."},
+    )
+    failure = await failed(tool, code=409)
+    assert (failure.refused, failure.uncertain, failure.words) == (True, False, "Too late for 409.")
+    assert (await failed(tool, code=404)).words == ""
+
+
 async def test_nobody_there_means_not_done(endpoints: Endpoints) -> None:
     async with serving() as shop:
         pass
@@ -269,10 +282,7 @@ def test_what_changes_something_is_a_write_unless_said_otherwise() -> None:
         ({"url": "https://shop.example/", "headers": {"A": "b\r\nC: d"}}, "header"),
         ({"url": "https://shop.example/", "method": "FETCH"}, "GET"),
         ({"url": "https://shop.example/", "timeout": 0}, "greater than 0"),
-        (
-            {"url": "https://shop.example/", "effect": "write", "otherwise": {"404": "No."}},
-            "only a tool that reads",
-        ),
+        ({"url": "https://shop.example/", "otherwise": {"500": "No."}}, "pattern"),
         ({"url": "https://shop.example/", "efect": "write"}, "efect"),
     ],
 )
