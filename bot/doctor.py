@@ -315,7 +315,8 @@ def _traces(settings: Settings) -> Sequence[Finding]:
     if importlib.util.find_spec("opentelemetry.sdk") is None:
         what = "traces: OTEL_EXPORTER_OTLP_ENDPOINT has no effect without the extra `otel`"
         return (Finding(state="wrong", what=what, do=".venv/bin/python -m pip install -e '.[otel]'"),)
-    what = f"traces: turns are told to {urlsplit(settings.otel_exporter_otlp_endpoint).netloc}"
+    where = urlsplit(settings.otel_exporter_otlp_endpoint).netloc.rpartition("@")[2]
+    what = f"traces: turns are told to {where}"
     return (Finding(state="ok", what=what),)
 
 
