@@ -14,6 +14,7 @@ from bot.dashboard.approvals import Approvals, Card
 from bot.dashboard.inbox import listed
 from bot.dashboard.originals import Originals, framed
 from bot.dashboard.pages import HOME, Pages, path_part
+from bot.dashboard.timeline import drawn
 from bot.dashboard.why import explain
 from bot.store import Store
 from bot.store.records import Thread
@@ -95,12 +96,10 @@ class Conversations:
         turn = await self._store.turns.get(path_part(request, "id"))
         if turn is None:
             return self._pages.missing(request, who)
-        began = turn.started_at
-        ends = [(step.started_at - began).total_seconds() + step.seconds for step in turn.steps]
         thread = await self._store.inbox.thread(turn.conversation_id, limit=_REACH)
         said = [each for each in thread.messages if each.turn_id == turn.id] if thread else []
         why = explain(turn, [citation for each in said for citation in each.citations])
-        return self._pages.show(request, "turn.html", turn=turn, why=why, length=max([0.001, *ends]))
+        return self._pages.show(request, "turn.html", turn=turn, why=why, timeline=drawn(turn.steps))
 
     async def _original(self, request: Request) -> Response:
         """The whole of a mail, the head of it here and the rest in a frame."""

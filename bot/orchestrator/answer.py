@@ -128,7 +128,7 @@ async def _converse(
         match await _ask(model, messages, asked, passages, hands, spare=spare):
             case _Called(text=text, calls=calls):
                 messages.append(ModelMessage(role="assistant", content=text, calls=calls))
-                messages += await hands.answer(calls)
+                messages += await hands.answer(calls, by=model.name)
                 if hands.stuck is not None:
                     return hands.stuck
             case answer:
@@ -166,7 +166,12 @@ async def _ask(
         reached: BudgetReached | None = None
         said: bool | _Called = False
         needs = [*(["lookup"] if passages else []), *(each.tool.name for each in hands.made)]
-        with asked.trace.step("model", model.name, needs=needs, attempt=retries + 1) as step:
+        given: dict[str, JsonValue] = {
+            "messages": len(messages),
+            "passages": [each.title for each in passages],
+            "tools": [each.name for each in hands.offered],
+        }
+        with asked.trace.step("model", model.name, needs=needs, attempt=retries + 1, **given) as step:
             try:
                 said = await _stream(model, request, guard, asked, step, spare=spare)
             except ModelFailed as failed:

@@ -108,17 +108,19 @@ class Hands:
             for tool in self.tools.values()
         ]
 
-    async def answer(self, calls: Sequence[ToolCall]) -> Sequence[ModelMessage]:
-        """Make a model's calls, reading ones side by side and writing ones one after another, as a model
-        that calls several at once has them in order. What can't be called is told back once."""
+    async def answer(self, calls: Sequence[ToolCall], *, by: str) -> Sequence[ModelMessage]:
+        """Make the calls of the model `by`, reading ones side by side and writing ones one after another, as
+        a model that calls several at once has them in order. What can't be called is told back once."""
         reads = [call for call in calls if not self._writes(call.name)]
         told: dict[str, Told] = {}
         async with asyncio.TaskGroup() as group:
-            tasks = {call.id: group.create_task(self.make(call.name, call.arguments)) for call in reads}
+            tasks = {
+                call.id: group.create_task(self.make(call.name, call.arguments, needs=[by])) for call in reads
+            }
         told |= {name: task.result() for name, task in tasks.items()}
         for call in calls:
             if call.id not in told:
-                told[call.id] = await self.make(call.name, call.arguments)
+                told[call.id] = await self.make(call.name, call.arguments, needs=[by])
         if any(each.state == "refused" for each in told.values()):
             self._refused += 1
         if self._refused > _REPAIRS or self._calls >= MOST_CALLS:

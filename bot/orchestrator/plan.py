@@ -17,6 +17,7 @@ from pydantic import JsonValue
 from knowledge.base import Passage
 from tools.base import Arguments
 
+PLAN = "plan"  # what a trace calls the step that makes one
 MOST = 8  # subtasks of one message
 _LONGEST_NAME = 40
 

@@ -13,13 +13,13 @@ from bot.orchestrator.agent import Delta, ModelFailed, ModelMessage, ModelReques
 from bot.orchestrator.budget import BudgetReached, paid
 from bot.orchestrator.draft import Asked
 from bot.orchestrator.hands import Hands
-from bot.orchestrator.plan import Finding, NoPlan, Plan, Subtask, Taken, carry_out, read
+from bot.orchestrator.plan import PLAN, Finding, NoPlan, Plan, Subtask, Taken, carry_out, read
 from bot.orchestrator.utterances import rendered
 from knowledge.base import Passage
 from knowledge.lookup import Down, Found, NoMatch
 from tools.base import Arguments
 
-LookUp = Callable[[str], Awaitable[Found | NoMatch | Down]]
+LookUp = Callable[[str, Sequence[str]], Awaitable[Found | NoMatch | Down]]  # a wish, and what it needs
 
 _PATIENCE = 12.0  # seconds; without a plan the answering model does one thing after another
 _RESERVE = 20.0  # seconds of the turn that must be left for carrying it out and for the answer
@@ -55,11 +55,12 @@ async def planned(
         return (), ()
 
     async def perform(subtask: Subtask, arguments: Arguments) -> Finding:
+        needs = plan.named(subtask.needs) or [PLAN]
         if not subtask.tool:
-            found = await look_up(subtask.wish)
+            found = await look_up(subtask.wish, needs)
             passages = found.passages if isinstance(found, Found) else ()
             return Finding(subtask=subtask, state="done" if passages else "failed", passages=passages)
-        told = await hands.make(subtask.tool, arguments, wish=subtask.wish, needs=plan.named(subtask.needs))
+        told = await hands.make(subtask.tool, arguments, wish=subtask.wish, needs=needs)
         state: Literal["done", "failed"] = "done" if told.state == "done" else "failed"
         return Finding(subtask=subtask, state=state, result=told.said, arguments=arguments)
 
@@ -120,7 +121,7 @@ async def _written(asked: Asked, hands: Hands) -> Plan | None:
         total=left,
         max_tokens=_LONGEST,
     )
-    with asked.trace.step("route", "plan", by=model.name) as step:
+    with asked.trace.step("route", PLAN, by=model.name) as step:
         written = ""
         try:
             async with aclosing(paid(model, request, turn.purse, step)) as pieces:

@@ -12,7 +12,7 @@ from bot.orchestrator.endings import bots_last_words
 from bot.orchestrator.forms import Form, asked_for, fill, question
 from bot.orchestrator.hands import Hands, Told
 from bot.orchestrator.outcome import Citation
-from bot.orchestrator.plan import Finding, Subtask, carry_out, checked
+from bot.orchestrator.plan import PLAN, Finding, Subtask, carry_out, checked
 from bot.orchestrator.several import wishes
 from bot.orchestrator.told import plainly
 from knowledge.lookup import Down, Found, NoMatch
@@ -118,7 +118,7 @@ async def _carry_out(
     async def perform(subtask: Subtask, arguments: Arguments) -> Finding:
         if not subtask.tool:
             return await _looked_up(subtask, look_up)
-        told[subtask.id] = made = await hands.make(subtask.tool, arguments, wish=subtask.wish)
+        told[subtask.id] = made = await hands.make(subtask.tool, arguments, wish=subtask.wish, needs=[PLAN])
         done = made.state in {"done", "waits"}
         return Finding(
             subtask=subtask,
@@ -128,7 +128,7 @@ async def _carry_out(
         )
 
     ready = [subtask for subtask, _, form in plan if form is None or form.missing is None]
-    with asked.trace.step("route", "plan", by="rules") as step:
+    with asked.trace.step("route", PLAN, by="rules") as step:
         step.output = {"subtasks": [{"wish": each.wish, "tool": each.tool} for each, _, _ in plan]}
     found = {each.subtask.id: each for each in await carry_out(checked(ready), perform)} if ready else {}
     paragraphs: list[str] = []

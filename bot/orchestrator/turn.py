@@ -19,6 +19,7 @@ from bot.orchestrator.language import Language, guess
 from bot.orchestrator.news import in_words, unsettled
 from bot.orchestrator.outcome import HandOffReason, NeedsApproval, Outcome, Reply, Silence
 from bot.orchestrator.phrases import phrase_in
+from bot.orchestrator.plan import PLAN
 from bot.orchestrator.planner import planned
 from bot.orchestrator.route import routed
 from bot.orchestrator.rules import Deeds, by_rules
@@ -136,7 +137,9 @@ async def _by_models(
     passages = list(found.passages) if isinstance(found, Found) else []
     done: Sequence[ModelMessage] = ()
     if several and hands.tools:
-        done, more = await planned(asked, hands, lambda wish: _look_up(asked, before, wish=wish))
+        done, more = await planned(
+            asked, hands, lambda wish, needs: _look_up(asked, before, wish=wish, needs=needs)
+        )
         passages += [each for each in more if each not in passages]
     answer = hands.stuck or await by_models(asked, passages, hands, done)
     match answer:
@@ -166,7 +169,7 @@ async def _by_rules(
 
     `failed` is why no model answered, if there are any: then a person has the last word, not a question back.
     """
-    deeds = await by_rules(asked, hands, lambda wish: _look_up(asked, before, wish=wish))
+    deeds = await by_rules(asked, hands, lambda wish: _look_up(asked, before, wish=wish, needs=[PLAN]))
     if deeds is not None:
         return await _tell(asked, hands, deeds, failed=failed)
     match found:
@@ -207,9 +210,11 @@ async def _quote(asked: Asked, passages: Sequence[Passage], *, failed: HandOffRe
     return quoted
 
 
-async def _look_up(asked: Asked, before: Sequence[str], *, wish: str | None = None) -> Lookup:
+async def _look_up(
+    asked: Asked, before: Sequence[str], *, wish: str | None = None, needs: Sequence[str] = ()
+) -> Lookup:
     question = (asked.question if wish is None else wish)[:_LONGEST_QUESTION]
-    with asked.trace.step("knowledge", "lookup", question=question) as step:
+    with asked.trace.step("knowledge", "lookup", needs=needs, question=question) as step:
         found = await asked.agent.knowledge.find(question, history=before)
         match found:
             case Down(reason=reason):

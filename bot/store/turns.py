@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -13,7 +13,7 @@ from bot.store import calls, concluding, contacts, messages
 from bot.store.calls import Deadlines, Written
 from bot.store.database import Database, Reader, Row, Transaction, moment, new_id
 from bot.store.records import Claim, Concluded, TurnRecord
-from bot.trace import Step
+from bot.trace import Step, StepStatus
 
 _WINDOW = 20  # messages a turn sees; what came before is in the summary
 
@@ -72,6 +72,17 @@ _STEPS = """
     SELECT kind, name, status, started_at, seconds, input, output, error, tokens_in, tokens_out, cost, needs
     FROM steps WHERE turn_id = :id ORDER BY position
 """
+_SENT = """
+    SELECT d.channel, d.status, d.error, d.created_at, d.message_id,
+        (SELECT MAX(p.created_at) FROM provider_ids p WHERE p.delivery_id = d.id) AS taken_at
+    FROM messages m JOIN deliveries d ON d.message_id = m.id
+    WHERE m.conversation_id = :conversation_id AND m.turn_id = :id ORDER BY m.seq
+"""
+_STEP_STATUS: Mapping[str, StepStatus] = {
+    **dict.fromkeys(("queued", "sending"), "running"),
+    **dict.fromkeys(("sent", "delivered", "read"), "ok"),
+    **dict.fromkeys(("failed", "uncertain"), "failed"),
+}
 
 
 def _microseconds(seconds: float) -> int:
@@ -207,12 +218,13 @@ class Turns:
         )
 
     async def get(self, turn_id: str) -> TurnRecord | None:
-        """A turn with its steps."""
+        """A turn with its steps, and how what it said was delivered as the last of them."""
         async with self._database.read() as reader:
             row = await reader.one(_TURN, id=turn_id)
             if row is None:
                 return None
             steps = await reader.all(_STEPS, id=turn_id)
+            sent = await reader.all(_SENT, id=turn_id, conversation_id=row["conversation_id"])
         return TurnRecord(
             id=row["id"],
             conversation_id=row["conversation_id"],
@@ -239,9 +251,25 @@ class Turns:
                     needs=orjson.loads(step["needs"]),
                 )
                 for step in steps
-            ],
+            ]
+            + [_delivered(each) for each in sent],
             draft=row["draft"],
         )
+
+
+def _delivered(row: Row) -> Step:
+    """A delivery as a step: until the provider took it, whatever it told of it later."""
+    taken = row["taken_at"] or row["created_at"]
+    return Step(
+        kind="deliver",
+        name=row["channel"],
+        status=_STEP_STATUS[row["status"]],
+        started_at=moment(row["created_at"]),
+        seconds=max(0.0, (taken - row["created_at"]) / 1_000_000),
+        input={"message_id": row["message_id"]},
+        output={"status": row["status"]},
+        error=row["error"],
+    )
 
 
 async def _seen(reader: Reader, turn_id: str, conversation_id: str, row: Row) -> Claim:

@@ -73,7 +73,10 @@ async def test_a_conclusion_is_written_whole(store: Store) -> None:
     turn = await store.turns.get(claim.turn_id)
     assert turn is not None
     assert (turn.status, turn.outcome, turn.cost, turn.attempt) == ("concluded", "reply", 0, 1)
-    assert list(turn.steps) == steps
+    *thought, sent = turn.steps
+    assert thought == steps
+    assert (sent.kind, sent.name, sent.status, sent.seconds) == ("deliver", "web", "ok", 0.0)
+    assert sent.input == {"message_id": done.message.id}
     session = await store.conversations.session(claim.contact_id)
     assert list(session.messages) == [first.message, done.message]
     assert session.messages[1].citations == REPLY.citations
