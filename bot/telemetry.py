@@ -236,7 +236,7 @@ def _model(step: Step) -> str | None:
     """The model a step asked; None when it asked none, whatever it did instead."""
     if step.kind == "model":
         return step.name if step.name != "passages" else None
-    asked = step.input.get("by") or step.output.get("model")
+    asked = step.input.get("by") or step.output.get("asked")
     return asked if isinstance(asked, str) and (step.tokens_in or step.tokens_out) else None
 
 
