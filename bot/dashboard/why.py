@@ -14,6 +14,8 @@ from bot.trace import Step
 _KINDS: Mapping[str, str] = {
     "question": N_("A question for the help pages"),
     "person": N_("A wish to speak to a person"),
+    "anger": N_("An angry complaint, not the first"),
+    "repeat": N_("The same question a third time"),
     "objection": N_("An objection to the answer before"),
     "unreadable": N_("Nothing that could be read"),
 }

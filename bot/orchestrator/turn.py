@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -16,11 +16,13 @@ from bot.orchestrator.draft import Asked, Draft
 from bot.orchestrator.endings import bots_last_words, cannot_read, hand_off, say, unsure
 from bot.orchestrator.hands import Hands, Stuck
 from bot.orchestrator.language import Language, guess
+from bot.orchestrator.mood import has_had_enough, mood
 from bot.orchestrator.news import in_words, unsettled
 from bot.orchestrator.outcome import HandOffReason, NeedsApproval, Outcome, Reply, Silence
 from bot.orchestrator.phrases import phrase_in
 from bot.orchestrator.plan import PLAN
 from bot.orchestrator.planner import planned
+from bot.orchestrator.repeats import answered, goes_round
 from bot.orchestrator.route import routed
 from bot.orchestrator.rules import Deeds, by_rules
 from bot.orchestrator.wishes import Courtesy, courtesy, objects, wants_person
@@ -28,9 +30,14 @@ from bot.trace import StepKind, Trace
 from knowledge.base import Passage
 from knowledge.lookup import Down, Found, NoMatch
 
-Kind = Courtesy | Literal["person", "unreadable", "objection", "question"]
+Kind = Courtesy | Literal["person", "anger", "unreadable", "objection", "repeat", "question"]
 Lookup = Found | NoMatch | Down
 
+_FOR_A_PERSON: Mapping[Kind, tuple[HandOffReason, str]] = {
+    "person": ("customer_request", "The customer asked for a person."),
+    "anger": ("sentiment", "The customer is angry, and was not content before."),
+    "repeat": ("loop", "The customer asks the same again after two answers."),
+}
 _LONGEST_QUESTION = 2_000  # characters looked up
 _HISTORY = 6  # utterances before the question that help to understand it
 _DOWN = "The knowledge could not be asked."
@@ -86,13 +93,15 @@ async def _answer(asked: Asked, pending: Sequence[str], before: Sequence[str]) -
     """What becomes of what the customer has just written."""
     agent = asked.agent
     with asked.trace.step("route", "message", messages=asked.turn.pending) as step:
-        kind: Kind = _kind(asked.question, pending, agent.name)
-        step.output = {"language": asked.language, "kind": kind}
+        said = asked.turn.said
+        earlier = answered(said[: len(said) - asked.turn.pending])
+        kind: Kind = _kind(asked.question, pending, agent.name, earlier)
+        step.output = {"language": asked.language, "kind": kind, "mood": mood(asked.question)}
     match kind:
         case "question":
             return await _question(asked, before)
-        case "person":
-            return await hand_off(asked, "customer_request", "The customer asked for a person.")
+        case "person" | "anger" | "repeat":
+            return await hand_off(asked, *_FOR_A_PERSON[kind])
         case "objection":
             return await unsure(asked, "sorry")
         case "unreadable":
@@ -103,15 +112,22 @@ async def _answer(asked: Asked, pending: Sequence[str], before: Sequence[str]) -
             return Reply(text=text)
 
 
-def _kind(question: str, pending: Sequence[str], name: str) -> Kind:
-    """What a message is, as far as its words alone tell. In doubt a question: then it gets an answer."""
+def _kind(question: str, pending: Sequence[str], name: str, earlier: Sequence[str]) -> Kind:
+    """What a message is, as far as its words alone tell. In doubt a question: then it gets an answer.
+
+    `earlier` is what the customer wrote before and the bot has answered.
+    """
     if pleasantry := courtesy(question, name):
         return pleasantry
     if any(map(wants_person, pending)):
         return "person"
     if not question:  # whoever sends a picture and then a question wants the question answered
         return "unreadable"
-    return "objection" if objects(question) else "question"
+    if has_had_enough(question, earlier):
+        return "anger"
+    if objects(question):
+        return "objection"
+    return "repeat" if goes_round(question, earlier) else "question"
 
 
 async def _question(asked: Asked, before: Sequence[str]) -> Outcome:

@@ -73,6 +73,30 @@ async def test_a_wish_for_a_person_counts_in_any_message_of_a_burst() -> None:
     assert hand_off(outcome).reason == "customer_request"
 
 
+async def test_a_customer_who_complains_angrily_again_is_handed_to_a_person() -> None:
+    pages = Pages(Found(passages=(RETURNS,)))
+    first = turn("Das ist eine Frechheit, wo bleibt mein Geld?")
+    reply(await run(first, agent(ScriptedModel("Within 30 days. [1]"), knowledge=pages), trace()))
+    told = trace()
+    again = turn(
+        "Ich bin enttäuscht, wo bleibt mein Geld?", bot("Within 30 days."), "Ihr seid einfach unfähig!"
+    )
+    outcome = hand_off(await run(again, agent(knowledge=pages), told))
+    assert outcome.reason == "sentiment"
+    assert outcome.text.startswith("Es tut mir leid")
+    assert told.steps[0].output == {"language": "de", "kind": "anger", "mood": "angry"}
+
+
+async def test_the_same_question_after_two_answers_goes_to_a_person() -> None:
+    said = turn(
+        "What about my parcel?", bot("A."), "what about my parcel??", bot("B."), "What about my parcel"
+    )
+    model = ScriptedModel()
+    outcome = hand_off(await run(said, agent(model), trace()))
+    assert outcome.reason == "loop"
+    assert not model.requests
+
+
 # lookup ----------------------------------------------------------------------------------------------
 
 
