@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.channels.email.mails import hostile
 from tests.channels.email.pymap import pymap
 from tests.postoffice import SUPPORT, ZOE, PostOffice, bounce, complaint, parts, post_office, serving
 from tests.processes import Switchboard, free_port, switchboard, until
@@ -253,6 +254,26 @@ def test_what_nobody_can_read_is_set_aside_and_the_next_is_answered(
     cards = house.rows("SELECT why, original, size FROM set_aside ORDER BY uid")
     assert ["nested" in cards[0]["why"], "no sender" in cards[1]["why"]] == [True, True]
     assert (house.data_dir / "files" / cards[0]["original"]).read_bytes() == deep
+
+
+def test_a_hundred_bad_mails_keep_no_good_one_waiting(house: Switchboard, office: PostOffice) -> None:
+    kept = (
+        "SELECT (SELECT COUNT(*) FROM set_aside) AS aside,"
+        " (SELECT COUNT(*) FROM messages WHERE direction = 'in') AS messages"
+    )
+    good, bad, [before] = "good@customer.example", hostile(), house.rows(kept)
+
+    def arrived() -> int:
+        [now] = house.rows(kept)
+        return int(now["aside"] + now["messages"] - before["aside"] - before["messages"])
+
+    office.server.deliver(*bad[:50], user=SUPPORT)
+    office.write(QUESTION, sender=good)
+    office.server.deliver(*bad[50:], user=SUPPORT)
+    office.answers(1, to=good)
+    until(lambda: arrived() == 101, 60, "each is a message or set aside")
+    assert house.rows(kept)[0]["aside"] - before["aside"] >= 30
+    until(lambda: not any(r"\Seen" not in each for each in office.server.flags(SUPPORT).values()), 20, "read")
 
 
 def test_a_mailbox_made_anew_brings_no_second_answer(house: Switchboard, office: PostOffice) -> None:
