@@ -73,7 +73,8 @@ class Database(ABC):
     async def write(self, body: Body[T]) -> T:
         """Run a body in a transaction; what it returns, once that is durable.
 
-        It may run on another thread, and awaits nothing but the transaction's own statements.
+        It awaits nothing but the transaction's own statements, and is short: on SQLite it runs without a
+        break.
         """
 
     async def change(self, sql: str, **params: Any) -> Row | None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
 
@@ -22,6 +23,12 @@ _UNAVAILABLE = {5, 6, 7, 8, 10, 13, 14, 15}
 _DUPLICATE = {sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY}
 
 T = TypeVar("T")
+
+
+@lru_cache(2048)
+def text(sql: str) -> str:
+    """A statement in SQLite's words."""
+    return rendered(sql, now=_NOW, member=_MEMBER)
 
 
 def plain(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -70,27 +77,22 @@ class Ticket(Generic[T]):
             self.future.set_exception(error)
 
 
-_Job = tuple[Callable[[sqlite3.Connection], None], Ticket[Any]]
+_Job = tuple[Callable[[sqlite3.Connection], Any], Ticket[Any]]
 
 
 class Line:
-    """Jobs run one after another, in the order they were put: what a cancelled task left behind is
+    """Jobs run one after another, in the order they were posted: what a cancelled task left behind is
     therefore finished before anybody else's job begins."""
 
     def __init__(self, path: str) -> None:
         self._path = path
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
-        self._texts: dict[str, tuple[str, bool]] = {}
         threading.Thread(target=self._run, name="sqlite", daemon=True).start()
-
-    def put(self, job: Callable[[sqlite3.Connection], None], ticket: Ticket[Any]) -> None:
-        """Have something done that tells what came of it by itself, unless it raises."""
-        self._jobs.put((job, ticket))
 
     def post(self, function: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
         """Have something done; the future is its result."""
         ticket: Ticket[T] = Ticket()
-        self.put(lambda connection: ticket.succeed(function(connection)), ticket)
+        self._jobs.put((function, ticket))
         return ticket.future
 
     def forget(self, function: Callable[[sqlite3.Connection], None]) -> None:
@@ -98,20 +100,8 @@ class Line:
         self.post(function).add_done_callback(lambda future: future.cancelled() or future.exception())
 
     async def close(self) -> None:
-        await self.post(self._leave)
+        await self.post(lambda connection: connection.close())
         self._jobs.put(None)
-
-    @property
-    def more(self) -> bool:
-        """Whether another job waits."""
-        return not self._jobs.empty()
-
-    def text(self, sql: str) -> tuple[str, bool]:
-        """A statement in SQLite's words, and whether it takes lists."""
-        text = self._texts.get(sql)
-        if text is None:
-            text = self._texts[sql] = rendered(sql, now=_NOW, member=_MEMBER), "{in " in sql
-        return text
 
     def begin(self, connection: sqlite3.Connection) -> None:
         """See one moment until `end`."""
@@ -123,38 +113,27 @@ class Line:
 
     def _run(self) -> None:
         connection: sqlite3.Connection | None = None
-        while (queued := self._jobs.get()) is not None:
-            job, ticket = queued
-            try:
-                connection = connection or self._open()  # what could not be opened is tried again
-                try:
-                    job(connection)
-                finally:
-                    self._rest()
+        while (job := self._jobs.get()) is not None:
+            function, ticket = job
+            try:  # what could not be opened is tried again
+                connection = connection or connect(self._path, ["PRAGMA query_only = ON"])
+                result = function(connection)
             except BaseException as error:  # noqa: BLE001 - it belongs to the task that waits
                 ticket.fail(error)
+            else:
+                ticket.succeed(result)
 
-    def _rest(self) -> None:
-        """What follows each job."""
 
-    def _leave(self, connection: sqlite3.Connection) -> None:
+def connect(path: str, prepare: Sequence[str]) -> sqlite3.Connection:
+    """A connection for any one thread at a time, on which these statements were run."""
+    connection = sqlite3.connect(
+        path, timeout=8.0, isolation_level=None, check_same_thread=False, cached_statements=512
+    )
+    connection.row_factory = sqlite3.Row
+    try:
+        for statement in prepare:
+            connection.execute(statement)
+    except sqlite3.Error:
         connection.close()
-
-    def _open(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            self._path,
-            timeout=8.0,  # as long as writers wait for each other
-            isolation_level=None,
-            check_same_thread=False,
-            cached_statements=512,
-        )
-        connection.row_factory = sqlite3.Row
-        try:
-            self._prepare(connection)
-        except sqlite3.Error:
-            connection.close()
-            raise
-        return connection
-
-    def _prepare(self, connection: sqlite3.Connection) -> None:
-        connection.execute("PRAGMA query_only = ON")
+        raise
+    return connection

@@ -1,7 +1,7 @@
-"""SQLite: one connection that writes and a few that read, each on a thread of its own.
+"""SQLite: one connection that writes, and a few that read, each of these on a thread of its own.
 
-The standard library's driver on our own threads instead of aiosqlite: a whole transaction makes one trip
-to the thread, and those that end at about the same time wait for the disk together.
+The standard library's driver instead of aiosqlite: a whole transaction runs without a trip to any thread,
+and those that end at about the same time wait for the disk together.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from bot.store.database import Body, Database, Row
-from bot.store.line import Line, plain
+from bot.store.line import Line, plain, text
 from bot.store.writer import Writer
 
 _READERS = 2
@@ -36,14 +36,12 @@ class _Session:
         return rows[0] if rows else None
 
     async def all(self, sql: str, **params: Any) -> list[Row]:
-        text, lists = self._line.text(sql)
-        values = plain(params) if lists else params
         begins, self._begins = self._begins, False
 
         def ask(connection: Connection) -> list[Row]:
             if begins:
                 self._line.begin(connection)
-            return connection.execute(text, values).fetchall()
+            return connection.execute(text(sql), plain(params)).fetchall()
 
         return await self._line.post(ask)
 
@@ -68,8 +66,8 @@ class _Reading:
 class SqliteDatabase(Database):
     """A file in WAL mode, safe with several processes on one machine."""
 
-    def __init__(self, path: str, *, announces: bool) -> None:
-        self._writer = Writer(path, announces=announces)
+    def __init__(self, path: str, writer: Writer) -> None:
+        self._writer = writer
         self._readers = [Line(path) for _ in range(_READERS)]
         self._idle: asyncio.LifoQueue[Line] = asyncio.LifoQueue()
         for reader in self._readers:
@@ -85,12 +83,17 @@ class SqliteDatabase(Database):
         return _SAID, " ".join(f'"{word}"*' for word in words)
 
     async def close(self) -> None:
-        for line in (*self._readers, self._writer):
-            await line.close()
+        for reader in self._readers:
+            await reader.close()
+        await self._writer.close()
 
 
 async def open_sqlite(path: str, *, announces: bool) -> SqliteDatabase:
     """Open the file, or raise StoreUnavailable."""
-    database = SqliteDatabase(path, announces=announces)
-    await database.change("SELECT 1")
+    database = SqliteDatabase(path, await Writer.open(path, announces=announces))
+    try:
+        await database.change("SELECT 1")
+    except BaseException:
+        await database.close()
+        raise
     return database

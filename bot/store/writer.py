@@ -1,40 +1,48 @@
-"""The SQLite connection that writes: whole transactions, run to their end on its thread."""
+"""The SQLite connection that writes. Its transactions run on the event loop, each from its beginning to its
+end; what takes time, the disk, is waited for on a thread."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sqlite3
 import sys
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import partial
-from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from bot.store.database import Body, Row, StoreUnavailable
-from bot.store.line import Line, Ticket, plain, understood
+from bot.store.line import Line, Ticket, connect, plain, text, understood
 
 _BUSY_SECONDS = 8.0
 _KNOCK = 0.001  # seconds between two tries to begin while another process writes
-_TOGETHER = 0.01  # seconds for which this process may write one transaction after another
+_TOGETHER = 0.01  # seconds for which transactions that had to wait follow each other
 _BREATH = 0.002  # seconds left to other processes' writers after that
+_CHECKPOINT = 200  # transactions after which the log is brought into the database
+_LONG_LOG = 16_000  # pages of it after which we write no more until it has been: else it might never end
 _SYNC = os.fdatasync if sys.platform == "linux" else os.fsync
+_PREPARE = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = NORMAL",  # `_Sync` does what FULL would do, later
+    "PRAGMA wal_autocheckpoint = 0",  # `_empty_log` does, on another thread
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA busy_timeout = 0",  # `_go_on` waits
+)
 
 T = TypeVar("T")
 
 
 class _Writing:
-    """A transaction on the thread: nothing it is asked for makes it wait. It begins with its first
-    statement."""
+    """A transaction: nothing it is asked for makes it wait."""
 
-    def __init__(self, line: Writer, connection: sqlite3.Connection, begin: Callable[[], None]) -> None:
-        self.announces = line.announces
-        self._line = line
+    def __init__(self, connection: sqlite3.Connection, *, announces: bool) -> None:
+        self.announces = announces
         self._connection = connection
-        self._begin = begin
-        self.begun = False
 
     async def one(self, sql: str, **params: Any) -> Row | None:
         rows = self._rows(sql, params)
@@ -47,80 +55,105 @@ class _Writing:
         self._rows(sql, params)
 
     def many(self, sql: str, rows: Iterable[Mapping[str, Any]]) -> None:
-        text, _ = self._line.text(sql)
-        self._run(lambda: self._connection.executemany(text, rows))
+        with _meant():
+            self._connection.executemany(text(sql), rows)
 
     def _rows(self, sql: str, params: Mapping[str, Any]) -> list[Row]:
-        text, lists = self._line.text(sql)
-        values = plain(params) if lists else params
-        return self._run(lambda: self._connection.execute(text, values).fetchall())
-
-    def _run(self, statement: Callable[[], T]) -> T:
-        try:
-            if not self.begun:
-                self._begin()
-                self.begun = True
-            return statement()
-        except sqlite3.Error as error:
-            if (meant := understood(error)) is error:
-                raise
-            raise meant from error
+        with _meant():
+            return self._connection.execute(text(sql), plain(params)).fetchall()
 
 
-class Writer(Line):
-    """Commits without waiting for the disk, which is `_Sync`'s: the lock that keeps every other process
-    from writing is held for as long as the statements take, and no longer."""
+_Waiting = tuple[Body[Any], Ticket[Any], float]  # until when it waits for another process to end
 
-    def __init__(self, path: str, *, announces: bool) -> None:
-        super().__init__(path)
-        self.announces = announces
+
+class Writer:
+    """Runs one transaction after another, each without a break, and commits without waiting for the disk,
+    which is `_Sync`'s: the lock that keeps every other process from writing is held for as long as the
+    statements take, however late the loop is, and however slow the disk."""
+
+    def __init__(self, path: str, connection: sqlite3.Connection, *, announces: bool) -> None:
+        self._announces = announces
+        self._connection = connection
+        self._waiting: deque[_Waiting] = deque()
+        self._goes_on: asyncio.TimerHandle | None = None
         self._sync = _Sync(f"{path}-wal")
-        self._since = 0.0  # when the transactions began that have followed each other until now
+        self._keeper = Line(path)
+        self._committed = 0
+        self._checkpoint: asyncio.Task[None] | None = None
+        self._held = False
+
+    @classmethod
+    async def open(cls, path: str, *, announces: bool) -> Writer:
+        """Open the file, or raise StoreUnavailable."""
+        try:
+            connection = await asyncio.to_thread(connect, path, _PREPARE)
+        except sqlite3.Error as error:
+            raise understood(error) from error
+        return cls(path, connection, announces=announces)
 
     async def write(self, body: Body[T]) -> T:
         """Run a body to its end, or, once it is cancelled before that, not at all."""
         ticket: Ticket[T] = Ticket()
-        self.put(partial(self._perform, body, ticket, time.monotonic() + _BUSY_SECONDS), ticket)
+        self._waiting.append((body, ticket, time.monotonic() + _BUSY_SECONDS))
+        if self._goes_on is None and not self._held:
+            self._go_on()
         return await ticket.future
 
-    def _perform(
-        self, body: Body[T], ticket: Ticket[T], until: float, connection: sqlite3.Connection
-    ) -> None:
-        if ticket.future.cancelled():
-            return
-        tx = _Writing(self, connection, partial(_begin, connection, until))
+    async def close(self) -> None:
+        if self._checkpoint is not None:
+            await self._checkpoint
+        await asyncio.to_thread(self._sync.close)
+        await self._keeper.close()
+        await asyncio.to_thread(self._connection.close)
+
+    def _go_on(self) -> None:
+        """Run what waits; or, while another process writes, try again soon. SQLite's own patience would
+        block the loop, and naps for so long that a process that writes a lot hardly ever lets another in."""
+        self._goes_on = None
+        began = time.monotonic()
+        while self._waiting and not self._held:
+            body, ticket, until = self._waiting[0]
+            now = time.monotonic()
+            if now - began > _TOGETHER:
+                return self._pause(_BREATH)
+            if not ticket.future.cancelled():
+                try:
+                    self._connection.execute("BEGIN IMMEDIATE")
+                except sqlite3.Error as error:
+                    if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY and now < until:
+                        return self._pause(_KNOCK)
+                    ticket.fail(error)
+            self._waiting.popleft()
+            if self._connection.in_transaction:
+                self._perform(body, ticket)
+        return None
+
+    def _pause(self, seconds: float) -> None:
+        self._goes_on = asyncio.get_running_loop().call_later(seconds, self._go_on)
+
+    def _perform(self, body: Body[T], ticket: Ticket[T]) -> None:
         try:
-            result = _driven(body(tx))
-            if tx.begun:
-                connection.execute("ROLLBACK" if ticket.future.cancelled() else "COMMIT")
+            result = _driven(body(_Writing(self._connection, announces=self._announces)))
+            self._connection.execute("COMMIT")
             tell = partial(ticket.succeed, result)
         except BaseException as error:  # noqa: BLE001 - it belongs to the task that waits
-            if connection.in_transaction:  # else SQLite has rolled back by itself, as when the disk is full
-                connection.execute("ROLLBACK")
+            if self._connection.in_transaction:  # else SQLite has rolled back, as when the disk is full
+                self._connection.execute("ROLLBACK")
             tell = partial(ticket.fail, error)
-        if tx.begun:
-            self._sync.put(tell, ticket)
-        else:
-            tell()
+        self._sync.put(tell, ticket)
+        self._committed += 1
+        if self._committed % _CHECKPOINT == 0 and (self._checkpoint is None or self._checkpoint.done()):
+            self._checkpoint = asyncio.create_task(self._empty_log())
 
-    def _rest(self) -> None:
-        if not self.more:
-            self._since = 0.0
-        elif not self._since:
-            self._since = time.monotonic()
-        elif time.monotonic() - self._since > _TOGETHER:
-            time.sleep(_BREATH)
-            self._since = 0.0
-
-    def _leave(self, connection: sqlite3.Connection) -> None:
-        self._sync.close()
-        super()._leave(connection)
-
-    def _prepare(self, connection: sqlite3.Connection) -> None:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")  # `_Sync` does what FULL would do, later
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("PRAGMA busy_timeout = 0")  # `_begin` waits
+    async def _empty_log(self) -> None:
+        """Bring the log into the database beside the writing; it begins anew once all of it is there."""
+        with suppress(sqlite3.Error, StoreUnavailable):  # it is tried again, and grows until then
+            if await self._keeper.post(partial(_bring_in, "PASSIVE")) > _LONG_LOG:
+                self._held = True
+                await self._keeper.post(partial(_bring_in, "RESTART"))
+        self._held = False
+        if self._goes_on is None:
+            self._go_on()
 
 
 class _Sync:
@@ -132,7 +165,7 @@ class _Sync:
     """
 
     def __init__(self, log: str) -> None:
-        self._log = Path(log)
+        self._log = log
         self._done: SimpleQueue[tuple[Callable[[], None], Ticket[Any]] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="sqlite sync", daemon=True)
         self._thread.start()
@@ -169,18 +202,21 @@ class _Sync:
             os.close(log)
 
 
-def _begin(connection: sqlite3.Connection, until: float) -> None:
-    """Begin writing. SQLite's own patience naps for up to 0.1 s between tries, and a process that writes a
-    lot would hardly ever let another in."""
-    while True:
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
-                raise
-            time.sleep(_KNOCK)
-        else:
-            return
+@contextmanager
+def _meant() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        if (meant := understood(error)) is error:
+            raise
+        raise meant from error
+
+
+def _bring_in(mode: str, connection: sqlite3.Connection) -> int:
+    """Bring the log into the database; how many pages it has."""
+    connection.execute("PRAGMA busy_timeout = 100")  # milliseconds for which others may keep us from it
+    _, pages, _ = connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()
+    return int(pages)
 
 
 def _driven(body: Coroutine[Any, Any, T]) -> T:

@@ -50,17 +50,15 @@ async def test_a_task_cancelled_anywhere_leaves_all_or_nothing_and_a_working_sto
     assert messages >= finished + 1
 
 
-async def test_a_task_cancelled_while_the_database_works_rolls_back(store: Store) -> None:
-    slow = """
-        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300000)
-        SELECT MAX(i) AS i FROM n
-    """
-    begun, loop = asyncio.Event(), asyncio.get_running_loop()
+async def test_a_task_cancelled_while_the_database_works_rolls_back(postgres_url: str) -> None:
+    """SQLite's transactions cannot be interrupted: they run to their end without a break."""
+    store = await Store.open(postgres_url)
+    begun = asyncio.Event()
 
     async def body(tx: Transaction) -> None:
         await tx.one("INSERT INTO contacts (id) VALUES ('con_x') RETURNING id")
-        loop.call_soon_threadsafe(begun.set)
-        await tx.one(slow)
+        begun.set()
+        await tx.one("SELECT pg_sleep(30) IS NULL AS slept")
 
     task = asyncio.create_task(store.database.write(body))
     await begun.wait()
@@ -69,6 +67,7 @@ async def test_a_task_cancelled_while_the_database_works_rolls_back(store: Store
         await task
     assert await count(store, "contacts") == 0
     assert (await said(store)).new
+    await store.close()
 
 
 async def test_of_many_at_once_those_that_fail_take_nobody_with_them(store: Store) -> None:
@@ -175,6 +174,23 @@ async def test_nobody_is_told_before_it_is_durable_and_the_disk_keeps_nobody_els
     assert not done, "not even that it is known already"
     goes_on.set()
     assert ((await first).new, (await repeat).new) == (True, False)
+    await store.close()
+
+
+async def test_the_log_begins_anew_however_busily_it_is_written(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.store.writer._CHECKPOINT", 10)
+    monkeypatch.setattr("bot.store.writer._LONG_LOG", 100)
+    store = await Store.open(sqlite_url)
+
+    async def write(sender: str) -> None:
+        for number in range(100):
+            await said(store, f"{number}", sender=sender)
+
+    await asyncio.gather(*[write(f"visitor {each}") for each in range(10)])
+    log = (tmp_path / "switchboard.db-wal").stat().st_size
+    assert log < 5_000_000, "of more than 20 MB that were written to it"
     await store.close()
 
 
