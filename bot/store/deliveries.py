@@ -303,6 +303,7 @@ async def _give_up(tx: Transaction, head: Row) -> None:
         status=DeliveryStatus.FAILED.value,
         error=error,
         looks=0,
+        doubts=0,
         again=False,
         delay=0,
     )
