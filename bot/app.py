@@ -17,6 +17,7 @@ from starlette.routing import BaseRoute
 
 from bot import api
 from bot.alerts import Alerts
+from bot.analytics import Analytics
 from bot.api.access import Gate
 from bot.approvals import ApprovalDesk
 from bot.bell import Bell, RedisLink
@@ -170,6 +171,7 @@ async def open_house(settings: Settings, *, redis_url: str, demo_shop: str = "")
         files = settings.data_dir / "files"
         alerts = Alerts(store=store, urls=settings.alert_urls)
         allowances = _allowances(config)
+        analytics = Analytics(store=store, allowances=allowances)
         desk = Desk(
             store=store,
             bell=bell,
@@ -228,7 +230,12 @@ async def open_house(settings: Settings, *, redis_url: str, demo_shop: str = "")
             router=router,
             desk=desk,
             health=health,
-            background=Background(desk=desk, link=link, teller=await _teller(settings, store, live, stack)),
+            background=Background(
+                desk=desk,
+                link=link,
+                analytics=analytics,
+                teller=await _teller(settings, store, live, stack),
+            ),
             alerts=alerts,
             watch=Watch(components=components, fleet=fleet, store=store, alerts=alerts),
             web=create_app(
@@ -243,6 +250,7 @@ async def open_house(settings: Settings, *, redis_url: str, demo_shop: str = "")
                         agent=agent,
                         channels=channels,
                         allowances=allowances,
+                        analytics=analytics,
                         components=components,
                     ),
                     *health.routes(),
@@ -515,6 +523,7 @@ def _operators_routes(
     agent: Agent,
     channels: Mapping[str, Channel],
     allowances: Allowances,
+    analytics: Analytics,
     components: Components,
 ) -> Sequence[BaseRoute]:
     approvals = ApprovalDesk(store=store, bell=bell, live=live, agent=agent)
@@ -531,6 +540,7 @@ def _operators_routes(
             gate=gate,
             files=files,
             allowances=allowances,
+            analytics=analytics,
             components=components,
         ),
         *Dashboard(store=store, gate=gate, originals=originals, approvals=approvals).routes(),

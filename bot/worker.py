@@ -15,6 +15,7 @@ from arq.worker import Worker
 from arq.worker import func as arq_function
 from redis.exceptions import RedisError
 
+from bot.analytics import Analytics
 from bot.bell import BELL, QUEUE, RedisLink, connect
 from bot.desk import Desk
 from bot.ending import end
@@ -99,12 +100,20 @@ class BellWorker(Worker):
 class Background:
     """Does what one process is rung for until stopped, with Redis or without.
 
-    With a `teller`, others' programs are told as well.
+    With `analytics`, what happens is counted, and with a `teller` others' programs are told of it.
     """
 
-    def __init__(self, *, desk: Desk, link: RedisLink, teller: Teller | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        desk: Desk,
+        link: RedisLink,
+        analytics: Analytics | None = None,
+        teller: Teller | None = None,
+    ) -> None:
         self._desk = desk
         self._link = link
+        self._analytics = analytics
         self._teller = teller
         self._retiring: set[asyncio.Task[None]] = set()
         self._direct: dict[tuple[str, str], asyncio.Task[None]] = {}
@@ -116,6 +125,8 @@ class Background:
             asyncio.create_task(self._sweep(), name="sweep"),
             asyncio.create_task(self._desk.heed_people(), name="people"),
         ]
+        if self._analytics is not None:
+            tasks.append(asyncio.create_task(self._analytics.keep(), name="analytics"))
         if self._teller is not None:
             tasks.append(asyncio.create_task(self._teller.run(), name="teller"))
         try:

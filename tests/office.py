@@ -19,6 +19,7 @@ from pwdlib.hashers.argon2 import Argon2Hasher
 from starlette.applications import Starlette
 
 from bot import api
+from bot.analytics import Analytics
 from bot.api.access import Gate
 from bot.approvals import ApprovalDesk
 from bot.components import Components
@@ -137,6 +138,7 @@ async def office(
                     gate=gate,
                     files=folder / "files",
                     allowances=allowances,
+                    analytics=Analytics(store=store, allowances=allowances),
                     components=components,
                 ),
                 *Dashboard(store=store, gate=gate, originals=originals, approvals=approvals).routes(),

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from starlette.routing import BaseRoute, Mount
 
+from bot.analytics import Analytics
 from bot.api import docs, session, turns, usage
 from bot.api.access import Gate
+from bot.api.analytics import routes as analyses
 from bot.api.approvals import Approvals
 from bot.api.arranging import Arranging
 from bot.api.components import routes as every_component
@@ -35,6 +37,7 @@ def routes(
     gate: Gate,
     files: Path,
     allowances: Allowances,
+    analytics: Analytics,
     components: Components,
 ) -> Sequence[BaseRoute]:
     """Everything under `/api` that is not a visitor's."""
@@ -54,6 +57,7 @@ def routes(
                 *every_component(components, gate),
                 *Events(store=store, approvals=approvals, live=live, gate=gate).routes(),
                 *usage.routes(store, gate, allowances),
+                *analyses(analytics, gate),
                 *docs.routes(),
             ],
         )

@@ -623,6 +623,70 @@ OPERATORS: Sequence[Call] = (
     ),
     Call(
         method="get",
+        path="/api/analytics",
+        about="What the bot and people did from one day to another, usually in the last thirty, beside as "
+        "many days before. A conversation counts to the day it began on, and once more where the customer "
+        "writes again after it was resolved or after a day in which nobody owed them anything. Durations "
+        "are seconds, 2 % off at the most; days are the company's.",
+        who="operator",
+        group="Usage",
+        query={"from": DAY, "to": DAY},
+        answers={
+            200: (
+                "Everything of days; what belongs to no day by channel, hour, reason or model",
+                obj(
+                    {
+                        "from": DAY,
+                        "to": DAY,
+                        "timezone": TEXT,
+                        "counted_until": {
+                            **maybe(TIME),
+                            "description": "Long ago only while everything is being counted anew.",
+                        },
+                        "total": of("Figures"),
+                        "previous": obj({"from": DAY, "to": DAY, "total": of("Figures")}),
+                        "days": list_of(
+                            {
+                                "allOf": [
+                                    obj({"day": DAY, "degraded_minutes": WHOLE}),
+                                    of("Counts"),
+                                    of("Cost"),
+                                ]
+                            }
+                        ),
+                        "channels": list_of({"allOf": [obj({"channel": TEXT}), of("Counts"), of("Cost")]}),
+                        "hours": list_of(obj({"hour": WHOLE, "messages_received": WHOLE})),
+                        "hand_offs": list_of(obj({"reason": TEXT, "conversations": WHOLE})),
+                        "ratings": list_of(obj({"score": WHOLE, "conversations": WHOLE})),
+                        "degraded": list_of(obj({"what": TEXT, "minutes": WHOLE})),
+                        "models": list_of(_cost_of({"model": TEXT})),
+                        "gaps": list_of(
+                            obj(
+                                {
+                                    "question": TEXT,
+                                    "times": WHOLE,
+                                    "latest_at": TIME,
+                                    "conversation_id": TEXT,
+                                }
+                            )
+                        ),
+                    }
+                ),
+            )
+        },
+    ),
+    Call(
+        method="get",
+        path="/api/analytics.csv",
+        about="The same days as a table: a row for each day and channel.",
+        who="operator",
+        group="Usage",
+        query={"from": DAY, "to": DAY},
+        answers={200: ("The table", TEXT)},
+        answer_type="text/csv",
+    ),
+    Call(
+        method="get",
         path="/api/usage",
         about="What models have cost from one day to another, usually in the last thirty, and how far the "
         "budgets are used up now. Days are the company's.",

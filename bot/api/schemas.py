@@ -39,6 +39,7 @@ NUMBER: Schema = {"type": "number"}
 WHOLE: Schema = {"type": "integer", "minimum": 0}
 YES_NO: Schema = {"type": "boolean"}
 TIME: Schema = {"type": "string", "format": "date-time"}
+_DURATION: Schema = obj({"count": WHOLE, "median": maybe(NUMBER), "p90": maybe(NUMBER)})
 DAY: Schema = {"type": "string", "format": "date"}
 CLIENT_ID: Schema = {
     "type": "string",
@@ -294,6 +295,50 @@ SCHEMAS: Mapping[str, Schema] = {
             "estimated_usd": {**NUMBER, "description": "The part of it that no provider told."},
         }
     ),
+    "Counts": obj(
+        {
+            "conversations": WHOLE,
+            "attended": {**WHOLE, "description": "Those that were answered or handed over."},
+            "settled_by_bot": {**WHOLE, "description": "Those the bot answered without any person."},
+            "cleaned_up": {
+                **WHOLE,
+                "description": "Those a person had to write in after the bot's first answer.",
+            },
+            "handed_off": {**WHOLE, "description": "Those the bot, or the customer, gave to a person."},
+            "messages_received": WHOLE,
+            "messages_by_bot": WHOLE,
+            "messages_by_people": WHOLE,
+        }
+    ),
+    "Figures": {
+        "allOf": [
+            {"$ref": "#/components/schemas/Counts"},
+            {"$ref": "#/components/schemas/Cost"},
+            obj(
+                {
+                    "settled_by_bot_share": {
+                        **maybe(NUMBER),
+                        "description": "`settled_by_bot` of those `attended`, 0 to 1.",
+                    },
+                    "cleaned_up_share": {
+                        **maybe(NUMBER),
+                        "description": "`cleaned_up` of those the bot answered first, 0 to 1.",
+                    },
+                    "first_answer_by_bot": _DURATION,
+                    "first_answer_by_person": _DURATION,
+                    "waiting_for_person": _DURATION,
+                    "rating": maybe(NUMBER),
+                    "ratings": WHOLE,
+                    "degraded_minutes": {
+                        **WHOLE,
+                        "description": "Minutes in which something failed, or stood in for something.",
+                    },
+                    "gaps": {**WHOLE, "description": "Questions that knowledge could not answer."},
+                    "cost_per_settled_usd": maybe(NUMBER),
+                }
+            ),
+        ]
+    },
     "Budget": obj(
         {
             "scope": {"type": "string", "enum": ["turn", "conversation", "contact_day", "day"]},

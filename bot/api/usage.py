@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime
 
 from pydantic import JsonValue
 from starlette.requests import Request
@@ -12,30 +12,24 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from bot.api.access import Gate
-from bot.api.bodies import answer, query, refusal
+from bot.api.bodies import answer, query
 from bot.api.conversations import display_name
+from bot.api.days import span_of
 from bot.store import Store
 from bot.store.budgets import Allowances
 from bot.store.costs import BudgetState, Cost, DailyCost
 
-_USUALLY = 30  # days shown when nobody says which
-_LONGEST = 400  # days in one answer
 _TOP = 20
 
 
 def routes(store: Store, gate: Gate, allowances: Allowances) -> Sequence[BaseRoute]:
     async def usage(request: Request) -> Response:
         await gate.admit(request)
-        given = query(request, ("from", "to"))
         today = allowances.day_of(datetime.now(UTC))
-        last = _day(given, "to") or date.fromisoformat(today)
-        first = _day(given, "from") or last - timedelta(days=_USUALLY - 1)
-        length = (last - first).days + 1
-        if not 1 <= length <= _LONGEST:
-            raise refusal(422, "invalid", f"1 to {_LONGEST} days before `to`", field="from")
-        span = (first.isoformat(), last.isoformat())
+        asked = span_of(query(request, ("from", "to")), date.fromisoformat(today))
+        span = (asked.first.isoformat(), asked.last.isoformat())
         rows = await store.costs.span(*span)
-        days = [(first + timedelta(days=number)).isoformat() for number in range(length)]
+        days = [day.isoformat() for day in asked.days]
         return answer(
             {
                 "from": span[0],
@@ -103,16 +97,3 @@ def _by(
         sums[key(each)] += each.spent
     names = of or sorted(sums, key=lambda each: -sums[each].cost)
     return [{name: each, **cost_json(sums[each])} for each in names]
-
-
-def _day(given: Mapping[str, str], name: str) -> date | None:
-    value = given.get(name)
-    if not value:
-        return None
-    try:
-        day = date.fromisoformat(value)
-    except ValueError:
-        day = date.min
-    if day.isoformat() != value or day.year < 2000:
-        raise refusal(422, "invalid", "a day, as 2026-07-01", field=name)
-    return day

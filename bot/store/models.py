@@ -209,7 +209,10 @@ class Event(SQLModel, table=True):
     """What happened to a contact, in the order readers resume by."""
 
     __tablename__: ClassVar[Any] = "events"
-    __table_args__ = (Index("events_conversation", "conversation_id", "seq"),)
+    __table_args__ = (
+        Index("events_conversation", "conversation_id", "seq"),
+        Index("events_created", "created_at"),
+    )
     contact_id: str = _of("contacts.id", primary_key=True)
     seq: int = Field(primary_key=True, sa_type=BigInteger)
     conversation_id: str = _of("conversations.id")
@@ -603,6 +606,7 @@ class SetAside(SQLModel, table=True):
 
 class Rating(SQLModel, table=True):
     __tablename__: ClassVar[Any] = "ratings"
+    __table_args__ = (Index("ratings_created", "created_at"),)
     conversation_id: str = _of("conversations.id", primary_key=True)
     score: int = _number()
     comment: str = _text()
@@ -700,6 +704,58 @@ class KnowledgeGap(SQLModel, table=True):
     conversation_id: str = _of("conversations.id")
     turn_id: str | None = _unset(Text)
     created_at: int = _number()
+
+
+class Case(SQLModel, table=True):
+    """What counts of a conversation's latest case, up to `last_event`: what `bot.store.cases` tells."""
+
+    __tablename__: ClassVar[Any] = "cases"
+    conversation_id: str = _of("conversations.id", primary_key=True)
+    last_event: int = _number()
+    status: str = _text("bot")
+    day: str = _text()
+    channel: str = _text()
+    opened_at: int = _number()
+    last_at: int = _number()
+    waiting_since: int | None = _unset()
+    first_by: str = _text()
+    reply: str = _text()
+    handed_off: str = _text()
+    assisted: bool = _flag()
+    human: bool = _flag()
+    score: int = _number()
+
+
+class Figure(SQLModel, table=True):
+    """How often something happened on a day of the company's; `part` tells reasons, durations, scores apart.
+
+    It outlives those it was counted from.
+    """
+
+    __tablename__: ClassVar[Any] = "figures"
+    day: str = _key()
+    channel: str = _key()
+    name: str = _key()
+    part: str = _key()
+    amount: int = _number()
+
+
+class DegradedMinute(SQLModel, table=True):
+    """A minute since the epoch in which something failed or stood in for something; `what` "": anything."""
+
+    __tablename__: ClassVar[Any] = "degraded_minutes"
+    minute: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
+    what: str = _key()
+
+
+class CountingPlace(SQLModel, table=True):
+    """How far what happened is counted: one row, whose `number` rises with every step."""
+
+    __tablename__: ClassVar[Any] = "counting"
+    id: str = _key()
+    rules: str = _text()
+    number: int = _number()
+    mark: int = _number()
 
 
 metadata = SQLModel.metadata

@@ -12,8 +12,10 @@ from bot.store.attachments import Attachments
 from bot.store.contacts import Contacts
 from bot.store.conversations import Conversations
 from bot.store.costs import Costs
+from bot.store.counting import Counting
 from bot.store.database import Database, is_postgres, sqlite_path
 from bot.store.deliveries import Deliveries
+from bot.store.figures import Figures
 from bot.store.follow_ups import FollowUps
 from bot.store.inbox import Inbox
 from bot.store.journal import Journal
@@ -88,6 +90,8 @@ class Store:
         self.alarms = Alarms(database)
         self.touched = Touched(database)
         self.costs = Costs(database, self.alarms)
+        self.counting = Counting(database)
+        self.figures = Figures(database)
 
     @classmethod
     async def open(cls, url: str, *, announces: bool = False) -> Self:
