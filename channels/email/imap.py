@@ -9,9 +9,8 @@ import re
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from email.utils import parsedate_to_datetime
-from typing import Any, cast
+from datetime import datetime
+from typing import Any
 
 from aioimaplib.aioimaplib import AUTH, AioImapException, Command, quoted
 
@@ -25,12 +24,12 @@ from channels.email.imap_account import (
     plain_words,
     refusal,
 )
+from channels.email.imap_syntax import folder_name, moment, uid_set
 from channels.email.imap_wire import Authenticate, Fetch, Idle, Protocol, fetched
 
 _UID = re.compile(rb"\bUID (\d+)")
 _SIZE = re.compile(rb"\bRFC822\.SIZE (\d+)")
 _DATE = re.compile(rb'\bINTERNALDATE "([^"]+)"')
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +66,7 @@ class Connection:
 
     async def select(self) -> None:
         """Open the mailbox, or look at it anew."""
-        name = _mailbox_name(self._account.folder)
+        name = folder_name(self._account.folder)
         response = await self._answer(lambda: self._protocol.select(name))
         if response.result != "OK":
             raise MailboxTrouble(
@@ -98,7 +97,7 @@ class Connection:
             uid, size, when = _UID.search(text), _SIZE.search(text), _DATE.search(text)
             if uid and size and int(uid[1]) in wanted:
                 found[int(uid[1])] = Listed(
-                    uid=int(uid[1]), size=int(size[1]), internal_date=_when(when[1] if when else b"")
+                    uid=int(uid[1]), size=int(size[1]), internal_date=moment(when[1] if when else b"")
                 )
         return [found[uid] for uid in sorted(found)]
 
@@ -119,12 +118,12 @@ class Connection:
     async def move(self, uids: Sequence[int], folder: str) -> None:
         """Move mails to another folder of the account, which is made when there is none."""
         try:
-            await self._move(uids, _mailbox_name(folder))
+            await self._move(uids, folder_name(folder))
         except NotDone as refusal:
             if "TRYCREATE" not in refusal.detail:
                 raise
-            await self._done(lambda: self._protocol.simple_command("CREATE", _mailbox_name(folder)))
-            await self._move(uids, _mailbox_name(folder))
+            await self._done(lambda: self._protocol.simple_command("CREATE", folder_name(folder)))
+            await self._move(uids, folder_name(folder))
 
     async def wait_for_news(self, seconds: float) -> bool:
         """Wait until the server tells of mail that the last `search` may not have seen: True; False when
@@ -158,19 +157,19 @@ class Connection:
 
     async def _move(self, uids: Sequence[int], name: str) -> None:
         if "MOVE" in self._protocol.capabilities:
-            await self._done(lambda: self._protocol.move(_uid_set(uids), name, by_uid=True))
+            await self._done(lambda: self._protocol.move(uid_set(uids), name, by_uid=True))
             return
-        await self._done(lambda: self._protocol.copy(_uid_set(uids), name, by_uid=True))
+        await self._done(lambda: self._protocol.copy(uid_set(uids), name, by_uid=True))
         await self._store(uids, r"+FLAGS.SILENT (\Deleted)")
         # Without UIDPLUS, EXPUNGE would also remove what others have marked: then ours stay marked too.
         if "UIDPLUS" in self._protocol.capabilities:
-            await self._done(lambda: self._protocol.expunge(_uid_set(uids), by_uid=True))
+            await self._done(lambda: self._protocol.expunge(uid_set(uids), by_uid=True))
 
     async def _store(self, uids: Sequence[int], flags: str) -> None:
-        await self._done(lambda: self._protocol.store(_uid_set(uids), flags, by_uid=True))
+        await self._done(lambda: self._protocol.store(uid_set(uids), flags, by_uid=True))
 
     async def _fetch(self, uids: Sequence[int], items: str) -> Any:
-        command = Fetch("FETCH", self._protocol.new_tag(), _uid_set(uids), items, prefix="UID")
+        command = Fetch("FETCH", self._protocol.new_tag(), uid_set(uids), items, prefix="UID")
         return await self._done(lambda: self._protocol.execute(command))
 
     async def _done(self, command: Callable[[], Awaitable[Any]]) -> Any:
@@ -281,40 +280,6 @@ async def connect(account: Account, *, patience: float = 30.0) -> AsyncIterator[
     finally:
         if protocol.transport is not None:
             protocol.transport.abort()
-
-
-def _uid_set(uids: Sequence[int]) -> str:
-    """`1:3,7` for 1, 2, 3 and 7."""
-    runs: list[tuple[int, int]] = []
-    for uid in sorted(uids):
-        if runs and uid == runs[-1][1] + 1:
-            runs[-1] = (runs[-1][0], uid)
-        else:
-            runs.append((uid, uid))
-    return ",".join(str(first) if first == last else f"{first}:{last}" for first, last in runs)
-
-
-def search_date(day: date) -> str:
-    """A date as IMAP's search criteria want it, whatever the locale."""
-    return f"{day.day}-{_MONTHS[day.month - 1]}-{day.year}"
-
-
-def _when(said: bytes) -> datetime:
-    """An INTERNALDATE; now, when it makes no sense."""
-    try:
-        return parsedate_to_datetime(said.decode("ascii").strip().replace("-", " ", 2)).astimezone(UTC)
-    except (ValueError, TypeError, OverflowError):
-        return datetime.now(UTC)
-
-
-def _mailbox_name(name: str) -> str:
-    """A folder's name in IMAP's own UTF-7 (RFC 3501, 5.1.3), quoted."""
-
-    def encode(run: re.Match[str]) -> str:
-        packed = base64.b64encode(run[0].encode("utf-16-be")).rstrip(b"=").replace(b"/", b",")
-        return f"&{packed.decode()}-"
-
-    return cast(str, quoted(re.sub(r"[^\x20-\x7e]+", encode, name.replace("&", "&-"))))
 
 
 def _said(response: Any) -> str:

@@ -1,6 +1,7 @@
 """aioimaplib, mended: what in it would hang or break a mailbox, by the methods it lets one override.
 
-docs/decisions/0005-reading-mail.md says what and why. Only here and in imap.py is it imported.
+docs/decisions/0005-reading-mail.md says what and why. Only here, in imap.py and in imap_syntax.py is it
+imported.
 """
 
 from __future__ import annotations

@@ -8,8 +8,9 @@ import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
-from channels.email.mailbox import Fetched, MailboxReader
+from channels.email.mailbox import MailboxReader
 from channels.email.mailboxes import Position
+from channels.email.taking import Fetched
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +106,7 @@ class Postbox:
         """In the order in which they became durable."""
         return [uid for _, uid in self.accepted]
 
-    async def until(self, state: Callable[[], object], within: float = 15.0) -> None:
+    async def until(self, state: Callable[[], object], within: float = 30.0) -> None:
         """Wait for a state of this postbox."""
         async with asyncio.timeout(within):
             while not state():
@@ -134,7 +135,7 @@ async def reading(reader: MailboxReader) -> AsyncIterator[MailboxReader]:
             await task
 
 
-async def until(state: Callable[[], object], within: float = 15.0) -> None:
+async def until(state: Callable[[], object], within: float = 30.0) -> None:
     """Wait for a state that nobody tells of."""
     async with asyncio.timeout(within):
         while not state():  # noqa: ASYNC110

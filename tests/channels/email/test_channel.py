@@ -138,7 +138,7 @@ async def listening(office: PostOffice, **more: Any) -> AsyncIterator[tuple[Inbo
 
 
 async def heard(inbox: Inbox, count: int) -> list[InboundMessage]:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(40):
         while len(inbox.messages) < count:  # noqa: ASYNC110  it tells nobody
             await asyncio.sleep(0.01)
     return inbox.messages
