@@ -14,6 +14,7 @@ from bot.demo_shop import demo_tools
 from bot.endpoints import Endpoints
 from bot.orchestrator import run
 from bot.orchestrator.agent import Route
+from bot.orchestrator.intents import ByExamples
 from bot.orchestrator.outcome import NeedsApproval, Reply
 from bot.serve import _demo_shop
 from bot.settings import Settings
@@ -172,3 +173,33 @@ async def test_why_an_address_is_not_changed_any_more_is_told(tools: Mapping[str
     assert outcome.text.startswith(
         "Order 481920 has left our warehouse: now only the carrier can redirect it"
     )
+
+
+class NoMeaning:
+    """No embedder: by words alone."""
+
+    async def of(self, texts: Sequence[str]) -> None:
+        return None
+
+    async def of_examples(self, texts: Sequence[str]) -> None:
+        return None
+
+
+@pytest.mark.parametrize(
+    ("wish", "name"),
+    [
+        ("Where is order 123456?", "order_status"),
+        ("track my parcel 481920", "order_status"),
+        ("I want a refund for order 123456", "refund"),
+        ("Please change the delivery address of order 481977", "change_address"),
+        ("How long does a refund take?", None),
+        ("Which size fits me?", None),
+        ("Do you deliver to Norway?", None),
+    ],
+)
+async def test_its_examples_tell_what_is_wanted(
+    wish: str, name: str | None, tools: Mapping[str, Tool]
+) -> None:
+    router = ByExamples({}, NoMeaning())
+    found = await router.tool_for(wish, list(tools.values()))
+    assert (found.name if found else None) == name
