@@ -61,11 +61,12 @@ redis.call('PEXPIRE', held, 2 * lease)
 return 0
 """
 )
-# Who is there, and since when the counts are whole; its first caller after a loss says when they will be.
+# Since when the counts are whole, and how many processes call components that have limits. The first one to
+# come after a loss says when the counts will be whole again.
 _SIGN = (
     _NOW
     + """
-local alive, opened = KEYS[1], tonumber(redis.call('GET', KEYS[2]))
+local alive, callers, opened = KEYS[1], KEYS[4], tonumber(redis.call('GET', KEYS[2]))
 local name, life, settling = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 if not opened then
     opened = now + settling
@@ -75,7 +76,12 @@ redis.call('ZREMRANGEBYSCORE', alive, '-inf', now)
 redis.call('ZADD', alive, now + life, name)
 redis.call('PEXPIRE', alive, 2 * life)
 redis.call('SET', KEYS[3], ARGV[4], 'PX', life)
-return {opened, redis.call('ZCARD', alive)}
+redis.call('ZREMRANGEBYSCORE', callers, '-inf', now)
+if ARGV[5] == '1' then
+    redis.call('ZADD', callers, now + life, name)
+    redis.call('PEXPIRE', callers, 2 * life)
+end
+return {opened, redis.call('ZCARD', callers)}
 """
 )
 # Calls under way are held on to; where Redis may not know them they are told anew ('CH'), with those begun in
@@ -205,8 +211,17 @@ class RedisFleet:
     async def keep(self, registry: Registry) -> None:
         """Give signs of life, hold on to places and heed what the others found out, until cancelled."""
         while True:
-            await self.sign(registry)
+            try:
+                await self.sign(registry)
+            except Exception:
+                log.exception("no sign of life could be given")
             await asyncio.sleep(self.beat)
+
+    async def close(self) -> None:
+        """Return once all that was given back has been told."""
+        for key in list(self._returned):
+            self._flush(key)
+        await asyncio.gather(*self._flushes)
 
     async def sign(self, registry: Registry) -> None:
         """One sign of life; with it goes how this process finds its components."""
@@ -214,14 +229,14 @@ class RedisFleet:
         settling = 0 if self._opened is None else 2 * self.beat * 1000
         told = await self._ask(
             self._sign,
-            [f"{_KEY}alive", f"{_KEY}opened", f"{_KEY}report:{self.name}"],
-            [self.name, self._lease, round(settling), reports],
+            [f"{_KEY}alive", f"{_KEY}opened", f"{_KEY}report:{self.name}", f"{_KEY}callers"],
+            [self.name, self._lease, round(settling), reports, int(self._calls > 0)],
         )
         if told is None:
             return
-        opened, processes = told
+        opened, callers = told
         lost = self._opened not in {None, opened}
-        self._alone.share = 1 / max(1, processes)
+        self._alone.share = 1 / max(1, callers)
         await self._hold_on(anew=lost or self._unheard)
         self._opened = opened
         await self._heed(registry, lost=lost)

@@ -67,6 +67,7 @@ async def workers(
     finally:
         for each in started:
             await each.dies()
+            await each.fleet.close()
             await each.link.close()
 
 
@@ -87,6 +88,12 @@ class Doing:
             finally:
                 self.inside -= 1
             self.done += 1
+
+
+async def acquainted(*all_of_them: Worker) -> None:
+    """Each tells that it calls, then each hears of it."""
+    for each in (*all_of_them, *all_of_them):
+        await each.fleet.sign(each.registry)
 
 
 async def fail(component: Component) -> None:
@@ -165,6 +172,9 @@ async def test_a_redis_that_is_killed_leaves_each_process_its_share_and_is_told_
 ) -> None:
     doing = Doing()
     async with workers(server, 2, Limits(concurrency=4), rest=30) as both:
+        for each in both:
+            await doing.call(each.model)
+        await acquainted(*both)
         held = [both[0].model.call() for _ in range(3)]
         for each in held:
             await each.__aenter__()
@@ -196,6 +206,7 @@ async def test_a_redis_that_forgets_everything_is_told_again(server: Valkey) -> 
         held = [each.model.call() for each in (first, second)]
         for each in held:
             await each.__aenter__()
+        await acquainted(first, second)
         resting = [
             each.registry.add("model", "large", breaker=Breaker(failures=1)) for each in (first, second)
         ]
