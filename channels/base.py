@@ -132,8 +132,6 @@ class InboundMessage:
     thread: Sequence[str] = ()
     via: str = ""
     original: str = ""
-    sent_at: datetime | None = None
-    received_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

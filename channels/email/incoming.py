@@ -53,7 +53,7 @@ def message(
         external_id=_key(mail, who.address),
         sender=who.address,
         sender_name=who.name,
-        text=_own_words(understood)[:_TEXT],
+        text=_shortened(_own_words(understood)),
         subject=mail.subject,
         follows=_follows(mail, kind, domains, plus),
         joins="follows",
@@ -65,7 +65,6 @@ def message(
         thread=chain(message=mail.message_id, references=mail.references, in_reply_to=mail.in_reply_to),
         via=mailbox,
         original=original,
-        sent_at=mail.date,
     )
 
 
@@ -109,6 +108,10 @@ def _note(kind: Kind, mail: Mail) -> str:
                 " answer goes there; that they wrote it is only a claim."
             )
     return one_line(note)[:_NOTE]
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _TEXT else f"{text[:_TEXT].rstrip()}\n[…]"
 
 
 def _own_words(understood: Understood) -> str:

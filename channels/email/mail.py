@@ -37,13 +37,12 @@ class Words:
 
 @dataclass(frozen=True, kw_only=True)
 class MailFile:
-    """A file within a message. `name` is clean to show, never a path; `inline`: it stands in the text."""
+    """A file within a message. `name` is clean to show, never a path."""
 
     name: str
     media_type: str
     data: bytes
     content_id: str = ""  # without angle brackets
-    inline: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +76,6 @@ class Mail:
     attachments: Sequence[MailFile]
     reports: Sequence[Report]
     headers: Sequence[tuple[str, str]]
-    cut: bool = False  # the text was longer than is kept
 
     def all(self, name: str) -> list[str]:
         """Every header of that name (in lower case), the topmost first."""

@@ -116,7 +116,6 @@ def _understood(message: Message) -> tuple[Mail, Sequence[Words]]:
         attachments=found.files,
         reports=found.reports,
         headers=[(name, _shown(name, value)) for name, value in items[:HEADERS]],
-        cut=len(text) > TEXT,
     )
     return mail, found.words
 
@@ -262,7 +261,5 @@ def _file(part: Message, kind: str, found: _Found) -> None:
     if not data and not headers.given_name(part):
         return
     content_id = cleaned(as_written(str(part.get("content-id") or ""))).strip().strip("<>")[:500]
-    disposition = _disposition(part)
-    inline = disposition == "inline" or (bool(content_id) and disposition != "attachment")
     name = headers.file_name(part, kind)
-    found.files.append(MailFile(name=name, media_type=kind, data=data, content_id=content_id, inline=inline))
+    found.files.append(MailFile(name=name, media_type=kind, data=data, content_id=content_id))

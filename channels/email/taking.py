@@ -37,7 +37,6 @@ class Fetched:
     uid: int
     uidvalidity: int
     raw: bytes
-    internal_date: datetime
 
 
 class Taking:
@@ -184,14 +183,7 @@ class Taking:
                 )
                 await self._set_aside(connection, mail.uid, raw, why)
             else:
-                await self._hand_on(
-                    Fetched(
-                        uid=mail.uid,
-                        uidvalidity=connection.uidvalidity,
-                        raw=raw,
-                        internal_date=mail.internal_date,
-                    )
-                )
+                await self._hand_on(Fetched(uid=mail.uid, uidvalidity=connection.uidvalidity, raw=raw))
             done.append(mail)
             if loop.time() - settled_at > _SETTLE_EVERY:
                 await self._settle(connection, done, advancing=advancing)

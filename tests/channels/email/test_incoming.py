@@ -80,3 +80,10 @@ def test_no_damage_makes_a_mail_that_cannot_be_stored(name: object, spoilt: list
     for at, what in spoilt:
         raw = raw[:at] + what + raw[at:]
     assert unfit(raw) == []
+
+
+def test_a_text_too_long_for_a_conversation_says_so() -> None:
+    raw = b"From: anna@home.example\r\n\r\n" + b"word " * 10_000
+    text = message(understand(raw, {OWN})).text
+    assert len(text) < 20_010
+    assert text.endswith("\n[\u2026]")
