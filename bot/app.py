@@ -20,6 +20,7 @@ from bot.alerts import Alerts
 from bot.analytics import Analytics
 from bot.api.access import Gate
 from bot.approvals import ApprovalDesk
+from bot.articles import Articles
 from bot.bell import Bell, RedisLink
 from bot.components import Components
 from bot.dashboard import Dashboard, Originals
@@ -93,6 +94,7 @@ class House:
     link: RedisLink
     live: Live
     index: LocalIndex
+    articles: Articles
     agent: Agent
     router: ByExamples
     desk: Desk
@@ -138,6 +140,7 @@ async def open_house(settings: Settings, *, redis_url: str, demo_shop: str = "")
         components = Components(registry, fleet)
         watch_stores(components, registry, store, link)
         index, lookup = _knowledge(settings, config, components, stack)
+        articles = Articles(store=store, index=index, folder=settings.data_dir / "articles")
         models = await _models(settings, config, registry, stack)
         endpoints = Endpoints()
         stack.push_async_callback(endpoints.close)
@@ -152,21 +155,7 @@ async def open_house(settings: Settings, *, redis_url: str, demo_shop: str = "")
             tools=toolkit,
             tiers=tuple(models),
         )
-        agent = Agent(
-            name=config.bot.name,
-            company=config.bot.company,
-            instructions=config.bot.instructions,
-            models=models,
-            tier=next(iter(models), ""),
-            knowledge=lookup,
-            tools=toolkit,
-            hours=config.hours if config.hours and config.hours.known else None,
-            router=router,
-            when_unsure=config.bot.answer_when_unsure,
-        )
-        agent = replace(
-            agent, specialists=_specialists(settings, config, agent, lookup=lookup, tools=toolkit)
-        )
+        agent = _agent(settings, config, models=models, lookup=lookup, tools=toolkit, router=router)
         channels: dict[str, Channel] = {Terminal.name: Terminal()}
         bell = Bell(link)
         files = settings.data_dir / "files"
@@ -227,6 +216,7 @@ async def open_house(settings: Settings, *, redis_url: str, demo_shop: str = "")
             link=link,
             live=live,
             index=index,
+            articles=articles,
             agent=agent,
             router=router,
             desk=desk,
@@ -253,6 +243,8 @@ async def open_house(settings: Settings, *, redis_url: str, demo_shop: str = "")
                         allowances=allowances,
                         analytics=analytics,
                         components=components,
+                        index=index,
+                        articles=articles,
                     ),
                     *health.routes(),
                 ]
@@ -310,6 +302,31 @@ async def _teller(settings: Settings, store: Store, live: Live, stack: AsyncExit
     return Teller(
         store=store, live=live, session=session, url=settings.webhook_url, secret=settings.webhook_secret
     )
+
+
+def _agent(
+    settings: Settings,
+    config: BotConfig,
+    *,
+    models: Mapping[str, Sequence[LanguageModel]],
+    lookup: Lookup,
+    tools: Toolbox,
+    router: ByExamples,
+) -> Agent:
+    """Who answers, with the specialists a message may be for."""
+    agent = Agent(
+        name=config.bot.name,
+        company=config.bot.company,
+        instructions=config.bot.instructions,
+        models=models,
+        tier=next(iter(models), ""),
+        knowledge=lookup,
+        tools=tools,
+        hours=config.hours if config.hours and config.hours.known else None,
+        router=router,
+        when_unsure=config.bot.answer_when_unsure,
+    )
+    return replace(agent, specialists=_specialists(settings, config, agent, lookup=lookup, tools=tools))
 
 
 def _specialists(
@@ -526,6 +543,8 @@ def _operators_routes(
     allowances: Allowances,
     analytics: Analytics,
     components: Components,
+    index: LocalIndex,
+    articles: Articles,
 ) -> Sequence[BaseRoute]:
     approvals = ApprovalDesk(store=store, bell=bell, live=live, agent=agent)
     desk = OperatorDesk(store=store, bell=bell, live=live, channels=channels)
@@ -543,8 +562,10 @@ def _operators_routes(
             allowances=allowances,
             analytics=analytics,
             components=components,
+            index=index,
+            articles=articles,
         ),
-        *Dashboard(store=store, gate=gate, originals=originals, approvals=approvals).routes(),
+        *Dashboard(store=store, gate=gate, originals=originals, approvals=approvals, index=index).routes(),
     ]
 
 

@@ -9,6 +9,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -30,6 +31,17 @@ INDEX = "knowledge.sqlite"
 SNAPSHOT = "knowledge.snapshot.sqlite"
 _REMEMBERED_QUESTIONS = 512
 _SURELY = 0.5  # below it, what was said before helps too rarely to read it as well, at thrice the time
+
+
+@dataclass(frozen=True, kw_only=True)
+class Document:
+    """A learned document; `understood`: it can be found by meaning too."""
+
+    name: str
+    title: str
+    url: str
+    chunks: int
+    understood: bool
 
 
 class LocalIndex:
@@ -84,6 +96,24 @@ class LocalIndex:
         """Documents, chunks and how many of them can be found by meaning."""
         kind = self._embedder or local_kind()  # loading the model would only cost memory here
         return await self._run(lambda: self._open().counts(kind.name))
+
+    async def documents(self, *, wanted: str = "", after: str = "", limit: int = 100) -> Sequence[Document]:
+        """Documents in whose name or title `wanted` stands, by name, those after the one named `after`.
+
+        Raises LookupFailed.
+        """
+        rows = await self._run(lambda: self._open().documents(wanted, after, limit))
+        return [
+            Document(name=name, title=title, url=url, chunks=chunks, understood=understood)
+            for name, title, url, chunks, understood in rows
+        ]
+
+    async def chunks(self, document: str) -> Sequence[tuple[Sequence[str], str]]:
+        """The headings and the text of each chunk of a document, in order; none of one that is not there.
+
+        Raises LookupFailed.
+        """
+        return await self._run(lambda: self._open().chunks(document))
 
     async def close(self) -> None:
         if not self._closed:

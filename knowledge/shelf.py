@@ -300,6 +300,33 @@ class Shelf:
             "SELECT d.name, d.url FROM chunks c JOIN documents d ON d.id = c.document ORDER BY c.id"
         ).fetchall()
 
+    def documents(self, wanted: str, after: str, limit: int) -> list[tuple[str, str, str, int, bool]]:
+        """Name, title, address, number of chunks and whether all of them have their meaning, of documents
+        in whose name or title `wanted` stands, by name, those after `after`."""
+        like = f"%{wanted.replace('!', '!!').replace('%', '!%').replace('_', '!_')}%"
+        return [
+            (name, title, url, chunks, bool(understood))
+            for name, title, url, chunks, understood in self._db.execute(
+                "SELECT d.name, d.title, d.url, count(c.id),"
+                " min(c.body IN (SELECT digest FROM vectors)) FROM documents d"
+                " LEFT JOIN chunks c ON c.document = d.id"
+                " WHERE d.name > ? AND (d.title LIKE ? ESCAPE '!' OR d.name LIKE ? ESCAPE '!')"
+                " GROUP BY d.id ORDER BY d.name LIMIT ?",
+                (after, like, like, limit),
+            )
+        ]
+
+    def chunks(self, document: str) -> list[tuple[tuple[str, ...], str]]:
+        """The headings and the text of each chunk of a document, in order."""
+        return [
+            (tuple(json.loads(headings)), text)
+            for headings, text in self._db.execute(
+                "SELECT c.headings, c.text FROM chunks c JOIN documents d ON d.id = c.document"
+                " WHERE d.name = ? ORDER BY c.position",
+                (document,),
+            )
+        ]
+
     def texts(self) -> list[str]:
         """Titles, headings and texts of all chunks, as they are read."""
         return [

@@ -22,6 +22,7 @@ from bot import api
 from bot.analytics import Analytics
 from bot.api.access import Gate
 from bot.approvals import ApprovalDesk
+from bot.articles import Articles
 from bot.components import Components
 from bot.dashboard import Dashboard, Originals
 from bot.fleet import RedisFleet
@@ -36,6 +37,7 @@ from bot.store.records import Role
 from bot.testing import InlineQueue
 from bot.web import create_app
 from channels.base import Channel
+from knowledge.local import LocalIndex
 from tests.front import Front, Pages, front, until
 from tests.visitor import Visitor
 from tools.base import Tool
@@ -126,6 +128,7 @@ async def office(
         originals = Originals(store=store, channels=channels, files=folder / "files")
         gate = Gate(store=store, key="a key of the test's own", address=address)
         components = Components(house.registry, RedisFleet(house.link))
+        index = LocalIndex(folder / "knowledge")
         watch_stores(components, house.registry, store, house.link)
         app = create_app(
             [
@@ -140,8 +143,12 @@ async def office(
                     allowances=allowances,
                     analytics=Analytics(store=store, allowances=allowances),
                     components=components,
+                    index=index,
+                    articles=Articles(store=store, index=index, folder=folder / "articles"),
                 ),
-                *Dashboard(store=store, gate=gate, originals=originals, approvals=approvals).routes(),
+                *Dashboard(
+                    store=store, gate=gate, originals=originals, approvals=approvals, index=index
+                ).routes(),
             ]
         )
         server = _Server(
@@ -164,6 +171,7 @@ async def office(
             yield opened
         finally:
             await house.live.stop()
+            await index.close()
             for client in opened.clients:
                 await client.aclose()
             server.should_exit = True

@@ -18,14 +18,17 @@ from bot.api.contacts import Contacts
 from bot.api.conversations import Conversations
 from bot.api.deliveries import Deliveries
 from bot.api.events import Events
+from bot.api.knowledge import Knowledge
 from bot.api.set_aside import SetAside
 from bot.api.webhooks import Webhooks
 from bot.approvals import ApprovalDesk
+from bot.articles import Articles
 from bot.components import Components
 from bot.live import Live
 from bot.operators import OperatorDesk
 from bot.store import Store
 from bot.store.budgets import Allowances
+from knowledge.local import LocalIndex
 
 
 def routes(
@@ -39,6 +42,8 @@ def routes(
     allowances: Allowances,
     analytics: Analytics,
     components: Components,
+    index: LocalIndex,
+    articles: Articles,
 ) -> Sequence[BaseRoute]:
     """Everything under `/api` that is not a visitor's."""
     return [
@@ -49,6 +54,7 @@ def routes(
                 *Conversations(store=store, desk=desk, gate=gate, files=files).routes(),
                 *Arranging(store=store, desk=desk, gate=gate).routes(),
                 *Contacts(store=store, live=live, gate=gate).routes(),
+                *Knowledge(store=store, index=index, articles=articles, gate=gate).routes(),
                 *turns.routes(store, gate),
                 *Approvals(store=store, desk=approvals, gate=gate).routes(),
                 *SetAside(store=store, gate=gate, files=files).routes(),

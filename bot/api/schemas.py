@@ -199,6 +199,7 @@ SCHEMAS: Mapping[str, Schema] = {
             ),
         }
     ),
+    "Article": obj({"id": TEXT, "title": TEXT, "text": TEXT, "updated_at": TIME}),
     "Identity": obj(
         {
             "channel": TEXT,

@@ -24,6 +24,7 @@ ROOMS: Mapping[str, str] = {
     "conversations": N_("Conversations"),
     "approvals": N_("Approvals"),
     "contacts": N_("Contacts"),
+    "knowledge": N_("Knowledge"),
 }
 
 

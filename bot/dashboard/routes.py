@@ -19,10 +19,12 @@ from bot.dashboard.catalogue import for_scripts
 from bot.dashboard.contacts import Contacts
 from bot.dashboard.conversations import Conversations
 from bot.dashboard.entrance import Entrance
+from bot.dashboard.knowledge import Knowledge
 from bot.dashboard.languages import chosen
 from bot.dashboard.originals import Originals
 from bot.dashboard.pages import HOME, Pages
 from bot.store import Store
+from knowledge.local import LocalIndex
 
 _STATIC = Path(__file__).parent / "static"
 
@@ -30,7 +32,15 @@ _STATIC = Path(__file__).parent / "static"
 class Dashboard:
     """Everything under `/dashboard`, one file for each view."""
 
-    def __init__(self, *, store: Store, gate: Gate, originals: Originals, approvals: ApprovalDesk) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        gate: Gate,
+        originals: Originals,
+        approvals: ApprovalDesk,
+        index: LocalIndex,
+    ) -> None:
         pages = Pages(gate, store)
         asked = Approvals(pages, store=store, desk=approvals)
         self._views = (
@@ -38,6 +48,7 @@ class Dashboard:
             Conversations(pages, store=store, originals=originals, approvals=asked),
             asked,
             Contacts(pages, store=store),
+            Knowledge(pages, store=store, index=index),
         )
 
     def routes(self) -> Sequence[BaseRoute]:

@@ -8,7 +8,7 @@ from typing import Literal
 import orjson
 
 from bot.orchestrator.outcome import HandOff, NeedsApproval, Outcome, Reply, Silence
-from bot.store import calls, events, messages
+from bot.store import calls, events, knowledge, messages
 from bot.store.calls import Deadlines
 from bot.store.database import Reader, Transaction, microseconds, moment, new_id
 from bot.store.outgoing import number, outbox, say
@@ -57,6 +57,7 @@ _ANSWERS = """
 """
 
 
+_QUESTION = 1_000  # characters of a question that knowledge could not ground
 TOO_MANY = Silence(why="too many automatic answers within an hour")
 
 
@@ -130,6 +131,14 @@ async def conclude(
     asked: Sequence[str] = ()
     if isinstance(outcome, NeedsApproval):
         asked = await calls.ask(tx, claim, outcome.calls, deadlines)
+    if question := _ungrounded(claim, outcome):
+        tx.later(
+            knowledge.GAP,
+            id=new_id("gap"),
+            question=question,
+            conversation_id=claim.conversation_id,
+            turn_id=claim.turn_id,
+        )
     calls.tell(tx, claim.news)
     if moved:
         events.append_status(
@@ -220,3 +229,13 @@ def _trace(tx: Transaction, turn_id: str, steps: Sequence[Step]) -> None:
                 for position, step in enumerate(steps)
             ],
         )
+
+
+def _ungrounded(claim: Claim, outcome: Outcome) -> str:
+    """The question that knowledge had no answer to, if that is how the turn ended."""
+    match outcome:
+        case Reply(answered=False) | HandOff(reason="missing_knowledge"):
+            asked = [each.text for each in claim.messages if each.direction == "in" and each.text.strip()]
+            return asked[-1][:_QUESTION] if asked else ""
+        case _:
+            return ""

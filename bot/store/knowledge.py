@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.store.database import Database, moment, new_id
-from bot.store.records import Gap, LearnedSource
+from bot.store.database import Database, Row, moment, new_id
+from bot.store.records import Article, Gap, LearnedSource
 
 _REMEMBER = """
     INSERT INTO knowledge_sources (id, address, kind, documents, failed, learned_at)
@@ -15,14 +15,31 @@ _REMEMBER = """
 """
 _FORGET = "DELETE FROM knowledge_sources WHERE address = :address"
 _SOURCES = "SELECT id, address, kind, documents, failed, learned_at FROM knowledge_sources ORDER BY address"
-_GAP = """
+GAP = """
     INSERT INTO knowledge_gaps (id, question, conversation_id, turn_id, created_at)
     VALUES (:id, :question, :conversation_id, :turn_id, {now})
 """
+# What a person answered there, as far as it is more than a word.
 _GAPS = """
-    SELECT id, question, conversation_id, turn_id, created_at FROM knowledge_gaps
-    ORDER BY created_at DESC LIMIT :limit
+    SELECT g.id, g.question, g.conversation_id, g.turn_id, g.created_at, (
+        SELECT m.text FROM messages m WHERE m.conversation_id = g.conversation_id
+            AND m.created_at > g.created_at AND m.author_kind = 'operator' AND NOT m.private
+            AND LENGTH(m.text) > 40 ORDER BY m.seq LIMIT 1) AS answer
+    FROM knowledge_gaps g WHERE g.closed_at IS NULL ORDER BY g.created_at DESC LIMIT :limit
 """
+_CLOSE = "UPDATE knowledge_gaps SET closed_at = COALESCE(closed_at, {now}) WHERE id {in ids}"
+_ARTICLES = "SELECT id, title, text, updated_at FROM articles ORDER BY updated_at DESC, id DESC LIMIT :limit"
+_ARTICLE = "SELECT id, title, text, updated_at FROM articles WHERE id = :id"
+_WRITE = """
+    INSERT INTO articles (id, title, text, updated_by, created_at, updated_at)
+    VALUES (:id, :title, :text, :updated_by, {now}, {now})
+    ON CONFLICT (id) DO UPDATE SET title = excluded.title, text = excluded.text,
+        updated_by = excluded.updated_by, updated_at = excluded.updated_at
+    RETURNING id, title, text, updated_at
+"""
+_REMOVE = "DELETE FROM articles WHERE id = :id RETURNING id"
+_VERSION = "SELECT COUNT(*) AS count, COALESCE(MAX(updated_at), 0) AS latest FROM articles"
+MOST_ARTICLES = 5_000
 
 
 class KnowledgeBook:
@@ -57,14 +74,8 @@ class KnowledgeBook:
             for row in rows
         ]
 
-    async def gap(self, question: str, *, conversation_id: str, turn_id: str | None = None) -> None:
-        """Note a question that knowledge could not ground."""
-        await self._database.change(
-            _GAP, id=new_id("gap"), question=question, conversation_id=conversation_id, turn_id=turn_id
-        )
-
-    async def gaps(self, limit: int = 100) -> Sequence[Gap]:
-        """The newest of them first."""
+    async def gaps(self, limit: int = 200) -> Sequence[Gap]:
+        """Those nobody has seen to, the newest first."""
         async with self._database.read() as reader:
             rows = await reader.all(_GAPS, limit=limit)
         return [
@@ -74,6 +85,44 @@ class KnowledgeBook:
                 conversation_id=row["conversation_id"],
                 turn_id=row["turn_id"],
                 created_at=moment(row["created_at"]),
+                answer=row["answer"] or "",
             )
             for row in rows
         ]
+
+    async def close_gaps(self, ids: Sequence[str]) -> None:
+        """Somebody has seen to these."""
+        await self._database.change(_CLOSE, ids=list(ids))
+
+    async def articles(self) -> Sequence[Article]:
+        """What operators wrote, the latest first."""
+        async with self._database.read() as reader:
+            return [_article(row) for row in await reader.all(_ARTICLES, limit=MOST_ARTICLES)]
+
+    async def article(self, article_id: str) -> Article | None:
+        """One of them."""
+        async with self._database.read() as reader:
+            row = await reader.one(_ARTICLE, id=article_id)
+        return _article(row) if row else None
+
+    async def write(self, article_id: str | None, *, title: str, text: str, by: str) -> Article:
+        """A new article, or another text for one that there is."""
+        row = await self._database.change(
+            _WRITE, id=article_id or new_id("art"), title=title, text=text, updated_by=by
+        )
+        assert row is not None
+        return _article(row)
+
+    async def remove(self, article_id: str) -> bool:
+        """The bot is not to know it any more. False when there is none such."""
+        return await self._database.change(_REMOVE, id=article_id) is not None
+
+    async def version(self) -> tuple[int, int]:
+        """Something that changes whenever an article does."""
+        async with self._database.read() as reader:
+            row = await reader.one(_VERSION)
+        return (row["count"], row["latest"]) if row else (0, 0)
+
+
+def _article(row: Row) -> Article:
+    return Article(id=row["id"], title=row["title"], text=row["text"], updated_at=moment(row["updated_at"]))

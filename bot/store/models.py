@@ -697,12 +697,14 @@ class KnowledgeGap(SQLModel, table=True):
     __tablename__: ClassVar[Any] = "knowledge_gaps"
     __table_args__ = (
         Index("knowledge_gaps_created", "created_at"),
+        _partial("knowledge_gaps_open", "created_at", where="closed_at IS NULL"),
         Index("knowledge_gaps_conversation", "conversation_id"),
     )
     id: str = _key()
     question: str = _text()
     conversation_id: str = _of("conversations.id")
     turn_id: str | None = _unset(Text)
+    closed_at: int | None = _unset()
     created_at: int = _number()
 
 
@@ -756,6 +758,19 @@ class CountingPlace(SQLModel, table=True):
     rules: str = _text()
     number: int = _number()
     mark: int = _number()
+
+
+class Article(SQLModel, table=True):
+    """What an operator wrote for the bot to know, in Markdown."""
+
+    __tablename__: ClassVar[Any] = "articles"
+    __table_args__ = (Index("articles_updated", "updated_at", "id"),)
+    id: str = _key()
+    title: str = _text()
+    text: str = _text()
+    updated_by: str = _text()
+    created_at: int = _number()
+    updated_at: int = _number()
 
 
 metadata = SQLModel.metadata

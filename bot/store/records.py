@@ -551,14 +551,25 @@ class LearnedSource:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Article:
+    """What an operator wrote for the bot to know; `text` is Markdown."""
+
+    id: str
+    title: str
+    text: str
+    updated_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
 class Gap:
-    """A question that knowledge could not ground."""
+    """A question that knowledge could not ground; `answer` is what an operator wrote there afterwards."""
 
     id: str
     question: str
     conversation_id: str
     turn_id: str | None
     created_at: datetime
+    answer: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,11 +26,17 @@ export class Refused extends Error {
  * Call the API. Raises Refused with words for people.
  * @param {string} path @param {unknown} [body] @returns {Promise<any>}
  */
-export async function post(path, body = {}) {
+export const post = (path, body = {}) => call('POST', path, body);
+
+/** Take something away through the API. Raises Refused. @param {string} path @returns {Promise<any>} */
+export const remove = (path) => call('DELETE', path, {});
+
+/** @param {string} method @param {string} path @param {unknown} body @returns {Promise<any>} */
+async function call(method, path, body) {
   let response;
   try {
     response = await fetch(path, {
-      method: 'POST',
+      method,
       headers: { 'Content-Type': 'application/json', 'X-CSRF-Token': csrf },
       body: JSON.stringify(body),
     });

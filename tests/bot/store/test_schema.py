@@ -43,6 +43,7 @@ WHOLE_TABLES = {
     "arranging._USED",
     "costs._MODELS",
     "knowledge._SOURCES",
+    "knowledge._VERSION",
     "mailboxes._STATES",
     "operators._COUNT",
     "operators._EVERY",
