@@ -102,7 +102,7 @@ class Visitors:
     async def post(self, visitor: str, client_id: str, text: str, attachments: Sequence[str]) -> Posted:
         """Take a message in; the same `client_id` again is the same message."""
         message = InboundMessage(
-            channel=CHANNEL, external_id=f"{visitor}:{client_id}", sender=visitor, text=text
+            channel=CHANNEL, external_id=f"{visitor}:{client_id}", sender=visitor, text=text, session=True
         )
         if attachments:
             # A repeat names files that went with the message already.

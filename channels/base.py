@@ -100,7 +100,8 @@ class InboundMessage:
 
     (`channel`, `external_id`) is the key for ever: a provider's repeat carries the same one.
     `sender` is the address of the identity within its channel (`visitor id`, `whatsapp:+…`, a mail address);
-    `verified` says whether the provider or a signature vouches for it.
+    `verified` says whether the provider or a signature vouches for it; with a `session`, a secret that only
+    this sender has from us, it is as verified as the address is.
     `follows` are external ids of earlier messages this one answers, nearest first. A message `joins` the
     contact's "open" conversation, or that of the first it "follows", if the sender takes part in it; then
     `follows` name messages by `reference` or, ours, by the id they were sent under.
@@ -127,6 +128,7 @@ class InboundMessage:
     wants: Literal["answer", "person", "nothing"] = "answer"
     note: str = ""
     verified: bool = False
+    session: bool = False
     sender_name: str = ""
     reference: str = ""
     thread: Sequence[str] = ()

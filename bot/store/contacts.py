@@ -174,6 +174,7 @@ class Contacts:
             elif user.contact_id != contact_id:
                 await self._bring_together(tx, contact_id, user.contact_id, channel, address)
                 settled = user.contact_id
+            verify(tx, channel=channel, address=address)
             await self._learn(tx, settled, email=email, phone=phone, name=name)
             return settled
 

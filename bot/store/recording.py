@@ -142,7 +142,7 @@ class Recording:
     async def _write(
         self, tx: Transaction, message: InboundMessage, html: str, window: int | None
     ) -> Recorded:
-        contact_id, event, opted_out = await self._enter(tx, message)
+        contact_id, event, opted_out, vouched = await self._enter(tx, message)
         place = await threads.place(tx, contact_id, message)
         # "Start" from somebody who never asked to be left alone is a greeting.
         wish = message.opted == "out" or (message.opted == "in" and opted_out)
@@ -162,7 +162,7 @@ class Recording:
             created_at=moment(now),
             subject=message.subject,
             address=message.sender,
-            verified=message.verified,
+            verified=message.verified or (message.session and vouched),
             in_reply_to=place.answers,
             original=message.original,
         )
@@ -236,9 +236,9 @@ class Recording:
             tx.later(_HUSH, id=opened["id"])
         return opened
 
-    async def _enter(self, tx: Transaction, message: InboundMessage) -> tuple[str, int, bool]:
-        """The sender's contact, met for the first time if need be, the number of this event, and whether
-        they had asked not to be written to."""
+    async def _enter(self, tx: Transaction, message: InboundMessage) -> tuple[str, int, bool, bool]:
+        """The sender's contact, met for the first time if need be, the number of this event, whether
+        they had asked not to be written to, and whether somebody had vouched for their address."""
         contact = await tx.one(_ENTER, channel=message.channel, address=message.sender)
         if contact is None:
             made = await contacts.create(
@@ -249,12 +249,13 @@ class Recording:
                 verified=message.verified,
                 last_event=1,
             )
-            return made.contact_id, 1, False
+            return made.contact_id, 1, False, False
         if message.verified and not contact["verified"]:
             contacts.verify(tx, channel=message.channel, address=message.sender)
         if message.sender_name and contact["name"] in {"", message.sender}:
             tx.later(_NAME, id=contact["id"], name=message.sender_name, address=message.sender)
-        return contact["id"], contact["last_event"], contact["opted_out_at"] is not None
+        opted_out = contact["opted_out_at"] is not None
+        return contact["id"], contact["last_event"], opted_out, bool(contact["verified"])
 
     async def _bind(
         self, tx: Transaction, contact_id: str, stored: StoredMessage, message: InboundMessage

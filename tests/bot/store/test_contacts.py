@@ -43,12 +43,32 @@ async def test_a_user_met_for_the_first_time_is_this_visitor(store: Store) -> No
     assert await vouch(store, "ada", email="ada@example.com", name="Ada") == recorded.contact_id
     claim = await claimed(store, recorded.message.conversation_id)
     assert claim.contact_name == "Ada"
-    assert [(each.channel, each.address) for each in claim.identities] == [("web-user", "user-7")]
+    assert sorted((each.channel, each.address) for each in claim.identities) == [
+        ("web", "ada"),
+        ("web-user", "user-7"),
+    ]
     assert claim.vouched == {"email": "ada@example.com"}
-    assert person(claim).addresses == {"web-user": ["user-7"], "email": ["ada@example.com"]}
+    assert person(claim).addresses == {
+        "web": ["ada"],
+        "web-user": ["user-7"],
+        "email": ["ada@example.com"],
+    }
     assert (
         await store.contacts.find("email", "ada@example.com") is None
     )  # a claim within a claim opens nothing
+
+
+async def test_what_a_user_writes_in_their_session_is_verified_and_what_others_claim_is_not(
+    store: Store,
+) -> None:
+    assert not (await said(store, "1", session=True)).message.verified
+    await vouch(store, "ada")
+    assert (await said(store, "2", session=True)).message.verified
+    assert not (await said(store, "3")).message.verified
+    assert not (await said(store, "4", sender="eve", session=True)).message.verified
+    await store.contacts.welcome("email", "ada@example.com", verified=True)
+    forged = await said(store, "5", channel="email", sender="ada@example.com")
+    assert not forged.message.verified
 
 
 async def test_a_known_user_finds_what_the_visitor_wrote_and_the_other_way_round(store: Store) -> None:
