@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from channels.email.charsets import words_decoded
 
 _LONGEST = 500  # octets of one id that is repeated; a header line stays under 998 (RFC 5322, 2.1.1)
-_CHAIN = 20  # ids of a References header: the first, and the last 19
+_CHAIN = 16_000  # octets of a References header, some 200 ids; mail servers refuse heads of 32 KB
 _SUBJECT = 1_000  # characters; nobody types more
 
 _ID = re.compile(r"[!-;=?-~]+")  # wider than RFC 5322: what a client gave out, its thread hangs on
@@ -76,13 +76,16 @@ def automatic(reference: str) -> bool:
 def chain(*, message: str, references: Sequence[str] = (), in_reply_to: str = "") -> tuple[str, ...]:
     """The References of a reply to `message`, itself the last (RFC 5322, 3.6.4).
 
-    A message without References of its own passes on its In-Reply-To. A long chain keeps its first id, which
-    names the thread, and the latest. What cannot stand in a header is left out.
+    A message without References of its own passes on its In-Reply-To. A chain too long for a header keeps its
+    first id, which names the thread, and the latest. What cannot stand in a header is left out.
     """
     before = references or (in_reply_to,)
     ids = [each for each in dict.fromkeys((*before, message)) if each != message and repeatable(each)]
     ids += [message] * repeatable(message)
-    return tuple(ids if len(ids) <= _CHAIN else [ids[0], *ids[1 - _CHAIN :]])
+    left, at = _CHAIN - sum(len(each) + len("<>") for each in ids[:1]), len(ids)
+    while at > 1 and (left := left - len(ids[at - 1]) - len(" <>")) >= 0:
+        at -= 1
+    return tuple(ids[:1] + ids[max(at, 1) :])
 
 
 def repeatable(reference: str) -> bool:

@@ -98,9 +98,13 @@ def test_a_chain_names_each_message_once_and_the_answered_one_last() -> None:
 
 
 def test_a_long_chain_keeps_its_first_and_its_latest() -> None:
-    kept = chain(message="last@x", references=[f"{each}@x" for each in range(5_000)])
-    assert len(kept) == 20
-    assert (kept[0], kept[1], kept[-2], kept[-1]) == ("0@x", "4982@x", "4999@x", "last@x")
+    whole = [f"{each:060}@mail.example" for each in range(200)]
+    assert chain(message=whole[-1], references=whole) == tuple(whole)
+    longer = [f"{each:060}@mail.example" for each in range(5_000)]
+    kept = chain(message="last@x", references=longer)
+    assert (kept[0], kept[-2:]) == (longer[0], (longer[-1], "last@x"))
+    assert kept[1:-1] == tuple(longer[2 - len(kept) :])
+    assert 15_900 < len(" ".join(f"<{each}>" for each in kept)) <= 16_000
 
 
 @pytest.mark.parametrize(
