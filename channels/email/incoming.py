@@ -74,6 +74,8 @@ def _wants(kind: Kind) -> Literal["answer", "person", "nothing"]:
             return "answer"
         case Complaint() | Form():
             return "person"
+        case Bounce(permanent=True, original_message_id=""):
+            return "person"  # one that names another's mail is about a mail that somebody sent in our name
         case _:
             return "nothing"
 
@@ -94,7 +96,8 @@ def _note(kind: Kind, mail: Mail) -> str:
             note = "A Switchboard, ours or another, wrote this by itself. It is not answered."
         case Bounce():
             what = "did not arrive" if kind.permanent else "has not arrived yet"
-            note = f"This tells of a mail that {what}: {kind.told}"
+            to = f" to {', '.join(kind.recipients[:5])}" if kind.recipients else ""
+            note = f"This tells of a mail{to} that {what}: {kind.told}"
         case Complaint(recipients=recipients):
             who = ", ".join(recipients[:5]) or "Somebody"
             note = (

@@ -277,6 +277,15 @@ async def test_a_complaint_calls_a_person(office: PostOffice) -> None:
     assert ZOE in message.note
 
 
+async def test_a_return_that_names_no_mail_calls_a_person(office: PostOffice) -> None:
+    raw = bounce(ZOE, "").replace(b"Message-ID: \r\n", b"")
+    await asyncio.to_thread(office.server.deliver, raw, user=SUPPORT)
+    async with listening(office) as (inbox, _):
+        [message] = await heard(inbox, 1)
+    assert (message.wants, inbox.receipts) == ("person", [])
+    assert message.note.startswith(f"This tells of a mail to {ZOE} that did not arrive: 550 5.1.1")
+
+
 async def test_an_answer_of_the_bots_is_marked_and_stands_in_its_thread(office: PostOffice) -> None:
     style = Style(greeting="Hello {name},", signature="{name}\nNorthwind")
     written = await sent(office, LETTER, style=style)
