@@ -27,6 +27,7 @@ from bot.dashboard import Dashboard, Originals
 from bot.demo import SAMPLE, SHOP, HelpCentre
 from bot.demo_shop import demo_sections
 from bot.desk import Desk
+from bot.embeddings import WatchedEmbedder
 from bot.ending import end
 from bot.endpoints import Endpoints
 from bot.fleet import RedisFleet
@@ -80,6 +81,7 @@ log = logging.getLogger("switchboard")
 
 
 FIRST_TOKEN = 30.0  # seconds a model may think before its first word
+_BAD_EMBEDDINGS = 3  # in a row, after which their server counts as down
 _BAD_SENDS = 5  # in a row, after which a channel counts as down
 _SEARCH = 10.0  # seconds one search may take, its line included when many ask at once
 
@@ -351,7 +353,9 @@ def _specialists(
     return specialists
 
 
-def _embedder(settings: Settings, config: BotConfig, stack: AsyncExitStack) -> Embedder | None:
+def _embedder(
+    settings: Settings, config: BotConfig, registry: Registry, stack: AsyncExitStack
+) -> Embedder | None:
     """The configured embeddings; None for the local ones, loaded when first needed."""
     if not config.knowledge.embeddings:
         return None
@@ -367,7 +371,13 @@ def _embedder(settings: Settings, config: BotConfig, stack: AsyncExitStack) -> E
         read_timeout=FIRST_TOKEN,
     )
     stack.push_async_callback(client.close)
-    return OpenAIEmbedder(client, model=config.knowledge.embeddings)
+    component = registry.add(
+        "model",
+        config.knowledge.embeddings,
+        interface={"name": config.knowledge.embeddings, "gives": "embeddings"},
+        bears=_BAD_EMBEDDINGS,
+    )
+    return WatchedEmbedder(OpenAIEmbedder(client, model=config.knowledge.embeddings), component)
 
 
 def _twilio_account(settings: Settings, stack: AsyncExitStack) -> Account | None:
@@ -471,7 +481,10 @@ def _knowledge(
     settings: Settings, config: BotConfig, components: Components, stack: AsyncExitStack
 ) -> tuple[LocalIndex, Lookup]:
     """The index, and the ladder that begins with it."""
-    folder, embedder = settings.data_dir / "knowledge", _embedder(settings, config, stack)
+    folder, embedder = (
+        settings.data_dir / "knowledge",
+        _embedder(settings, config, components.registry, stack),
+    )
     index = LocalIndex(folder, embedder=embedder)
     snapshot = LocalIndex(folder, embedder=embedder, snapshot=True)
     for each in (index, snapshot):

@@ -21,9 +21,10 @@ PATIENCE = 3.0  # seconds a component gets to say how it is
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """What somebody who looked found: the state, what is wrong unless it is up, and figures of its own."""
+    """What somebody who looked found: the state if it tells more of it than calls do, what is wrong unless it
+    is up, and figures of its own."""
 
-    state: State
+    state: State | None = None
     trouble: str | None = None
     facts: Mapping[str, JsonValue] = field(default_factory=dict)
 
@@ -94,7 +95,8 @@ class Components:
             found = Look(state="down", trouble="no answer in time")
         if found is not None:
             self._facts[component.key] = found.facts
-            component.found(found.state, found.trouble)
+            if found.state is not None:
+                component.found(found.state, found.trouble)
 
 
 def _of(key: str, heard: Mapping[str, Mapping[str, Report]]) -> Mapping[str, Report]:

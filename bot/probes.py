@@ -88,15 +88,20 @@ def watch_mailboxes(
 
 
 def watch_index(components: Components, component: Component, index: LocalIndex) -> None:
-    """What the index holds, and whether it can be read although nobody asks just now."""
+    """What the index holds, and whether it can be read although nobody asks just now. That it can says
+    nothing against what those find out who do ask."""
+    unreadable = False
 
-    async def ask() -> Look | None:
+    async def ask() -> Look:
+        nonlocal unreadable
+        was, unreadable = unreadable, True
         try:
             found = await index.statistics()
         except LookupFailed as error:
             return Look(state="down", trouble=str(error))
+        unreadable = False
         facts = {"documents": found.documents, "chunks": found.chunks, "embedded": found.embedded}
-        return Look(state="up", facts=facts)
+        return Look(state="up" if was else None, facts=facts)
 
     components.watch(component, ask)
 

@@ -196,10 +196,16 @@ class OpenAIEmbedder:
         )
         try:
             answer = asyncio.run_coroutine_threadsafe(asked, self._loop).result(timeout + 1)
-        except (OpenAIError, TimeoutError) as error:
+        except (OpenAIError, TimeoutError, ValueError, TypeError, AttributeError) as error:
             raise EmbedderFailed(str(error) or type(error).__name__) from error
-        rows = sorted(answer.data, key=lambda row: row.index)
-        return _to_length_one(np.array([row.embedding for row in rows], np.float32))
+        try:
+            ordered = sorted(answer.data, key=lambda row: row.index)
+            rows = np.array([row.embedding for row in ordered], np.float32)
+        except (ValueError, TypeError, AttributeError) as error:
+            raise EmbedderFailed("the server's answer is no list of embeddings") from error
+        if rows.shape != (len(texts), self.dimensions) or not np.isfinite(rows).all():
+            raise EmbedderFailed(f"the server's embeddings have the shape {rows.shape}")
+        return _to_length_one(rows)
 
 
 def _to_length_one(rows: Vectors) -> Vectors:

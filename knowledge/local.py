@@ -61,6 +61,7 @@ class LocalIndex:
         self._loading = threading.Lock()
         self._closed = False
         self._seen = -1
+        self._counted: tuple[int, Counts] | None = None
         self._chunks: list[int] = []
         self._place: dict[int, int] = {}
         self._documents = np.zeros(0, np.int64)
@@ -95,7 +96,7 @@ class LocalIndex:
     async def statistics(self) -> Counts:
         """Documents, chunks and how many of them can be found by meaning."""
         kind = self._embedder or local_kind()  # loading the model would only cost memory here
-        return await self._run(lambda: self._open().counts(kind.name))
+        return await self._run(lambda: self._count(kind.name))
 
     async def documents(self, *, wanted: str = "", after: str = "", limit: int = 100) -> Sequence[Document]:
         """Documents in whose name or title `wanted` stands, by name, those after the one named `after`.
@@ -145,10 +146,19 @@ class LocalIndex:
         except (sqlite3.Error, OSError) as error:
             raise LookupFailed(f"the local index cannot be read: {error}") from error
 
+    def _count(self, embedder: str) -> Counts:
+        """Counted anew only where something was learned: it takes a while, and searches wait for it."""
+        shelf = self._open()
+        version = shelf.data_version()
+        if self._counted is None or self._counted[0] != version:
+            self._counted = version, shelf.counts(embedder)
+        return self._counted[1]
+
     def _drop(self) -> None:
         if self._shelf is not None:
             self._shelf.close()
             self._shelf = None
+            self._counted = None
 
     def _open(self) -> Shelf:
         if self._shelf is None:

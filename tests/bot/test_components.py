@@ -22,6 +22,7 @@ from bot.orchestrator.registry import Registry
 from bot.probes import watch_index, watch_mailboxes, watch_stores, watch_work
 from bot.store import Store
 from bot.store.budgets import Allowances
+from knowledge.learn import learn
 from knowledge.local import INDEX, LocalIndex
 from tests.bot.api.test_docs import wrong
 from tests.bot.store.given import said
@@ -154,6 +155,9 @@ async def test_an_index_that_cannot_be_read_is_down_before_a_customer_finds_out(
         watch_index(other, other.registry.add("knowledge", "index", breaker=Breaker()), damaged)
         await other.look()
         assert (await named(other))["knowledge:index"].report.state == "down"
+        await learn(damaged, [tmp_path / "nothing.md"])
+        await other.look()
+        assert (await named(other))["knowledge:index"].report.state == "up"
         await damaged.close()
 
 

@@ -12,9 +12,12 @@ from pathlib import Path
 import pytest
 from openai import AsyncOpenAI
 
+from bot.embeddings import WatchedEmbedder
+from bot.orchestrator.registry import Registry
 from knowledge.embed import EmbedderFailed, OpenAIEmbedder
 from knowledge.learn import embed_pending, learn
 from knowledge.local import LocalIndex
+from tests.front import until
 from tests.knowledge.conftest import BagOfWords
 
 
@@ -24,6 +27,7 @@ class EmbeddingsServer:
     def __init__(self) -> None:
         self.asked: list[list[str]] = []
         self.failing = False
+        self.says: bytes | None = None  # instead of embeddings; nothing at all when empty
         self._bag = BagOfWords()
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -40,6 +44,10 @@ class EmbeddingsServer:
             {"object": "list", "data": rows[::-1], "model": told["model"], "usage": usage}
         ).encode()
         status = "500 Broken" if self.failing else "200 OK"
+        if self.says is not None:
+            body = self.says
+        if not body:
+            await reader.read()  # until the other side gives up
         writer.write(
             f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
             "Connection: close\r\n\r\n".encode()
@@ -91,6 +99,53 @@ async def test_while_the_server_fails_words_alone_answer(
     assert found.document == "sub/vouchers.md"
     with pytest.raises(EmbedderFailed):
         await embed_pending_of_a_new_page(index, pages)
+    await index.close()
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        b"",
+        b"<html>Bad gateway</html>",
+        b"{}",
+        b'{"data": []}',
+        b'{"data": null}',
+        b'{"data": [{"index": 0, "embedding": [1, 2]}]}',
+        b'{"data": [{"index": 0, "embedding": "%%%"}]}',
+        b'{"data": [{"index": 0, "embedding": [1, "a"]}]}',
+        b'{"data": [{"index": 0}]}',
+        b"[1, 2]",
+    ],
+)
+async def test_whatever_the_server_says_words_alone_answer(
+    tmp_path: Path, pages: Path, server: EmbeddingsServer, embedder: OpenAIEmbedder, says: bytes
+) -> None:
+    index = LocalIndex(tmp_path / "data", embedder=embedder)
+    await learn(index, [pages])
+    await embed_pending(index)
+    server.says = says
+    (found,) = await index.search("How long is a voucher valid?", limit=1)
+    assert found.document == "sub/vouchers.md"
+    await index.close()
+
+
+async def test_its_server_is_watched(
+    tmp_path: Path, pages: Path, server: EmbeddingsServer, embedder: OpenAIEmbedder
+) -> None:
+    component = Registry().add("model", "embeddings", bears=2)
+    index = LocalIndex(tmp_path / "data", embedder=WatchedEmbedder(embedder, component))
+    await learn(index, [pages])
+    await embed_pending(index)
+    await until(lambda: component.total.calls == 1)
+    assert component.state == "up"
+    server.failing = True
+    for number, state in enumerate(("degraded", "down"), 2):
+        await index.search(f"How long is a voucher valid, {number}?", limit=1)
+        await until(lambda number=number: component.total.calls == number)  # type: ignore[misc]
+        assert component.state == state
+    server.failing = False
+    await index.search("How long is a voucher valid, then?", limit=1)
+    await until(lambda: component.state == "up")
     await index.close()
 
 
