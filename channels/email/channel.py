@@ -30,8 +30,8 @@ from channels.email.imap import connect
 from channels.email.imap_account import Account
 from channels.email.kinds import Ours
 from channels.email.mail import NotUnderstood
-from channels.email.mailbox import MailboxReader
 from channels.email.mailboxes import Mailroom
+from channels.email.reader import MailboxReader
 from channels.email.refusals import Server
 from channels.email.smtp import Sender
 from channels.email.taking import Fetched

@@ -17,7 +17,7 @@ import psutil
 from rich.console import Console
 
 from channels.email.imap_account import Account
-from channels.email.mailbox import MailboxReader
+from channels.email.reader import MailboxReader
 from channels.email.taking import Fetched
 from tests.bench.driver import percentile
 from tests.bench.report import Report

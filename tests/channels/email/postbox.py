@@ -8,8 +8,8 @@ import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
-from channels.email.mailbox import MailboxReader
 from channels.email.mailboxes import Position
+from channels.email.reader import MailboxReader
 from channels.email.taking import Fetched
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from channels.email.imap_account import Account, Security
-from channels.email.mailbox import MailboxReader
 from channels.email.pace import Pace
+from channels.email.reader import MailboxReader
 from tests.channels.email.dovecot import Dovecot, dovecot
 from tests.channels.email.imap_server import PASSWORD, USER
 from tests.channels.email.postbox import Postbox, reading, until

@@ -14,9 +14,9 @@ import pytest
 
 from channels.email.imap import connect
 from channels.email.imap_account import Account, Dropped, MailboxTrouble, refusal
-from channels.email.mailbox import MailboxReader
 from channels.email.mailboxes import Position
 from channels.email.pace import Pace
+from channels.email.reader import MailboxReader
 from tests.channels.email.dovecot import Dovecot, dovecot
 from tests.channels.email.imap_server import PASSWORD, USER
 from tests.channels.email.postbox import Postbox, reading, until
