@@ -47,6 +47,7 @@ async def examine(settings: Settings, out: Console) -> bool:
             )
             checks: tuple[Callable[[House], Awaitable[Finding]], ...] = (_redis, _knowledge, _turns)
             findings += [await check(house) for check in checks]
+            findings += await _agents(house)
             findings += await _models(house)
             findings += await _services(house)
             findings += [await _link(link) for link in house.toolbox.links]
@@ -136,6 +137,23 @@ async def _knowledge(house: House) -> Finding:
             what=f"{text}; {found.chunks - found.embedded} not yet searchable by meaning",
         )
     return Finding(state="ok", what=text)
+
+
+async def _agents(house: House) -> Sequence[Finding]:
+    """Agents that would never find a page."""
+    try:
+        return [
+            Finding(
+                state="note",
+                what=f"{house.settings.bot_config}: agents.{name}.knowledge: nothing learned is in {place!r}",
+                do="name a folder or a page as it lies in what `switchboard learn` is given, or an address",
+            )
+            for name, told in house.config.agents.items()
+            for place in told.knowledge
+            if not await house.index.holds([place])
+        ]
+    except LookupFailed:
+        return ()  # told above
 
 
 async def _models(house: House) -> Sequence[Finding]:

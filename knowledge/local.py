@@ -116,6 +116,14 @@ class LocalIndex:
         """
         return await self._run(lambda: self._open().chunks(document))
 
+    async def holds(self, scope: Sequence[str]) -> bool:
+        """Whether anything that was learned is within the scope; raises LookupFailed."""
+
+        def holds() -> bool:
+            return any(within(scope, name, url) for name, url in self._open().places())
+
+        return await self._run(holds)
+
     async def close(self) -> None:
         if not self._closed:
             self._closed = True

@@ -11,7 +11,7 @@ from tools.follow_up import Later, follow_up
 from tools.handoff import hand_off
 from tools.hours import OfficeHours, business_hours
 
-NAMES = ("hand_off", "contact_facts", "follow_up", "business_hours")
+NAMES = frozenset({"hand_off", "contact_facts", "follow_up", "business_hours"})
 
 
 def built_in(*, hours: OfficeHours | None, later: Later) -> Sequence[Tool]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -110,6 +111,7 @@ class ByExamples:
         told |= {} if tier is None else {"tier": tier}
         told |= _why(guesses, parts)
         unsure = self._choices(guesses[0]) if len(guesses) == 1 else ()
+        told |= {"unsure": [each.name for each in unsure]} if unsure else {}
         return Route(agent=agent, tier=tier, several=several, unsure=unsure, told=told)
 
     async def tool_for(self, wish: str, tools: Sequence[Tool]) -> Tool | None:
@@ -156,7 +158,7 @@ class ByExamples:
             return True
         learned = await self._meaning.of_examples(likeness.examples)
         if learned is not None:
-            likeness.learn(*learned)
+            await asyncio.to_thread(likeness.learn, *learned)  # hundreds of milliseconds of 150 intents
         return learned is not None
 
     def _tier(self, named: Sequence[str | None], *, demanding: bool) -> str | None:

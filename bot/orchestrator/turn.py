@@ -29,6 +29,7 @@ from bot.orchestrator.wishes import Courtesy, courtesy, objects, wants_person
 from bot.trace import StepKind, Trace
 from knowledge.base import Passage
 from knowledge.lookup import Down, Found, NoMatch
+from tools.built_in import NAMES as BUILT_IN
 
 Kind = Courtesy | Literal["person", "anger", "unreadable", "objection", "repeat", "question"]
 Lookup = Found | NoMatch | Down
@@ -152,7 +153,7 @@ async def _by_models(
     """By a model, that may have calls made besides reading the passages; else by rules."""
     passages = list(found.passages) if isinstance(found, Found) else []
     done: Sequence[ModelMessage] = ()
-    if several and hands.tools:
+    if several and not hands.tools.keys() <= BUILT_IN:  # those by themselves are not worth a plan's time
         done, more = await planned(
             asked, hands, lambda wish, needs: _look_up(asked, before, wish=wish, needs=needs)
         )

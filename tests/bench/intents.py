@@ -1,9 +1,9 @@
 """Routing measured on labelled messages: `python -m tests.bench.intents [PATH]`.
 
 PATH is a JSON file, or a folder with a `data.json`: `train`, `val` or `test` have pairs of a message and its
-intent, `oos_val` or `oos_test` messages that belong to none. Ten examples of each intent are all that the
-router is given: the first ten, and again ten spread over what there is. An in-scope message that is taken for
-out of scope counts as wrong.
+intent, `oos_val` or `oos_test`, where there are any, messages that belong to none. Ten examples of each
+intent are all that the router is given: the first ten, and again ten spread over what there is. An in-scope
+message that is taken for out of scope counts as wrong.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def read(path: Path) -> Messages:
     return Messages(
         known=known,
         in_scope=[(message, intent) for message, intent in told.get("test") or told["val"]],
-        out_of_scope=[message for message, _ in told.get("oos_test") or told["oos_val"]],
+        out_of_scope=[message for message, _ in told.get("oos_test") or told.get("oos_val") or ()],
     )
 
 
@@ -90,7 +90,7 @@ async def measure(
             right += route.told["intent"] == intent
     return Report(
         accuracy=right / len(messages.in_scope),
-        out_of_scope_recall=rejected / len(messages.out_of_scope),
+        out_of_scope_recall=rejected / max(len(messages.out_of_scope), 1),
         seconds=seconds,
         cpu=(time.process_time() - cpu) / len(seconds),
     )

@@ -89,6 +89,15 @@ def test_twilio_itself_cannot_do_without_https(
     assert "https" in warning.what
 
 
+async def test_it_says_which_agent_would_find_no_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "bot.toml").write_text('[agents.billing]\nknowledge = ["retruns"]\n')
+    well, told = await examined(tmp_path, monkeypatch, {})
+    assert well
+    assert "agents.billing.knowledge: nothing learned is in 'retruns'" in told
+
+
 async def test_it_says_that_others_can_look_into_the_data(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -26,6 +26,7 @@ from tests.bench.retrieval import corpora
 from tests.doubles.orchestra import RETURNS, SHIPPING, Pages, agent, turn
 from tests.doubles.tools import a_tool
 from tools.base import Tool
+from tools.handoff import hand_off
 
 INTENTS = {
     "refund": Intent(
@@ -311,6 +312,21 @@ async def test_an_opinion_that_cannot_be_had_leaves_it_unsure() -> None:
     step, models, told = await answered(UNSURE, purse=TightPurse())
     assert "service@northwind.example" in told
     assert len(models["small"].requests) == 1  # for the answer alone
+
+
+async def test_a_plan_is_made_where_there_are_tools_worth_one() -> None:
+    several = Tells(Route(several=True))
+    model = ScriptedModel(otherwise="Within 30 days. [1]")
+    await run(
+        turn("How long? And what for?"), agent(model, tools=[hand_off], router=several), Trace(turn_id="turn")
+    )
+    assert len(model.requests) == 1
+    trace = Trace(turn_id="turn")
+    await run(
+        turn("How long? And what for?"), agent(model, tools=[hand_off, a_tool("x")], router=several), trace
+    )
+    assert len(model.requests) == 3
+    assert ("route", "plan") in [(each.kind, each.name) for each in trace.steps]
 
 
 async def test_a_specialist_answers_from_its_own_pages_alone() -> None:
