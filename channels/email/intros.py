@@ -16,6 +16,9 @@ LINES = 6  # over which one may be broken
 
 DASHES = "-‐‑‒–—―_*=~#+"
 _DELIMITING = set(DASHES + "ᐧ·•  \t\u00a0")
+_AS_COMPARED = {0xA0: " ", 0x200E: None, 0x200F: None} | {
+    zero + digit: str(digit) for zero in (0x660, 0x6F0, 0x966, 0x9E6) for digit in range(10)
+}  # Arabic, Persian, Hindi and Bengali digits
 _BRACKETED = re.compile(r"(?:<|&lt;|\(|\[)\s?(?:mailto:)?[^\s<>@]{1,100}@[^\s<>@]{1,100}\s?(?:>|&gt;|\)|\])")
 _YEAR = re.compile(r"\b(?:19|20)\d\d(?!\d)")
 _TIME = re.compile(r"(?<!\d)\d{1,2}\s?(?:[:.h時时]\s?\d{2}(?!\d)|[ap]\.?m\b)", re.IGNORECASE)
@@ -56,8 +59,8 @@ def is_quoted(line: str) -> bool:
 
 
 def plain(line: str) -> str:
-    """A line as it is compared: one kind of space, without marks of bold."""
-    return " ".join(line.replace("\u00a0", " ").replace("\u200e", "").replace("\u200f", "").split())
+    """A line as it is compared: one kind of space and of digits, without marks of direction."""
+    return " ".join(line.translate(_AS_COMPARED).split())
 
 
 def intro_end(lines: Sequence[str], at: int) -> int:

@@ -87,7 +87,7 @@ LABELS: dict[str, tuple[str, ...]] = {
 
 # Between rows of dashes: a whole message follows.
 ORIGINAL = (
-    "original message", "originalmessage", "forwarded message", "original mail", "original email",
+    "original", "original message", "originalmessage", "forwarded message", "original mail", "original email",
     "original e-mail", "original appointment", "original meeting", "reply message", "replied message",
     "forwarded by", "ursprüngliche nachricht", "ursprungliche nachricht", "originalnachricht",
     "original-nachricht", "weitergeleitete nachricht", "weitergeleitet", "originalnachricht von",

@@ -58,6 +58,7 @@ INTRODUCTIONS = [
     f"{NAME}, 3 Haz 2024 Pzt, 09:12 tarihinde şunu yazdı:",
     f"Στις Δευ 3 Ιουν 2024 στις 9:12 π.μ., ο/η {NAME} έγραψε:",
     f"2024年6月3日(月) 9:12 {NAME}:",
+    f"في الاثنين، ٣ يونيو ٢٠٢٤ في ٩:١٢ ص تمت كتابة ما يلي بواسطة {NAME}:",
     f"{NAME} 于2024年6月3日周一 09:12写道：",
     f"在 2024年6月3日，09:12，{NAME} 写道：",
     f"2024년 6월 3일 (월) 오전 9:12, {NAME}님이 작성:",
@@ -97,6 +98,8 @@ INTRODUCTIONS = [
     f"От: {NAME}\nОтправлено: 3 июня 2024 г. 9:12\nКому: me@home.example\nТема: Re: Boots",
     f"发件人: {NAME}\n发送时间: 2024年6月3日 9:12\n收件人: me@home.example\n主题: Re: Boots",
     f"差出人: {NAME}\n送信日時: 2024年6月3日 9:12\n宛先: me@home.example\n件名: Re: Boots",
+    '------------------ Original ------------------\nFrom: "Northwind"<help@northwind.example>;\n'
+    'Date: Mon, Jun 3, 2024 09:12 AM\nTo: "Anna"<anna@home.example>;\nSubject: Boots\n',
     "------------------ 原始邮件 ------------------\n"
     '发件人: "Northwind" <help@northwind.example>;\n'
     "发送时间: 2024年6月3日(星期一) 上午9:12\n"
