@@ -22,6 +22,7 @@ _PATIENCE = 20.0  # seconds after which the next rung serves the customer better
 _RESERVE = 5.0  # seconds before the deadline kept for the rungs below
 _IN_LINE = 0.5  # of the time to a model's first token that may go by waiting for a place
 _TOOL_IN_LINE = 3.0  # seconds a tool call may wait for one
+_SLACK = 1.0  # seconds
 
 
 def pause_before_retry(
@@ -126,11 +127,12 @@ def guarded(tool: Tool, registry: Registry, *, limits: Limits = Limits()) -> Too
 
 
 def through(component: Component, tool: Tool) -> Tool:
-    """The same tool, called through a component."""
+    """The same tool, called through a component, which counts it as failed when it takes too long; so whoever
+    calls it has a little more patience, and for the line."""
 
     async def call(context: ToolContext, arguments: Arguments) -> str:
         try:
-            async with component.call(patience=_TOOL_IN_LINE):
+            async with component.call(patience=_TOOL_IN_LINE), asyncio.timeout(tool.timeout):
                 try:
                     return await tool.call(context, arguments)
                 except ToolFailed as failure:
@@ -143,4 +145,4 @@ def through(component: Component, tool: Tool) -> Tool:
             raise ToolFailed(f"no answer within {tool.timeout:g} s", uncertain=True) from error
         raise refusal
 
-    return replace(tool, call=call)
+    return replace(tool, call=call, timeout=tool.timeout + _TOOL_IN_LINE + _SLACK)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -18,14 +20,15 @@ from bot.orchestrator.breaker import Breaker
 from bot.orchestrator.hands import MOST_CALLS
 from bot.orchestrator.outcome import HandOff, Outcome, Reply
 from bot.orchestrator.registry import Registry
-from bot.orchestrator.resilience import GuardedModel
+from bot.orchestrator.resilience import GuardedModel, guarded
 from bot.testing import PRICES
 from bot.trace import Trace
 from knowledge.lookup import NoMatch
 from tests.bot.orchestrator.test_tools_in_turns import SHIPPED, Shop
 from tests.doubles.model import Call, ModelServer, Script, frames_for
 from tests.doubles.orchestra import Voice, agent, turn
-from tools.base import ToolFailed
+from tests.doubles.tools import a_tool
+from tools.base import Arguments, ToolContext, ToolFailed
 from tools.schema import checked_by
 
 QUESTION = "Where is order 123456?"
@@ -250,3 +253,28 @@ async def test_a_tool_that_fails_is_told_to_the_model_and_not_to_the_customer(
     outcome = await talk.take(model(first))
     assert isinstance(outcome, Reply)
     assert "Traceback" in first.requests[1].messages[-1]["content"]
+
+
+async def test_a_tool_that_hangs_is_left_in_time_and_then_alone(servers: Servers, model: Models) -> None:
+    first, _ = servers
+    first.usually = Script(calls=lambda messages: [LOOK] if messages[-1]["role"] == "user" else [])
+    asked = 0
+
+    async def hang(context: ToolContext, arguments: Arguments) -> str:
+        nonlocal asked
+        asked += 1
+        await asyncio.Event().wait()
+        return ""
+
+    tool = guarded(a_tool("order_status", {"order_id": {"type": "string"}}, hang, timeout=0.1), Registry())
+    known = agent(model(first), knowledge=NoMatch(), tools=[tool])
+    for _ in range(7):
+        trace = Trace(turn_id="turn")
+        began = time.monotonic()
+        outcome = await run(turn(QUESTION), known, trace)
+        assert time.monotonic() - began < 5
+        assert isinstance(outcome, Reply | HandOff)
+        (step,) = [each for each in trace.steps if each.kind == "tool"]
+        assert step.status == "failed"
+    assert asked == 5, "after five it rests"
+    assert "resting" in str(step.error)
