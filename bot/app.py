@@ -101,6 +101,7 @@ class House:
     router: ByExamples
     desk: Desk
     health: Health
+    components: Components
     alerts: Alerts
     watch: Watch
     background: Background
@@ -229,6 +230,7 @@ async def open_house(settings: Settings, *, redis_url: str, demo_shop: str = "")
                 analytics=analytics,
                 teller=await _teller(settings, store, live, stack),
             ),
+            components=components,
             alerts=alerts,
             watch=Watch(components=components, fleet=fleet, store=store, alerts=alerts),
             web=create_app(
