@@ -14,7 +14,7 @@ from typing import Literal
 
 from bot.store import Store, StoreUnavailable
 from bot.store.budgets import Allowances
-from bot.store.costs import Cost, DailyCost
+from bot.store.costs import BudgetState, ConversationCost, Cost, DailyCost
 from bot.store.figures import Amounts, GapGroup
 
 log = logging.getLogger("switchboard.analytics")
@@ -190,6 +190,14 @@ class Analytics:
             spending=now,
             gaps=gaps,
         )
+
+    async def dearest(self, span: Span, limit: int) -> Sequence[ConversationCost]:
+        """The conversations whose models cost most within these days."""
+        return await self._store.costs.dearest(span.first.isoformat(), span.last.isoformat(), limit)
+
+    async def budgets(self) -> Sequence[BudgetState]:
+        """How far the limits there are are used up now."""
+        return await self._store.costs.budgets(self._allowances, self.today().isoformat(), limit=1)
 
     def _moments(self, span: Span) -> tuple[datetime, datetime]:
         """When the first day begins and the last one has ended."""

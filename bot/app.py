@@ -580,7 +580,14 @@ def _operators_routes(
             index=index,
             articles=articles,
         ),
-        *Dashboard(store=store, gate=gate, originals=originals, approvals=approvals, index=index).routes(),
+        *Dashboard(
+            store=store,
+            gate=gate,
+            originals=originals,
+            approvals=approvals,
+            index=index,
+            analytics=analytics,
+        ).routes(),
     ]
 
 

@@ -127,6 +127,7 @@ async def office(
         approvals = ApprovalDesk(store=store, bell=bell, live=house.live, agent=house.agent)
         originals = Originals(store=store, channels=channels, files=folder / "files")
         gate = Gate(store=store, key="a key of the test's own", address=address)
+        analytics = Analytics(store=store, allowances=allowances)
         components = Components(house.registry, RedisFleet(house.link))
         index = LocalIndex(folder / "knowledge")
         watch_stores(components, house.registry, store, house.link)
@@ -141,13 +142,18 @@ async def office(
                     gate=gate,
                     files=folder / "files",
                     allowances=allowances,
-                    analytics=Analytics(store=store, allowances=allowances),
+                    analytics=analytics,
                     components=components,
                     index=index,
                     articles=Articles(store=store, index=index, folder=folder / "articles"),
                 ),
                 *Dashboard(
-                    store=store, gate=gate, originals=originals, approvals=approvals, index=index
+                    store=store,
+                    gate=gate,
+                    originals=originals,
+                    approvals=approvals,
+                    index=index,
+                    analytics=analytics,
                 ).routes(),
             ]
         )

@@ -30,7 +30,11 @@ def extracted() -> Catalog:
     catalogue = Catalog()
     for pattern, method in _SOURCES.items():
         for path in sorted(_HERE.glob(pattern)):
-            options = {"trimmed": "true", "newstyle_gettext": "true"} if path.suffix == ".html" else {}
+            options = (
+                {"trimmed": "true", "newstyle_gettext": "true", "silent": "false"}
+                if path.suffix == ".html"
+                else {}
+            )
             for line, text, _comments, context in extract_from_file(
                 method, path, keywords=_KEYWORDS, options=options
             ):

@@ -25,6 +25,7 @@ ROOMS: Mapping[str, str] = {
     "approvals": N_("Approvals"),
     "contacts": N_("Contacts"),
     "knowledge": N_("Knowledge"),
+    "analytics": N_("Analytics"),
 }
 
 

@@ -12,8 +12,10 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from bot.analytics import Analytics
 from bot.api.access import Gate
 from bot.approvals import ApprovalDesk
+from bot.dashboard.analytics import AnalyticsView
 from bot.dashboard.approvals import Approvals
 from bot.dashboard.catalogue import for_scripts
 from bot.dashboard.contacts import Contacts
@@ -40,6 +42,7 @@ class Dashboard:
         originals: Originals,
         approvals: ApprovalDesk,
         index: LocalIndex,
+        analytics: Analytics,
     ) -> None:
         pages = Pages(gate, store)
         asked = Approvals(pages, store=store, desk=approvals)
@@ -49,6 +52,7 @@ class Dashboard:
             asked,
             Contacts(pages, store=store),
             Knowledge(pages, store=store, index=index),
+            AnalyticsView(pages, analytics=analytics),
         )
 
     def routes(self) -> Sequence[BaseRoute]:

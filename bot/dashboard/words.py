@@ -76,6 +76,15 @@ _REASON: Mapping[str, str] = {
     "loop": N_("it went in circles"),
     "sentiment": N_("the customer was upset"),
     "unanswered": N_("it found no answer"),
+    "stranger": N_("a stranger answered somebody’s mail"),
+    "a_look": N_("a mail wanted a look"),
+    "other": N_("something else"),
+}
+_BUDGET: Mapping[str, str] = {
+    "turn": N_("An answer"),
+    "conversation": N_("A conversation"),
+    "contact_day": N_("A customer’s day"),
+    "day": N_("Today"),
 }
 
 
@@ -309,6 +318,11 @@ def outcome(turn: TurnRecord) -> str:
 def reason(code: str) -> str:
     """Why a turn ended as it did."""
     return _(_REASON[code]) if code in _REASON else code.replace("_", " ")
+
+
+def budget(scope: str) -> str:
+    """What a limit is for."""
+    return _(_BUDGET[scope])
 
 
 def seconds(duration: float) -> str:

@@ -23,7 +23,7 @@ import psutil
 import uvloop
 from rich.console import Console
 
-from tests.bench import growth, mail, store_times, turns, webhooks
+from tests.bench import analytics, growth, mail, store_times, turns, webhooks
 from tests.bench.driver import all_at_once, one_by_one, percentile
 from tests.bench.report import Report, Rounds
 from tests.bench.subjects import BARE, LEAN, OURS, OURS_POSTGRES, Subject, cpu_seconds, ours, skeleton, taught
@@ -49,6 +49,7 @@ class Scale:
     messages: int
     webhooks: float  # a round
     mails: int
+    counted: int  # conversations
     postgres: bool
 
 
@@ -65,6 +66,7 @@ FULL = Scale(
     messages=10_000,
     webhooks=6,
     mails=5_000,
+    counted=500_000,
     postgres=True,
 )
 QUICK = Scale(
@@ -80,6 +82,7 @@ QUICK = Scale(
     messages=1_000,
     webhooks=3,
     mails=500,
+    counted=2_000,
     postgres=False,
 )
 
@@ -326,6 +329,7 @@ async def measure(scale: Scale, out: Console) -> Report:
             postgres=scale.postgres,
         )
         await asyncio.to_thread(mail.measure, report, folder, mails=scale.mails)
+        await analytics.measure(report, folder, conversations=scale.counted, postgres=scale.postgres)
     return report
 
 
