@@ -106,7 +106,7 @@ def judge(mail: Mail, own: Collection[str] = ()) -> Kind:
     """The kind of a mail; `own` are our addresses, in lower case. Only an ordinary one may be answered."""
     sender = mail.sender.address.lower() if mail.sender else ""
     loops = {each.strip(" <>").lower() for each in mail.all("x-loop")}
-    if mail.first(MARK) or ids.automatic(mail.message_id) or (sender and sender in own) or loops & set(own):
+    if mail.first(MARK) or ids.automatic(mail.message_id) or _is_ours(sender, own) or loops & set(own):
         return Ours()
     if (complaint := _complaint(mail)) is not None:
         return complaint
@@ -116,6 +116,12 @@ def judge(mail: Mail, own: Collection[str] = ()) -> Kind:
     if why in {"", _TAKES_NO_REPLIES} and (writer := _writer(mail, sender, own)) is not None:
         return Form(writer=writer)
     return _machine(mail, why) if why else _listed(mail, own) or Ordinary()
+
+
+def _is_ours(address: str, own: Collection[str]) -> bool:
+    """Whether this is an address of ours, whatever stands behind a plus in it."""
+    local, _, domain = address.lower().rpartition("@")
+    return f"{local.partition('+')[0]}@{domain}" in own or address.lower() in own
 
 
 def _machine(mail: Mail, why: str) -> OutOfOffice | Automatic:
@@ -172,7 +178,7 @@ def _writer(mail: Mail, sender: str, own: Collection[str]) -> Address | None:
     if not sent_by_form or len(mail.reply_to) != 1 or _listed(mail, own):
         return None
     [writer] = mail.reply_to
-    elsewhere = writer.domain != domain and writer.address.lower() not in own
+    elsewhere = writer.domain != domain and not _is_ours(writer.address, own)
     return writer if elsewhere and not _NO_REPLY.match(writer.address) else None
 
 

@@ -101,6 +101,7 @@ def test_an_absence_names_the_mail_it_answers() -> None:
         {"from": "no-reply@home.example", "reply_to": "a@anna.example, b@anna.example"},
         {"from": "no-reply@home.example", "reply_to": "noreply@anna.example"},
         {"from": "no-reply@home.example", "reply_to": "help@northwind.example"},
+        {"from": "no-reply@home.example", "reply_to": "help+token@northwind.example"},
         {"from": "no-reply@forms.example", "reply_to": "a@anna.example", "auto_submitted": "auto-generated"},
         {"from": "dmarc@home.example", "subject": "Report Domain: northwind.example Submitter: home.example"},
         {"from": "postmaster@home.example"},
@@ -155,6 +156,7 @@ def test_a_complaint_names_the_mail_somebody_did_not_want() -> None:
         {"x_loop": "<Help@northwind.example>"},
         {"message_id": "<msg_0190f3c2a1b5e7d94c60a8f13b2d5e7.1.auto@southwind.example>"},
         {"from": "Northwind <Help@Northwind.example>"},
+        {"from": "Northwind <help+abc@northwind.example>"},
     ],
 )
 def test_our_own_mail_is_known(headers: dict[str, str]) -> None:
