@@ -71,6 +71,12 @@ def leaning(question: str) -> float:
     return (0.0, 0.3, 0.8)[min(signs, 2)]
 
 
+def points_back(question: str) -> bool:
+    """Whether it says itself that it goes on with what was said: "and …", "what about …", "that one"."""
+    told = question.strip()
+    return _GOES_ON.match(told) is not None or not _POINTS_BACK.isdisjoint(words.split(told))
+
+
 def remembered(history: Sequence[str]) -> list[str]:
     """The last things said, each cut to its beginning."""
     return [" ".join(said.split()[:_REMEMBERED_WORDS]) for said in history[-_REMEMBERED:]]

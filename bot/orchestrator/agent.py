@@ -319,7 +319,9 @@ class Route:
 class Router(Protocol):
     """Tells what messages are about, here and at once, without asking anybody."""
 
-    async def route(self, text: str, *, history: Sequence[str], language: str) -> Route: ...
+    async def route(self, text: str, *, history: Sequence[str], language: str) -> Route:
+        """`history` is what the customer wrote before, oldest first."""
+        ...
 
     async def tool_for(self, wish: str, tools: Sequence[Tool]) -> Tool | None:
         """The one of the tools that a wish plainly is for."""

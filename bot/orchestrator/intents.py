@@ -17,7 +17,7 @@ from knowledge import question
 from knowledge.embed import Scale
 from tools.base import Tool
 
-_LEANS = 0.5  # of question.leaning: a message that says little without the one before
+_SHORT = 2  # words that carry a subject: "123456", "the blue one"
 _NEAR_THE_LINE = 0.8  # steps: it may as well stand on the line's other side
 _NEAR_EACH_OTHER = 0.5  # steps: the second intent may as well be the first
 _PLAINLY = 0.7  # steps above the line from which on a wish is plainly for a tool
@@ -93,18 +93,23 @@ class ByExamples:
     async def route(self, text: str, *, history: Sequence[str], language: str) -> Route:
         parts = wishes(text)
         guesses = await self._guess(parts, self._about)
-        leaning = question.leaning(text) if history and len(parts) == 1 else 0.0
-        if leaning > _LEANS and guesses and guesses[0].above <= 0:
-            guesses = await self._guess([" ".join([*question.remembered(history), text])], self._about)
+        if len(guesses) == 1 and guesses[0].above <= 0 and history and _goes_on(text):
+            (joined,) = await self._guess([" ".join([*question.remembered(history)[-1:], text])], self._about)
+            if joined.above > 0 and joined.margin >= _NEAR_EACH_OTHER:
+                guesses = [joined]
         wanted = [guess.name for guess in guesses if guess.above > 0]
+        besides = any(
+            guess.above <= 0 and asks(part) and len(question.content(part)) > 1
+            for guess, part in zip(guesses, parts, strict=False)  # without intents nothing is guessed
+        )
         several = (len(parts) > 1 and sum(map(asks, parts)) > 1) or len(dict.fromkeys(wanted)) > 1
         long = len(text.split()) > _LONG
         agents = {self._intents[name].agent for name in wanted}
-        agent = agents.pop() if len(agents) == 1 else None
+        agent = agents.pop() if len(agents) == 1 and not besides else None
         tier = self._tier([self._intents[name].tier for name in wanted], demanding=several or long)
         told: dict[str, JsonValue] = {
             "language": language,
-            "intent": wanted[0] if len(parts) == 1 and wanted else None,
+            "intent": wanted[0] if len(dict.fromkeys(wanted)) == 1 else None,
             "complexity": "several wishes" if several else "long" if long else "simple",
         }
         told |= {} if agent is None else {"agent": agent}
@@ -185,6 +190,12 @@ class ByExamples:
         if abs(guess.above) < _NEAR_THE_LINE:
             ways.add((None, None))
         return found if len(ways) > 1 else ()
+
+
+def _goes_on(text: str) -> bool:
+    """Whether a message means something only after what was said before: "and for kids?", "the blue one"."""
+    short = len(question.content(text)) <= _SHORT
+    return short and (question.points_back(text) or not (asks(text) or "?" in text))
 
 
 def _likeness(groups: Mapping[str, Sequence[str]]) -> Likeness | None:

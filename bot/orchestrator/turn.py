@@ -135,7 +135,7 @@ async def _question(asked: Asked, before: Sequence[str]) -> Outcome:
     """Who should answer, and what the pages say, side by side; then the answer."""
     async with asyncio.TaskGroup() as group:
         lookup = group.create_task(_look_up(asked, before))
-        routing = group.create_task(routed(asked, before))
+        routing = group.create_task(routed(asked))
     found, usual, (asked, several) = lookup.result(), asked.agent, routing.result()
     if asked.agent.knowledge is not usual.knowledge:
         found = await _look_up(asked, before)  # the question's vector is there already

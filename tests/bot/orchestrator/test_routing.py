@@ -146,10 +146,12 @@ async def test_until_the_examples_are_understood_words_alone_tell() -> None:
 
 async def test_a_follow_up_is_understood_by_what_was_said_before(router: ByExamples) -> None:
     alone = await routed(router, "and for the blue one?")
-    after = await routed(
-        router, "and for the blue one?", "Which size of boots fits me?", "Measure your foot."
-    )
+    after = await routed(router, "and for the blue one?", "Which size of boots fits me?")
     assert (alone.told["intent"], after.told["intent"]) == (None, "sizes")
+    asked = ("Where is my order?", "I want my money back")
+    assert (await routed(router, "123456", *asked)).agent == "billing"
+    assert (await routed(router, "Gift cards?", *asked)).agent is None
+    assert (await routed(router, "Who won the world cup?", *asked)).agent is None
 
 
 async def test_several_wishes_are_told_apart_and_an_agent_they_share_is_theirs(router: ByExamples) -> None:
@@ -157,6 +159,8 @@ async def test_several_wishes_are_told_apart_and_an_agent_they_share_is_theirs(r
     assert (both.several, both.agent) == (True, "orders")
     different = await routed(router, "Where is my parcel? And which size fits me?")
     assert (different.several, different.agent) == (True, None)
+    beyond = await routed(router, "I want my money back. What are your opening hours in Rotterdam?")
+    assert (beyond.told["intent"], beyond.agent, beyond.tier) == ("refund", None, "large")
     story = await routed(router, "I bought boots last week. The zip broke. I want a refund!")
     assert (story.several, story.agent) == (False, "billing")
 
@@ -168,6 +172,15 @@ async def test_what_is_no_simple_message_goes_a_tier_up_unless_an_intent_names_o
     assert (await routed(router, "tell me a joke")).tier == "small"
     assert (await routed(router, "tell me a joke, and do the boots run small?")).tier == "large"
     assert (await routed(router, "well " * 100)).told["complexity"] == "long"
+
+
+@pytest.mark.parametrize("text", ["123456", "👋", "?", "a", "اهلا", "x" * 2_000])
+async def test_whatever_is_written_is_routed(router: ByExamples, text: str) -> None:
+    assert (await routed(router, text)).told["language"] == "en"
+    odd = ByExamples({"a": Intent(examples=("123456",)), "b": Intent(examples=("?", "?"))}, NoMeaning())
+    await routed(odd, text)
+    only = ByExamples({"a": Intent(examples=("where is my order",))}, NoMeaning())
+    assert "runner_up" not in (await routed(only, text)).told
 
 
 async def test_without_intents_wishes_are_told_apart_all_the_same() -> None:
