@@ -19,6 +19,7 @@ log = logging.getLogger("switchboard.watch")
 
 LOOK = 5.0  # seconds between two looks
 _STEADY = 4.0  # seconds for which something must be so before it is told
+_RESTARTING = 30.0  # seconds for which what nobody reads or takes may be between one process and the next
 _BEFORE = 60.0  # seconds before a component counts as down in which it may have touched somebody already
 _LATE = 30.0  # seconds after which who waits for a turn is touched
 _AWAY = 86_400  # seconds for which one process has told that the database is away
@@ -79,7 +80,8 @@ class Watch:
             seconds = report.state_for if told_ago is None else told_ago
             touched = await self._touched(view, seconds + _BEFORE)
             self._most[view.key] = max(touched or 0, self._most.get(view.key, 0))
-            if told_ago is None and report.state_for >= _STEADY:
+            steady = _RESTARTING if _left_to_others(view) else _STEADY
+            if told_ago is None and report.state_for >= steady:
                 await self._down(view, touched)
         elif told_ago is not None and report.state_for >= _STEADY and report.heard_ago < told_ago:
             touched = await self._touched(view, told_ago + _BEFORE)
@@ -166,6 +168,11 @@ class Watch:
             )
             text = f"It was down for {_duration(seconds)}."
             await self._alerts.tell_now(title="Recovered: store database", text=text, kind="success")
+
+
+def _left_to_others(view: View) -> bool:
+    """Whether it is down because a process is missing: a mailbox's reader, a worker."""
+    return view.kind in {"channel", "work"} and not view.report.total.calls
 
 
 def _data(view: View, touched: int | None) -> dict[str, JsonValue]:

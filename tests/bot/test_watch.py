@@ -16,7 +16,7 @@ from bot.components import Components, Look
 from bot.fleet import RedisFleet
 from bot.orchestrator.breaker import Breaker
 from bot.orchestrator.registry import Component, Registry
-from bot.probes import watch_work
+from bot.probes import watch_mailboxes, watch_work
 from bot.store import Store
 from bot.store.records import ClaimedWebhook
 from bot.trace import Step
@@ -38,6 +38,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
 def at_once(server: Valkey, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is seen is told at once, and nobody of an earlier test is heard."""
     monkeypatch.setattr("bot.watch._STEADY", 0.0)
+    monkeypatch.setattr("bot.watch._RESTARTING", 0.0)
     with server.client() as client:
         client.flushall()
 
@@ -224,6 +225,21 @@ async def test_turns_that_nobody_takes_are_told_by_whoever_is_there(announcing: 
         (down,) = await told(announcing)
         assert (down["name"], down["customers"]) == ("turns", 1)
         assert "is a worker up?" in down["error"]
+
+
+async def test_a_process_that_is_only_restarted_is_not_told(
+    announcing: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.watch._RESTARTING", 30.0)
+    async with process(None, announcing) as web:
+        watch_mailboxes(web.components, web.components.registry, announcing, ["support"])
+        await web.look()
+        (view,) = await web.components.views()
+        assert view.report.state == "down"
+        assert await told(announcing) == []
+        monkeypatch.setattr("bot.watch._RESTARTING", 0.0)
+        await web.look()
+        assert [each["name"] for each in await told(announcing)] == ["support"]
 
 
 async def test_a_database_that_is_away_is_told_by_one_process_and_so_is_its_return(
