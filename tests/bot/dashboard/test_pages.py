@@ -288,6 +288,11 @@ async def test_what_was_not_as_it_should_be_is_said_in_words(sqlite: Store, tmp_
     )
     why = explain(replace(turn, steps=steps), [])
     assert why.taken_as == "A wish to speak to a person, in German"
+    asked = step("route", "message", output={"kind": "question", "language": "en"})
+    routed = step("route", "intent", output={"intent": "refund", "language": "en"})
+    plan = step("route", "plan", output={"subtasks": []})
+    why_this = explain(replace(turn, steps=(asked, routed, plan)), [])
+    assert why_this.taken_as == "A question for the help pages, in English: refund"
     assert why.read == [("Returns", "")]
     assert why.written_by == "large, from the pages below"
     assert why.tokens == "2,100 in, 12 out"
