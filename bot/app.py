@@ -239,6 +239,7 @@ async def open_house(settings: Settings, *, redis_url: str, demo_shop: str = "")
                     *HelpCentre().routes(),
                     *_operators_routes(
                         settings,
+                        config,
                         store=store,
                         bell=bell,
                         live=live,
@@ -549,6 +550,7 @@ def _allowances(config: BotConfig) -> Allowances:
 
 def _operators_routes(
     settings: Settings,
+    config: BotConfig,
     *,
     store: Store,
     bell: Bell,
@@ -577,6 +579,7 @@ def _operators_routes(
             allowances=allowances,
             analytics=analytics,
             components=components,
+            agent=agent,
             index=index,
             articles=articles,
         ),
@@ -587,6 +590,10 @@ def _operators_routes(
             approvals=approvals,
             index=index,
             analytics=analytics,
+            components=components,
+            allowances=allowances,
+            agent=agent,
+            config=config,
         ).routes(),
     ]
 

@@ -30,6 +30,7 @@ from bot.operators import OperatorDesk
 from bot.orchestrator.agent import LanguageModel
 from bot.probes import watch_stores
 from bot.serve import _Server
+from bot.settings import BotConfig
 from bot.store import Store
 from bot.store.budgets import Allowances
 from bot.store.calls import Deadlines
@@ -144,6 +145,7 @@ async def office(
                     allowances=allowances,
                     analytics=analytics,
                     components=components,
+                    agent=house.agent,
                     index=index,
                     articles=Articles(store=store, index=index, folder=folder / "articles"),
                 ),
@@ -154,6 +156,10 @@ async def office(
                     approvals=approvals,
                     index=index,
                     analytics=analytics,
+                    components=components,
+                    allowances=allowances,
+                    agent=house.agent,
+                    config=BotConfig(),
                 ).routes(),
             ]
         )

@@ -8,11 +8,12 @@ from pathlib import Path
 from starlette.routing import BaseRoute, Mount
 
 from bot.analytics import Analytics
-from bot.api import docs, session, turns, usage
+from bot.api import docs, session, trying, turns, usage
 from bot.api.access import Gate
 from bot.api.analytics import routes as analyses
 from bot.api.approvals import Approvals
 from bot.api.arranging import Arranging
+from bot.api.canned import Canned
 from bot.api.components import routes as every_component
 from bot.api.contacts import Contacts
 from bot.api.conversations import Conversations
@@ -20,12 +21,14 @@ from bot.api.deliveries import Deliveries
 from bot.api.events import Events
 from bot.api.knowledge import Knowledge
 from bot.api.set_aside import SetAside
+from bot.api.staff import Staff
 from bot.api.webhooks import Webhooks
 from bot.approvals import ApprovalDesk
 from bot.articles import Articles
 from bot.components import Components
 from bot.live import Live
 from bot.operators import OperatorDesk
+from bot.orchestrator.agent import Agent
 from bot.store import Store
 from bot.store.budgets import Allowances
 from knowledge.local import LocalIndex
@@ -42,6 +45,7 @@ def routes(
     allowances: Allowances,
     analytics: Analytics,
     components: Components,
+    agent: Agent,
     index: LocalIndex,
     articles: Articles,
 ) -> Sequence[BaseRoute]:
@@ -55,6 +59,9 @@ def routes(
                 *Arranging(store=store, desk=desk, gate=gate).routes(),
                 *Contacts(store=store, live=live, gate=gate).routes(),
                 *Knowledge(store=store, index=index, articles=articles, gate=gate).routes(),
+                *Canned(store=store, gate=gate).routes(),
+                *Staff(store=store, gate=gate).routes(),
+                *trying.routes(agent, gate),
                 *turns.routes(store, gate),
                 *Approvals(store=store, desk=approvals, gate=gate).routes(),
                 *SetAside(store=store, gate=gate, files=files).routes(),

@@ -23,7 +23,7 @@ _LONGEST_NAP = 366 * 86_400.0  # seconds
 
 
 class Arranging:
-    """What is arranged under `/api/conversations/ID`; `/api/labels` and `/api/operators`."""
+    """What is arranged under `/api/conversations/ID`; `/api/labels`."""
 
     def __init__(self, *, store: Store, desk: OperatorDesk, gate: Gate) -> None:
         self._store = store
@@ -40,7 +40,6 @@ class Arranging:
             Route("/conversations/{id}/draft", self._keep_draft, methods=["POST"]),
             Route("/conversations/{id}/presence", self._be, methods=["POST"]),
             Route("/labels", self._labels),
-            Route("/operators", self._operators),
         ]
 
     async def _assign(self, request: Request) -> Response:
@@ -148,12 +147,6 @@ class Arranging:
         query(request, ())
         used = await self._store.arranging.labels()
         return answer({"labels": [{"label": label, "conversations": count} for label, count in used]})
-
-    async def _operators(self, request: Request) -> Response:
-        await self._gate.admit(request)
-        query(request, ())
-        every = await self._store.operators.every()
-        return answer({"operators": [{"id": o.id, "name": o.name, "role": o.role} for o in every]})
 
 
 def _labels(body: Mapping[str, Any], field: str) -> Sequence[str]:

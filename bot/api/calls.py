@@ -17,6 +17,7 @@ from bot.api.schemas import (
     FILE,
     NUMBER,
     PRIORITY,
+    ROLE,
     STATUS,
     TEXT,
     TIME,
@@ -616,11 +617,132 @@ OPERATORS: Sequence[Call] = (
         path="/api/operators",
         about="Everybody who answers.",
         who="operator",
-        group="Session",
+        group="Staff",
+        answers={200: ("The operators", obj({"operators": list_of(of("Operator"))}))},
+    ),
+    Call(
+        method="post",
+        path="/api/operators",
+        about="Let somebody in; the password is told once. For administrators.",
+        who="operator",
+        group="Staff",
+        body=obj({"email": TEXT}, {"name": TEXT, "role": ROLE}),
+        answers={201: ("The operator", obj({"operator": of("Operator"), "password": TEXT}))},
+    ),
+    Call(
+        method="post",
+        path="/api/operators/{id}",
+        about="Another name or another role. For administrators.",
+        who="operator",
+        group="Staff",
+        body=obj({}, {"name": TEXT, "role": ROLE}),
+        answers={200: ("The operator", obj({"operator": of("Operator")}))},
+    ),
+    Call(
+        method="post",
+        path="/api/operators/{id}/password",
+        about="A new password, told once; their sessions end. For administrators.",
+        who="operator",
+        group="Staff",
+        answers={200: ("The operator", obj({"operator": of("Operator"), "password": TEXT}))},
+    ),
+    Call(
+        method="get",
+        path="/api/tokens",
+        about="The tokens of programs, the newest first. For administrators.",
+        who="operator",
+        group="Staff",
         answers={
             200: (
-                "The operators",
-                obj({"operators": list_of(obj({"id": TEXT, "name": TEXT, "role": TEXT}))}),
+                "The tokens",
+                obj(
+                    {
+                        "tokens": list_of(
+                            obj(
+                                {
+                                    "id": TEXT,
+                                    "name": TEXT,
+                                    "operator": maybe(TEXT),
+                                    "created_at": TIME,
+                                    "last_used_at": maybe(TIME),
+                                }
+                            )
+                        )
+                    }
+                ),
+            )
+        },
+    ),
+    Call(
+        method="post",
+        path="/api/tokens",
+        about="A token for a program, told once. For administrators.",
+        who="operator",
+        group="Staff",
+        body=obj({"name": TEXT}),
+        answers={201: ("The token", obj({"id": TEXT, "name": TEXT, "token": TEXT}))},
+    ),
+    Call(
+        method="delete",
+        path="/api/tokens/{id}",
+        about="Refuse a token from now on. For administrators.",
+        who="operator",
+        group="Staff",
+        answers=_DONE,
+    ),
+    Call(
+        method="get",
+        path="/api/canned",
+        about="Canned answers, by name. `{{contact}}`, `{{operator}}` and `{{subject}}` stand for those.",
+        who="operator",
+        group="Canned answers",
+        answers={200: ("The answers", obj({"canned": list_of(of("Canned"))}))},
+    ),
+    Call(
+        method="post",
+        path="/api/canned",
+        about="A new one.",
+        who="operator",
+        group="Canned answers",
+        body=obj({"name": TEXT, "text": TEXT}),
+        answers={201: ("The answer", obj({"canned": of("Canned")}))},
+    ),
+    Call(
+        method="post",
+        path="/api/canned/{id}",
+        about="Another name or text for one.",
+        who="operator",
+        group="Canned answers",
+        body=obj({"name": TEXT, "text": TEXT}),
+        answers={200: ("The answer", obj({"canned": of("Canned")}))},
+    ),
+    Call(
+        method="delete",
+        path="/api/canned/{id}",
+        about="Take one away.",
+        who="operator",
+        group="Canned answers",
+        answers=_DONE,
+    ),
+    Call(
+        method="post",
+        path="/api/route",
+        about="How a message would be routed: the agent and the tier of models, null for the usual ones.",
+        who="operator",
+        group="Routing",
+        body=obj({"text": TEXT}),
+        answers={
+            200: (
+                "The route",
+                obj(
+                    {
+                        "language": TEXT,
+                        "agent": maybe(TEXT),
+                        "tier": maybe(TEXT),
+                        "several": YES_NO,
+                        "told": {"type": "object", "description": "How that was found."},
+                    }
+                ),
             )
         },
     ),

@@ -51,6 +51,7 @@ CALL_STATE: Schema = {
     "type": "string",
     "enum": ["pending", "approved", "running", "done", "failed", "doubtful", "rejected", "expired"],
 }
+ROLE: Schema = {"type": "string", "enum": ["admin", "operator", "viewer"]}
 PRIORITY: Schema = {"type": "string", "enum": ["low", "normal", "high", "urgent"]}
 EVENTS: Schema = {"type": "string", "description": "Server-sent events (text/event-stream)."}
 FILE: Schema = {"type": "string", "format": "binary"}
@@ -199,6 +200,7 @@ SCHEMAS: Mapping[str, Schema] = {
             ),
         }
     ),
+    "Canned": obj({"id": TEXT, "name": TEXT, "text": TEXT, "updated_at": TIME}),
     "Article": obj({"id": TEXT, "title": TEXT, "text": TEXT, "updated_at": TIME}),
     "Identity": obj(
         {

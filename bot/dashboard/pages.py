@@ -26,6 +26,7 @@ ROOMS: Mapping[str, str] = {
     "contacts": N_("Contacts"),
     "knowledge": N_("Knowledge"),
     "analytics": N_("Analytics"),
+    "settings": N_("Settings"),
 }
 
 

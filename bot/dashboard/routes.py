@@ -15,6 +15,7 @@ from starlette.staticfiles import StaticFiles
 from bot.analytics import Analytics
 from bot.api.access import Gate
 from bot.approvals import ApprovalDesk
+from bot.components import Components
 from bot.dashboard.analytics import AnalyticsView
 from bot.dashboard.approvals import Approvals
 from bot.dashboard.catalogue import for_scripts
@@ -25,7 +26,11 @@ from bot.dashboard.knowledge import Knowledge
 from bot.dashboard.languages import chosen
 from bot.dashboard.originals import Originals
 from bot.dashboard.pages import HOME, Pages
+from bot.dashboard.settings import Settings
+from bot.orchestrator.agent import Agent
+from bot.settings import BotConfig
 from bot.store import Store
+from bot.store.budgets import Allowances
 from knowledge.local import LocalIndex
 
 _STATIC = Path(__file__).parent / "static"
@@ -43,6 +48,10 @@ class Dashboard:
         approvals: ApprovalDesk,
         index: LocalIndex,
         analytics: Analytics,
+        components: Components,
+        allowances: Allowances,
+        agent: Agent,
+        config: BotConfig,
     ) -> None:
         pages = Pages(gate, store)
         asked = Approvals(pages, store=store, desk=approvals)
@@ -53,6 +62,14 @@ class Dashboard:
             Contacts(pages, store=store),
             Knowledge(pages, store=store, index=index),
             AnalyticsView(pages, analytics=analytics),
+            Settings(
+                pages,
+                store=store,
+                components=components,
+                allowances=allowances,
+                agent=agent,
+                config=config,
+            ),
         )
 
     def routes(self) -> Sequence[BaseRoute]:

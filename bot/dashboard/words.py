@@ -53,6 +53,27 @@ _OUTCOME: Mapping[str, str] = {
     "approval": N_("asked an operator for approval"),
     "silence": N_("said nothing"),
 }
+_ROLE: Mapping[str, str] = {
+    "admin": N_("Administrator"),
+    "operator": N_("Operator"),
+    "viewer": N_("Viewer"),
+}
+_COMPONENT: Mapping[str, str] = {
+    "model": N_("Model"),
+    "tool": N_("Tool"),
+    "knowledge": N_("Knowledge"),
+    "channel": N_("Channel"),
+    "store": N_("Store"),
+    "mailbox": N_("Mailbox"),
+    "work": N_("Work"),
+}
+_STATE: Mapping[str, str] = {"up": N_("up"), "degraded": N_("degraded"), "down": N_("down")}
+_SCOPE: Mapping[str, str] = {
+    "turn": N_("A turn"),
+    "conversation": N_("A conversation"),
+    "contact_day": N_("A contact's day"),
+    "day": N_("The day"),
+}
 _PRIORITY: Mapping[int, str] = {2: N_("Urgent"), 1: N_("High"), 0: N_("Normal"), -1: N_("Low")}
 _STEP: Mapping[str, str] = {
     "route": N_("Routing"),
@@ -158,6 +179,26 @@ def status(name: str) -> str:
 def step(kind: str) -> str:
     """What a step of a turn is for."""
     return _(_STEP[kind]) if kind in _STEP else kind
+
+
+def role(name: str) -> str:
+    """What an operator may do."""
+    return _(_ROLE[name])
+
+
+def component(kind: str) -> str:
+    """What kind of component something is."""
+    return _(_COMPONENT[kind]) if kind in _COMPONENT else kind
+
+
+def state(name: str) -> str:
+    """How a component is."""
+    return _(_STATE[name])
+
+
+def scope(name: str) -> str:
+    """What a budget is for."""
+    return _(_SCOPE[name])
 
 
 def priority(rank: int) -> str:

@@ -760,6 +760,17 @@ class CountingPlace(SQLModel, table=True):
     mark: int = _number()
 
 
+class CannedAnswer(SQLModel, table=True):
+    """What operators say often, by a short name; `text` has variables in double braces."""
+
+    __tablename__: ClassVar[Any] = "canned_answers"
+    __table_args__ = (UniqueConstraint("name", name="canned_answers_name"),)
+    id: str = _key()
+    name: str = _text()
+    text: str = _text()
+    updated_at: int = _number()
+
+
 class Article(SQLModel, table=True):
     """What an operator wrote for the bot to know, in Markdown."""
 

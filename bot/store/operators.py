@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.store.database import Database, Row, Transaction, moment, new_id
-from bot.store.records import ApiToken, Operator, Role
+from bot.store.records import ApiToken, Operator, Role, TokenRecord
 
 _ADD = """
     INSERT INTO operators (id, email, name, password_hash, role, created_at)
@@ -30,6 +30,17 @@ _FIND_KEY = """
 _USED = "UPDATE api_tokens SET last_used_at = {now} WHERE id = :id"
 _REVOKE = """
     UPDATE api_tokens SET revoked_at = {now} WHERE id = :id AND revoked_at IS NULL RETURNING id
+"""
+# Somebody must be able to let others in.
+_SET_ROLE = """
+    UPDATE operators SET role = :role WHERE id = :id AND (:role = 'admin' OR role <> 'admin' OR EXISTS (
+        SELECT 1 FROM operators other WHERE other.role = 'admin' AND other.id <> :id))
+    RETURNING id
+"""
+_TOKENS = """
+    SELECT t.id, t.name, t.created_at, t.last_used_at, o.name AS operator FROM api_tokens t
+    LEFT JOIN operators o ON o.id = t.operator_id WHERE t.revoked_at IS NULL ORDER BY t.created_at DESC
+    LIMIT :limit
 """
 _USE_WRITTEN_EVERY = 60_000_000  # microseconds: a program that asks all the time must not write all the time
 
@@ -89,6 +100,26 @@ class Operators:
             return row is not None
 
         return await self._database.write(change)
+
+    async def set_role(self, operator_id: str, role: Role) -> bool:
+        """What the operator may do from now on. False when nobody could let others in any more, or there is
+        no such operator."""
+        return await self._database.change(_SET_ROLE, id=operator_id, role=role) is not None
+
+    async def tokens(self, limit: int = 200) -> Sequence[TokenRecord]:
+        """Tokens that are good, the newest first."""
+        async with self._database.read() as reader:
+            rows = await reader.all(_TOKENS, limit=limit)
+        return [
+            TokenRecord(
+                id=row["id"],
+                name=row["name"],
+                operator=row["operator"],
+                created_at=moment(row["created_at"]),
+                last_used_at=moment(row["last_used_at"]) if row["last_used_at"] is not None else None,
+            )
+            for row in rows
+        ]
 
     async def count(self) -> int:
         """How many operators there are."""

@@ -551,6 +551,27 @@ class LearnedSource:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CannedAnswer:
+    """What operators say often, by a short name."""
+
+    id: str
+    name: str
+    text: str
+    updated_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenRecord:
+    """An API token as its owner sees it; `operator` is whose it is, None when it acts for itself."""
+
+    id: str
+    name: str
+    operator: str | None
+    created_at: datetime
+    last_used_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Article:
     """What an operator wrote for the bot to know; `text` is Markdown."""
 

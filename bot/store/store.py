@@ -9,6 +9,7 @@ from bot.store.alarms import Alarms
 from bot.store.approvals import Approvals
 from bot.store.arranging import Arranging
 from bot.store.attachments import Attachments
+from bot.store.canned import Canned
 from bot.store.contacts import Contacts
 from bot.store.conversations import Conversations
 from bot.store.costs import Costs
@@ -78,6 +79,7 @@ class Store:
         self.undelivered = Undelivered(database)
         self.people = People(database)
         self.profiles = Profiles(database)
+        self.canned = Canned(database)
         self.arranging = Arranging(database)
         self.operators = Operators(database)
         self.sessions = Sessions(database)

@@ -47,6 +47,8 @@ WHOLE_TABLES = {
     "mailboxes._STATES",
     "operators._COUNT",
     "operators._EVERY",
+    "operators._SET_ROLE",
+    "operators._TOKENS",
     "store._STATUSES",
 }
 

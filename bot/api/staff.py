@@ -1,0 +1,134 @@
+"""Operators and the tokens of programs: who they are, what they may do, letting them in."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+from collections.abc import Sequence
+from typing import Any, cast, get_args
+
+from pwdlib import PasswordHash
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from bot.api.access import Gate, SignedIn
+from bot.api.bodies import answer, not_found, object_of, path_id, query, refusal, text_in
+from bot.api.session import EMAIL_LIMIT, operator_json
+from bot.store import Store
+from bot.store.operators import AlreadyThere
+from bot.store.records import Role, TokenRecord
+
+NAME_LIMIT = 100  # characters
+
+
+class Staff:
+    """`/api/operators` and `/api/tokens`; what changes them is for administrators."""
+
+    def __init__(self, *, store: Store, gate: Gate) -> None:
+        self._store = store
+        self._gate = gate
+
+    def routes(self) -> Sequence[BaseRoute]:
+        return [
+            Route("/operators", self._operators),
+            Route("/operators", self._add, methods=["POST"]),
+            Route("/operators/{id}", self._change, methods=["POST"]),
+            Route("/operators/{id}/password", self._reset, methods=["POST"]),
+            Route("/tokens", self._tokens),
+            Route("/tokens", self._create, methods=["POST"]),
+            Route("/tokens/{id}", self._revoke, methods=["DELETE"]),
+        ]
+
+    async def _operators(self, request: Request) -> Response:
+        await self._gate.admit(request)
+        query(request, ())
+        every = await self._store.operators.every()
+        return answer({"operators": [operator_json(each) for each in every]})
+
+    async def _add(self, request: Request) -> Response:
+        await self._administrator(request)
+        body = await object_of(request)
+        email = text_in(body, "email", limit=EMAIL_LIMIT).strip()
+        local, _, domain = email.rpartition("@")
+        if not local or not domain or any(each.isspace() for each in email):
+            raise refusal(422, "invalid", "a mail address", field="email")
+        name = text_in({"name": body.get("name") or local}, "name", limit=NAME_LIMIT).strip()
+        password = secrets.token_urlsafe(12)
+        try:
+            added = await self._store.operators.add(email, name, await _hashed(password), _role(body))
+        except AlreadyThere:
+            raise refusal(409, "taken", "there is an operator with this address", field="email") from None
+        return answer({"operator": operator_json(added), "password": password}, status=201)
+
+    async def _change(self, request: Request) -> Response:
+        await self._administrator(request)
+        operator = await self._store.operators.get(path_id(request, "operator"))
+        if operator is None:
+            raise not_found("operator")
+        body = await object_of(request)
+        if "name" in body:
+            name = text_in(body, "name", limit=NAME_LIMIT).strip()
+            await self._store.operators.rename(operator.email, name)
+        if "role" in body and not await self._store.operators.set_role(operator.id, _role(body)):
+            raise refusal(409, "last", "somebody must stay administrator", field="role")
+        changed = await self._store.operators.get(operator.id)
+        if changed is None:
+            raise not_found("operator")
+        return answer({"operator": operator_json(changed)})
+
+    async def _reset(self, request: Request) -> Response:
+        await self._administrator(request)
+        operator = await self._store.operators.get(path_id(request, "operator"))
+        if operator is None:
+            raise not_found("operator")
+        password = secrets.token_urlsafe(12)
+        await self._store.operators.set_password(operator.email, await _hashed(password))
+        return answer({"operator": operator_json(operator), "password": password})
+
+    async def _tokens(self, request: Request) -> Response:
+        await self._administrator(request)
+        query(request, ())
+        return answer({"tokens": [token_json(each) for each in await self._store.operators.tokens()]})
+
+    async def _create(self, request: Request) -> Response:
+        await self._administrator(request)
+        name = text_in(await object_of(request), "name", limit=NAME_LIMIT).strip()
+        secret = f"swb_{secrets.token_urlsafe(32)}"
+        made = await self._store.operators.create_token(name, hashlib.sha256(secret.encode()).hexdigest())
+        return answer({"id": made.id, "name": made.name, "token": secret}, status=201)
+
+    async def _revoke(self, request: Request) -> Response:
+        await self._administrator(request)
+        if not await self._store.operators.revoke_token(path_id(request, "token")):
+            raise not_found("token")
+        return Response(status_code=204)
+
+    async def _administrator(self, request: Request) -> SignedIn:
+        who = await self._gate.admit(request)
+        if who.operator.role != "admin":
+            raise refusal(403, "not_admin", "administrators alone may do this")
+        return who
+
+
+def _role(body: dict[str, Any]) -> Role:
+    role = body.get("role", "operator")
+    if role not in get_args(Role):
+        raise refusal(422, "invalid", f"one of {', '.join(get_args(Role))}", field="role")
+    return cast("Role", role)
+
+
+async def _hashed(password: str) -> str:
+    return await asyncio.to_thread(PasswordHash.recommended().hash, password)
+
+
+def token_json(token: TokenRecord) -> dict[str, Any]:
+    """A token; its secret was shown once."""
+    return {
+        "id": token.id,
+        "name": token.name,
+        "operator": token.operator,
+        "created_at": token.created_at.isoformat(),
+        "last_used_at": token.last_used_at.isoformat() if token.last_used_at else None,
+    }

@@ -1,0 +1,137 @@
+"""Settings: how the house is, what it is told, who works in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from bot.components import Components, described
+from bot.dashboard.languages import COOKIE, N_, languages
+from bot.dashboard.pages import Pages, form
+from bot.orchestrator.agent import Agent
+from bot.settings import BotConfig
+from bot.store import Store
+from bot.store.budgets import Allowances
+
+SECTIONS: Mapping[str, str] = {
+    "you": N_("You"),
+    "components": N_("Components"),
+    "bot": N_("The bot"),
+    "models": N_("Models and budgets"),
+    "routing": N_("Routing"),
+    "tools": N_("Tools"),
+    "canned": N_("Canned answers"),
+    "operators": N_("Operators"),
+    "tokens": N_("API tokens"),
+    "webhooks": N_("Webhooks"),
+}
+_A_YEAR = 365 * 86_400  # seconds
+
+
+class Settings:
+    """`/dashboard/settings`, one page for each section."""
+
+    def __init__(
+        self,
+        pages: Pages,
+        *,
+        store: Store,
+        components: Components,
+        allowances: Allowances,
+        agent: Agent,
+        config: BotConfig,
+    ) -> None:
+        self._pages = pages
+        self._store = store
+        self._components = components
+        self._allowances = allowances
+        self._agent = agent
+        self._config = config
+
+    def routes(self) -> Sequence[BaseRoute]:
+        return [
+            Route("/settings", self._first),
+            Route("/settings/language", self._choose, methods=["POST"]),
+            Route("/settings/{section}", self._section),
+        ]
+
+    async def _first(self, _: Request) -> Response:
+        return RedirectResponse("/dashboard/settings/components", 303)
+
+    async def _choose(self, request: Request) -> Response:
+        """The reader's language, whatever their browser says."""
+        who = await self._pages.gate.who(request)
+        given = await form(request)
+        if who is not None:
+            self._pages.gate.check_csrf(request, who, given=given.get("csrf", ""))
+        response = RedirectResponse("/dashboard/settings/you", 303)
+        if given.get("language") in languages():
+            response.set_cookie(
+                COOKIE, given["language"], max_age=_A_YEAR, path="/", httponly=True, samesite="lax"
+            )
+        else:
+            response.delete_cookie(COOKIE, path="/")
+        return response
+
+    async def _section(self, request: Request) -> Response:
+        who = await self._pages.reader(request)
+        if isinstance(who, Response):
+            return who
+        section = str(request.path_params["section"])
+        if section not in SECTIONS:
+            return self._pages.missing(request, who)
+        return self._pages.show(
+            request,
+            f"settings/{section}.html",
+            who=who,
+            section=section,
+            sections=SECTIONS,
+            **await self._values(section, request, is_admin=who.operator.role == "admin"),
+        )
+
+    async def _values(self, section: str, request: Request, *, is_admin: bool) -> Mapping[str, Any]:
+        """What a section shows."""
+        values: dict[str, Any] = {"is_admin": is_admin}
+        match section:
+            case "you":
+                values |= {"languages": languages(), "chosen": request.cookies.get(COOKIE, "")}
+            case "components":
+                await self._components.look()
+                values["components"] = [described(each) for each in await self._components.views()]
+            case "bot":
+                values |= {"bot": self._config.bot, "week": self._week()}
+            case "models":
+                today = self._allowances.day_of(datetime.now(UTC))
+                values["models"] = self._config.models
+                values["budgets"] = await self._store.costs.budgets(self._allowances, today)
+                values["spent"] = sum(each.spent.cost for each in await self._store.costs.span(today, today))
+            case "routing":
+                values["intents"] = self._config.intents
+            case "tools":
+                values["tools"] = list(self._agent.tools)
+            case "canned":
+                values["canned"] = await self._store.canned.every()
+            case "operators":
+                values["operators"] = await self._store.operators.every()
+            case "tokens":
+                values["tokens"] = await self._store.operators.tokens() if is_admin else ()
+            case "webhooks":
+                values["failed"] = (await self._store.webhooks.failed(before=None, limit=50))[0]
+        return values
+
+    def _week(self) -> Sequence[Sequence[str]]:
+        """When somebody is there, for each day from Monday on."""
+        hours = self._config.hours
+        if hours is None:
+            return ()
+        return [[f"{_clock(begin)}–{_clock(end)}" for begin, end in day] for day in hours.week]
+
+
+def _clock(minutes: int) -> str:
+    """Minutes from midnight as a time of day."""
+    return f"{minutes // 60 % 24:02}:{minutes % 60:02}"

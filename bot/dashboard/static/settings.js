@@ -1,0 +1,114 @@
+// @ts-check
+/** The settings: forms that act through the API, and the components' state as it changes. */
+
+import { Refused, _, fetchPage, post, remember, remove, replaceParts, tellTimes } from './page.js';
+
+const problem = /** @type {HTMLElement} */ (document.getElementById('problem'));
+const told = /** @type {HTMLElement} */ (document.getElementById('told'));
+
+/** Do it; what goes wrong is said above. @param {() => Promise<void>} work */
+async function attempt(work) {
+  problem.hidden = true;
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    problem.textContent = error.message;
+    problem.hidden = false;
+    problem.scrollIntoView({ block: 'nearest' });
+  }
+}
+
+/** Show what is told only once. @param {{password?: string, token?: string}} answer */
+function reveal(answer) {
+  const code = document.createElement('code');
+  code.textContent = answer.password ?? answer.token ?? '';
+  told.replaceChildren(_('Shown this once; copy it now:'), ' ', code);
+  told.hidden = false;
+  told.scrollIntoView({ block: 'nearest' });
+}
+
+document.addEventListener('submit', (event) => {
+  const form = event.target;
+  if (!(form instanceof HTMLFormElement)) return;
+  if (form.id === 'route') {
+    event.preventDefault();
+    void attempt(() => tryRoute(String(new FormData(form).get('text'))));
+  } else if (form.dataset.send) {
+    event.preventDefault();
+    const body = Object.fromEntries(new FormData(form));
+    void attempt(async () => {
+      const answer = await post(form.dataset.send ?? '', body);
+      if (form.dataset.then !== 'secret') return location.reload();
+      reveal(answer);
+      form.reset();
+      const page = await fetchPage();
+      const rows = document.querySelector('table.rows');
+      const fresh = page.querySelector('table.rows');
+      if (rows && fresh) rows.replaceWith(document.adoptNode(fresh));
+      tellTimes();
+    });
+  }
+});
+
+document.addEventListener('change', (event) => {
+  const field = event.target;
+  if (field instanceof HTMLSelectElement && field.dataset.change) {
+    void attempt(async () => void (await post(field.dataset.change ?? '', { [field.name]: field.value })))
+      .then(() => problem.hidden || fetchPage().then((page) => {
+        const fresh = page.querySelector(`[data-change="${field.dataset.change}"]`);
+        if (fresh instanceof HTMLSelectElement) field.value = fresh.value;
+      }));
+  }
+  if (field instanceof HTMLInputElement && field.dataset.remember) void keep(field);
+});
+
+document.addEventListener('click', (event) => {
+  const button = event.target instanceof Element ? event.target.closest('button') : null;
+  if (button?.dataset.delete) void attempt(async () => {
+    await remove(button.dataset.delete ?? '');
+    location.reload();
+  });
+  if (button?.dataset.secret) void attempt(async () => reveal(await post(button.dataset.secret ?? '')));
+  if (button?.dataset.again) void attempt(async () => {
+    await post(button.dataset.again ?? '');
+    location.reload();
+  });
+});
+
+/** @param {string} text */
+async function tryRoute(text) {
+  const found = await post('/api/route', { text });
+  const list = /** @type {HTMLElement} */ (document.getElementById('routed'));
+  const said = {
+    language: found.language,
+    intent: found.told.intent ?? _('none'),
+    agent: found.agent ?? _('the usual one'),
+    tier: found.tier ?? _('none'),
+    told: JSON.stringify(found.told, null, 2),
+  };
+  for (const [name, value] of Object.entries(said)) {
+    const place = list.querySelector(`[data-is="${name}"]`);
+    if (place) place.textContent = value;
+  }
+  list.hidden = false;
+}
+
+/** What this browser does when something happens. @param {HTMLInputElement} field */
+async function keep(field) {
+  if (field.dataset.remember === 'notify' && field.checked) {
+    field.checked = (await Notification.requestPermission()) === 'granted';
+  }
+  localStorage.setItem(`switchboard:${field.dataset.remember}`, field.checked ? 'on' : '');
+}
+
+for (const field of document.querySelectorAll('input[data-remember]')) {
+  if (field instanceof HTMLInputElement) field.checked = Boolean(localStorage.getItem(`switchboard:${field.dataset.remember}`));
+}
+
+if (document.getElementById('components')) {
+  remember(['components']);
+  setInterval(async () => document.hidden || replaceParts(await fetchPage(), ['components']), 10_000);
+}
+
+tellTimes();
