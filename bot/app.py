@@ -39,6 +39,7 @@ from bot.orchestrator.agent import Agent, LanguageModel, Prices
 from bot.orchestrator.breaker import Breaker
 from bot.orchestrator.intents import ByExamples, Intent
 from bot.orchestrator.limits import Limits
+from bot.orchestrator.prompt import SECRET as CANARY
 from bot.orchestrator.registry import Component, Registry
 from bot.orchestrator.resilience import GuardedModel, GuardedSource
 from bot.outside import Outside
@@ -134,12 +135,10 @@ async def open_house(settings: Settings, *, redis_url: str, demo_shop: str = "")
         learned = {source.address for source in await store.knowledge.sources()}
         if not settings.bot_config.exists() and learned <= {str(SAMPLE)}:
             config = config.model_copy(update={"bot": SHOP, **demo_sections(demo_shop)})
-        link = RedisLink(redis_url)
-        stack.push_async_callback(link.close)
+        link, fleet = _redis(redis_url, stack)
         live = Live(link)
-        fleet = RedisFleet(link)
-        stack.push_async_callback(fleet.close)
-        registry = Registry(fleet)
+        mask = masking(settings, config)
+        registry = Registry(fleet, mask=mask.text)
         components = Components(registry, fleet)
         watch_stores(components, registry, store, link)
         index, lookup = _knowledge(settings, config, components, stack)
@@ -176,8 +175,8 @@ async def open_house(settings: Settings, *, redis_url: str, demo_shop: str = "")
             files=files,
             alerts=alerts,
             deadlines=_deadlines(config),
-            masking=masking(settings, config),
-            observer=_observer(settings, config, stack),
+            masking=mask,
+            observer=_observer(settings, mask, stack),
         )
         stack.push_async_callback(desk.quiet)
         visitors = Visitors(
@@ -261,10 +260,19 @@ async def open_house(settings: Settings, *, redis_url: str, demo_shop: str = "")
         )
 
 
+def _redis(url: str, stack: AsyncExitStack) -> tuple[RedisLink, RedisFleet]:
+    """The way to Redis, and what all processes know through it."""
+    link = RedisLink(url)
+    stack.push_async_callback(link.close)
+    fleet = RedisFleet(link)
+    stack.push_async_callback(fleet.close)
+    return link, fleet
+
+
 def masking(settings: Settings, config: BotConfig) -> Masking:
     """What keeps secrets and personal data out of logs and traces; the company's own addresses may stand."""
     return Masking(
-        secrets=[*hidden(settings), *hidden(config)],
+        secrets=[CANARY, *hidden(settings), *hidden(config)],
         ours=[
             settings.email_address,
             settings.imap_user,
@@ -277,7 +285,7 @@ def masking(settings: Settings, config: BotConfig) -> Masking:
     )
 
 
-def _observer(settings: Settings, config: BotConfig, stack: AsyncExitStack) -> Observer | None:
+def _observer(settings: Settings, mask: Masking, stack: AsyncExitStack) -> Observer | None:
     """Who tells OpenTelemetry of turns; None without a collector, or without the extra `otel`."""
     if not settings.otel_exporter_otlp_endpoint:
         return None
@@ -292,7 +300,7 @@ def _observer(settings: Settings, config: BotConfig, stack: AsyncExitStack) -> O
         endpoint=settings.otel_exporter_otlp_endpoint,
         headers=headers_of(settings.otel_exporter_otlp_headers),
         service=settings.otel_service_name,
-        masking=masking(settings, config),
+        masking=mask,
         content=settings.otel_instrumentation_genai_capture_message_content,
     )
     stack.push_async_callback(telemetry.close)

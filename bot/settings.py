@@ -278,7 +278,7 @@ class Settings(BaseSettings):
     web_identity_secret: str = Field(default="", repr=False)
     web_origins: Annotated[tuple[str, ...], NoDecode] = ()
     alert_urls: Annotated[tuple[str, ...], NoDecode] = Field(default=(), repr=False)
-    webhook_url: str = ""
+    webhook_url: str = Field(default="", repr=False)
     webhook_secret: str = Field(default="", repr=False)
     otel_exporter_otlp_endpoint: str = ""
     otel_exporter_otlp_headers: str = Field(default="", repr=False)
@@ -320,7 +320,8 @@ class Settings(BaseSettings):
     def _is_http(cls, url: str) -> str:
         parts = urlsplit(url)
         if url and (parts.scheme not in {"http", "https"} or not parts.netloc or parts.port == 0):
-            raise ValueError(f"{url!r} is no address; it begins with http:// or https://")
+            shown = re.sub(r"//[^/]*@", "//…@", url)
+            raise ValueError(f"{shown!r} is no address; it begins with http:// or https://")
         return url
 
     @field_validator("public_url", "openai_base_url", "twilio_api_url")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from pydantic import JsonValue
@@ -54,6 +54,7 @@ class Component:
         breaker: Breaker | None,
         bears: int,
         fleet: Fleet,
+        mask: Callable[[str], str],
     ) -> None:
         self.kind: Kind = kind
         self.name = name
@@ -71,6 +72,7 @@ class Component:
         self._good_at: float | None = None
         self._agreed = False  # its rest is the fleet's, and ends with it
         self._fleet = fleet
+        self._mask = mask
         self._word: State = "up"  # what the last call said
         self._noted: State = "up"
         self._line = asyncio.Lock()
@@ -220,7 +222,7 @@ class Component:
             self._line.release()
 
     def _blame(self, error: str) -> None:
-        self.last_error = error[:_LONGEST_ERROR]
+        self.last_error = self._mask(error)[:_LONGEST_ERROR]
         self._error_at = time.monotonic()
 
     def _note(self) -> None:
@@ -230,10 +232,14 @@ class Component:
 
 
 class Registry:
-    """Every component of this process, in the order they were added."""
+    """Every component of this process, in the order they were added.
 
-    def __init__(self, fleet: Fleet | None = None) -> None:
+    `mask` takes out of an error what must not be shown to everybody.
+    """
+
+    def __init__(self, fleet: Fleet | None = None, *, mask: Callable[[str], str] = str) -> None:
         self._fleet = fleet or Alone()
+        self._mask = mask
         self._components: dict[str, Component] = {}
 
     def add(
@@ -255,6 +261,7 @@ class Registry:
             breaker=breaker,
             bears=bears,
             fleet=self._fleet,
+            mask=self._mask,
         )
         if self._components.setdefault(component.key, component) is not component:
             raise ValueError(f"there are two components {component.key}")

@@ -24,7 +24,7 @@ from bot import telemetry
 from bot.app import _observer
 from bot.masking import Masking
 from bot.orchestrator.agent import ModelFailed, ToolCall
-from bot.settings import BotConfig, Settings
+from bot.settings import Settings
 from bot.store import Store
 from bot.telemetry import Telemetry, headers_of
 from bot.testing import InlineQueue, MemoryChannel, ScriptedModel
@@ -100,8 +100,9 @@ def _value(value: Any) -> Any:
     return getattr(value, value.WhichOneof("value"))
 
 
-@pytest.fixture
-async def collector() -> AsyncIterator[Collector]:
+@asynccontextmanager
+async def collecting() -> AsyncIterator[Collector]:
+    """A collector at work until the block ends."""
     here = Collector()
     app = web.Application()
     app.router.add_post("/v1/traces", here.take)
@@ -111,8 +112,16 @@ async def collector() -> AsyncIterator[Collector]:
     await site.start()
     port = site._server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
     here.url = f"http://127.0.0.1:{port}"
-    yield here
-    await runner.cleanup()
+    try:
+        yield here
+    finally:
+        await runner.cleanup()
+
+
+@pytest.fixture
+async def collector() -> AsyncIterator[Collector]:
+    async with collecting() as here:
+        yield here
 
 
 @pytest.fixture
@@ -285,8 +294,8 @@ async def test_without_the_extra_it_says_what_to_install(
     monkeypatch.setitem(sys.modules, "bot.telemetry", None)
     settings = Settings(_env_file=None, otel_exporter_otlp_endpoint="http://127.0.0.1:4318")
     async with AsyncExitStack() as stack:
-        assert _observer(settings, BotConfig(), stack) is None
-        assert _observer(Settings(_env_file=None), BotConfig(), stack) is None
+        assert _observer(settings, Masking(), stack) is None
+        assert _observer(Settings(_env_file=None), Masking(), stack) is None
     assert [record.getMessage() for record in caplog.records] == [
         "OTEL_EXPORTER_OTLP_ENDPOINT: without effect; install the extra: pip install -e '.[otel]'"
     ]

@@ -10,11 +10,13 @@ from itertools import pairwise
 
 import pytest
 
+from bot.masking import Masking
 from bot.orchestrator.breaker import LONGEST_REST, Breaker
 from bot.orchestrator.figures import Recent
 from bot.orchestrator.limits import Alone, Busy, Limits, Resting
 from bot.orchestrator.registry import Component, Registry
 from tests.doubles.clock import Clock
+from tools.base import ToolFailed
 
 
 def component(
@@ -216,3 +218,12 @@ def test_two_components_of_one_name_are_a_mistake() -> None:
     registry.add("model", "refund")
     with pytest.raises(ValueError, match="tool:refund"):
         registry.add("tool", "refund")
+
+
+async def test_an_error_is_kept_without_what_it_must_not_tell() -> None:
+    registry = Registry(mask=Masking(secrets=["hush-hush"]).text)
+    component = registry.add("tool", "orders")
+    with pytest.raises(ToolFailed):
+        async with component.call():
+            raise ToolFailed("key hush-hush knows no jane@example.com")
+    assert component.last_error == "key [secret] knows no [email]"
