@@ -89,8 +89,8 @@ _KEPT_SECRET = re.compile(
     r"(?:^|[_-])(?:pass(?:word|wd|phrase|code)?|pwd|secret|token|api[_-]?key|access[_-]?key|authorization|cvv|cvc|pin)$",
     re.IGNORECASE,
 )
-_OPENS = re.compile(r"key|token|secret|sig|pass|code|auth", re.IGNORECASE)
-_CREDENTIALS = re.compile(r"[A-Za-z][\w-]{2,20} (\S+)")  # a scheme and what it is about (RFC 9110, 11.4)
+_OPENS = re.compile(r"key|token|secret|sig|pass|pwd|code|auth|cookie|credential", re.IGNORECASE)
+_CREDENTIALS = re.compile(r"(?:Bearer|Basic|Token) (\S+)", re.IGNORECASE)  # RFC 9110, 11.4
 _OUR_ID = re.compile(r"[a-z]{2,8}_[0-9a-f]{31}(?:\.\d{1,4})?(?:\.auto)?")
 
 
@@ -237,10 +237,14 @@ def hidden(told: object, *, secret: bool = False) -> Iterator[str]:
                     yield credentials[1]
         case BaseModel():
             for name, field in type(told).model_fields.items():
-                yield from hidden(getattr(told, name), secret=secret or not field.repr or name == "headers")
+                value = getattr(told, name)
+                if name.endswith("headers") and isinstance(value, str):  # as OpenTelemetry writes them
+                    value = dict(parse_qsl(value.replace(",", "&")))
+                yield from hidden(value, secret=secret or not field.repr)
         case Mapping():
-            for value in told.values():
-                yield from hidden(value, secret=secret)
+            for name, value in told.items():
+                opens = isinstance(value, str) and (_OPENS.search(name) or _CREDENTIALS.fullmatch(value))
+                yield from hidden(value, secret=bool(opens) if isinstance(value, str) else secret)
         case list() | tuple():
             for value in told:
                 yield from hidden(value, secret=secret)

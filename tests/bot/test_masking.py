@@ -84,8 +84,11 @@ def test_what_the_settings_hide_is_masked_wherever_it_stands(tmp_path: Path) -> 
         [tools.orders]
         description = "Look up an order"
         url = "https://shop.example/orders?format=plain&apikey={key}"
-        headers = { Authorization = "Bearer shopkeeper-s-word" }
+        headers = { Authorization = "Bearer shopkeeper-s-word", Accept = "application/json" }
         parameters = { key = { type = "string" } }
+        [mcp.stock]
+        command = ["stock"]
+        env = { MODE = "live", STOCK_TOKEN = "stock-s-own" }
         [email.mailboxes.sales]
         address = "sales@shop.example"
         imap_password = "for the mailbox"
@@ -98,6 +101,7 @@ def test_what_the_settings_hide_is_masked_wherever_it_stands(tmp_path: Path) -> 
         openai_api_key="another-key",
         webhook_url="https://hooks.example/in?code=hook-code",
         webhook_secret="wsec",
+        otel_exporter_otlp_headers="authorization=Basic%20collect0rs,x-shop=northwind",
         alert_urls=("slack://TokenAAAA/TokenBBBB/TokenCCCC",),
         email_address="support@shop.example",
         imap_host="imap.example",
@@ -118,11 +122,16 @@ def test_what_the_settings_hide_is_masked_wherever_it_stands(tmp_path: Path) -> 
         "hook-code",
         "wsec",
         "TokenBBBB",
+        "stock-s-own",
+        "collect0rs",
         "imap pass/word",
         "imap%20pass%2Fword",
     ):
         assert mask.text(f"it said: {secret}.") == "it said: [secret].", secret
-    ours = "the mailbox is plain; support@shop.example, sales@shop.example, db.internal, switchboard, wsecret"
+    ours = (
+        "the mailbox is plain, live and application/json for northwind; support@shop.example, "
+        "sales@shop.example, db.internal, switchboard, wsecret"
+    )
     assert mask.text(ours) == ours
     assert "[email]" in mask.text("ada@shop.example")
     assert list(hidden(BotConfig())) == []
