@@ -21,7 +21,6 @@ from bot.orchestrator.language import guess
 from bot.orchestrator.perform import make, seen_through
 from bot.store import Store, StoreUnavailable
 from bot.store.records import Approval, Claim, ClaimedCall
-from tools import follow_up
 from tools.base import Person, Tool, ToolContext, WrongArguments
 
 log = logging.getLogger("switchboard.acting")
@@ -29,7 +28,6 @@ log = logging.getLogger("switchboard.acting")
 LEASE = 15.0  # seconds; renewed while a call is being made
 _TRIES = 3  # of a call whose end is not known and whose provider keeps keys
 _FIRST_PAUSE = 2.0  # seconds before the second of them
-_LONGEST = 500  # characters of a result or a word in a note
 
 Ending = Literal["done", "failed", "doubtful"]
 
@@ -60,7 +58,7 @@ class Actor:
 
     async def act(self, call_id: str) -> None:
         """Do what is due about a call; nothing when nothing is, or somebody else is at it."""
-        match await self._store.acts.claim(call_id, self._lease, in_words):
+        match await self._store.acts.claim(call_id, self._lease):
             case None:
                 return
             case Approval(state="pending") as waiting:
@@ -100,7 +98,7 @@ class Actor:
                 pause = _FIRST_PAUSE * 2.0 ** (claimed.fence - 1)
                 await insist(lambda: self._store.acts.postpone(claimed, seconds=pause, result=result))
                 return
-            settled = await insist(lambda: self._store.acts.settle(claimed, state, result, in_words))
+            settled = await insist(lambda: self._store.acts.settle(claimed, state, result))
         if settled is not None:
             await self._tell(settled)
 
@@ -138,28 +136,6 @@ async def announce(live: Live, contact_id: str, conversation_id: str, approval_i
     """Let operators look at it again, wherever it is shown."""
     await live.tell(INBOX, {"kind": "approval", "data": {"id": approval_id}})
     await live.stir(contact_id, conversation_id)
-
-
-def in_words(approval: Approval) -> str:
-    """What came of a call, as a note tells the person who has the conversation."""
-    values = ", ".join(f"{name} {value}" for name, value in approval.arguments.items())
-    what = f"{approval.tool} ({values})" if values else approval.tool
-    who = approval.decided_by.name if approval.decided_by else "an operator"
-    match approval.state:
-        case "done" if approval.tool == follow_up.NAME:
-            return f"They asked to be written to again, and it is time: “{approval.why}”"
-        case "done":
-            said = f"Done, as {who} allowed: {what}."
-        case "failed":
-            said = f"{who} allowed this, and it could not be done: {what}."
-        case "doubtful":
-            said = f"Nobody knows whether this was done: {what}. Look before anybody does it again."
-        case "rejected":
-            said = f"{who} decided against this: {what}."
-        case _:
-            said = f"Nobody decided about this in time, and it was not done: {what}."
-    more = approval.note if approval.state == "rejected" else approval.result
-    return f"{said} {more[:_LONGEST]}".strip()
 
 
 def person(found: Claim | ClaimedCall) -> Person:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from bot.acting import announce, in_words
+from bot.acting import announce
 from bot.bell import Bell
 from bot.live import Live
 from bot.orchestrator.agent import Agent
@@ -97,7 +97,7 @@ class ApprovalDesk:
 
         Raises NoSuchApproval, AlreadyDecided.
         """
-        rejected = _new(await self._store.approvals.reject(approval_id, operator, note=note, words=in_words))
+        rejected = _new(await self._store.approvals.reject(approval_id, operator, note=note))
         await self._tell(rejected)
         if rejected.conversation_status == "bot":
             await self._bell.ring("answer", rejected.conversation_id)

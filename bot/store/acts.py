@@ -9,7 +9,6 @@ from typing import Literal
 import orjson
 
 from bot.store import asked, contacts
-from bot.store.asked import Words
 from bot.store.database import Database, Row, Transaction
 from bot.store.outgoing import NoSuchConversation, number
 from bot.store.records import Approval, ClaimedCall
@@ -74,7 +73,7 @@ class Acts:
             rows = await reader.all(_DUE, limit=limit, waiting=_microseconds(waiting))
         return [row["id"] for row in rows]
 
-    async def claim(self, call_id: str, lease: float, words: Words) -> ClaimedCall | Approval | None:
+    async def claim(self, call_id: str, lease: float) -> ClaimedCall | Approval | None:
         """Take a call that may be made, on record as begun before it is; ours for `lease` seconds.
 
         Others are returned as they stand then: one that still waits, of which operators are to be reminded;
@@ -87,7 +86,7 @@ class Acts:
             if not await _hold(tx, call_id):
                 return None
             taken = await tx.one(_TAKE, id=call_id, lease=_microseconds(lease))
-            return await (_claimed(tx, taken) if taken else _moved(tx, call_id, words))
+            return await (_claimed(tx, taken) if taken else _moved(tx, call_id))
 
         return await self._database.write(write)
 
@@ -117,7 +116,6 @@ class Acts:
         claimed: ClaimedCall,
         state: Literal["done", "failed", "doubtful"],
         result: str,
-        words: Words,
     ) -> Approval | None:
         """What came of it, once: the contact is to hear. None when another worker has said so already."""
 
@@ -131,7 +129,7 @@ class Acts:
             if before is None or row is None:
                 return None
             approval = await asked.found(tx, claimed.id)
-            await asked.bring_news(tx, approval, words, known=before["untold"])
+            await asked.bring_news(tx, approval, known=before["untold"])
             return approval
 
         return await self._database.write(write)
@@ -149,25 +147,25 @@ async def _hold(tx: Transaction, call_id: str) -> bool:
     return True
 
 
-async def _moved(tx: Transaction, call_id: str, words: Words) -> Approval | None:
+async def _moved(tx: Transaction, call_id: str) -> Approval | None:
     if await tx.one(_UNDECIDED, id=call_id):
         return await asked.found(tx, call_id)
     if await tx.one(_EXPIRE, id=call_id):
         approval = await asked.announce(tx, call_id, "approval.decided")
-        await asked.bring_news(tx, approval, words)
+        await asked.bring_news(tx, approval)
         return approval
     if await tx.one(_RIPEN, id=call_id):
         approval = await asked.found(tx, call_id)
-        await asked.bring_news(tx, approval, words)
+        await asked.bring_news(tx, approval)
         return approval
     left = await tx.one(_ABANDON, id=call_id)
     if left is None:
         return None
     approval = await asked.found(tx, call_id)
     if left["untold"]:
-        await asked.bring_news(tx, approval, words)
+        await asked.bring_news(tx, approval)
     elif approval.conversation_status != "bot":
-        await asked.bring_news(tx, approval, words, known=True)
+        await asked.bring_news(tx, approval, known=True)
     return approval
 
 

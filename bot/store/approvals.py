@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from bot.orchestrator.agent import CallState
 from bot.store import asked, calls
-from bot.store.asked import Words
 from bot.store.database import Database, Transaction
 from bot.store.outgoing import NoSuchConversation, number
 from bot.store.records import Approval, Decided, Operator
@@ -123,9 +122,7 @@ class Approvals:
 
         return await self._database.write(write)
 
-    async def reject(
-        self, call_id: str, operator: Operator, *, note: str = "", words: Words
-    ) -> Decided | None:
+    async def reject(self, call_id: str, operator: Operator, *, note: str = "") -> Decided | None:
         """The call is not made, and the contact is to hear so, the operator's `note` with it.
 
         None and not `new` as for `approve`.
@@ -138,7 +135,7 @@ class Approvals:
             if row is None:
                 return Decided(approval=await asked.found(tx, call_id), new=False)
             approval = await asked.announce(tx, call_id, "approval.decided")
-            await asked.bring_news(tx, approval, words)
+            await asked.bring_news(tx, approval)
             return Decided(approval=approval, new=True)
 
         return await self._database.write(write)

@@ -3,7 +3,7 @@ operators, others' programs and the contact hear what became of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import orjson
 from pydantic import JsonValue
@@ -12,6 +12,7 @@ from bot.store import events, telling
 from bot.store.database import Row, Transaction, moment
 from bot.store.outgoing import number, remark
 from bot.store.records import Approval, Assignee, WebhookType
+from tools import follow_up
 
 COLUMNS = """
     k.id, k.conversation_id, k.turn_id, k.tool, k.arguments, k.proposed, k.unsaid, k.state, k.why, k.note,
@@ -31,13 +32,16 @@ _NEWS = """
         WHEN status <> 'bot' OR lease_until > {now} OR due_at < {now} THEN due_at ELSE {now} END
     WHERE id = :conversation_id
 """
+_LEAVE = """
+    UPDATE calls SET state = 'doubtful', due_at = NULL, ended_at = {now}
+    WHERE conversation_id = :conversation_id AND NOT asked AND state = 'running' RETURNING id
+"""
 _EXPIRE_ALL = """
     UPDATE calls SET state = 'expired', due_at = NULL, ended_at = {now}
     WHERE conversation_id = :conversation_id AND state = 'pending' RETURNING id
 """
 
-# What a person who has the conversation is told of a call, in a note.
-Words = Callable[[Approval], str]
+_LONGEST = 500  # characters of a result or a word in a note
 
 
 def record(row: Row) -> Approval:
@@ -109,14 +113,45 @@ async def announce(tx: Transaction, call_id: str, kind: WebhookType) -> Approval
     return approval
 
 
-async def bring_news(tx: Transaction, approval: Approval, words: Words, *, known: bool = False) -> None:
+async def bring_news(tx: Transaction, approval: Approval, *, known: bool = False) -> None:
     """The contact is to hear what came of a call, its row marked as untold (`known`: it was so already): from
     the bot, or, while a person has the conversation, from them, who are told in a note. The contact's row is
     held."""
     if not known:
         tx.later(_NEWS, conversation_id=approval.conversation_id)
     if approval.conversation_status != "bot":
-        await remark(tx, approval.conversation_id, words(approval), channel=approval.channel)
+        await remark(tx, approval.conversation_id, in_words(approval), channel=approval.channel)
+
+
+def in_words(approval: Approval) -> str:
+    """What came of a call, as a note tells the person who has the conversation."""
+    values = ", ".join(f"{name} {value}" for name, value in approval.arguments.items())
+    what = f"{approval.tool} ({values})" if values else approval.tool
+    who = approval.decided_by.name if approval.decided_by else "an operator"
+    match approval.state:
+        case "done" if approval.tool == follow_up.NAME:
+            return f"They asked to be written to again, and it is time: “{approval.why}”"
+        case "done":
+            said = f"Done, as {who} allowed: {what}."
+        case "failed":
+            said = f"{who} allowed this, and it could not be done: {what}."
+        case "doubtful":
+            said = f"Nobody knows whether this was done: {what}. Look before anybody does it again."
+        case "rejected":
+            said = f"{who} decided against this: {what}."
+        case _:
+            said = f"Nobody decided about this in time, and it was not done: {what}."
+    more = approval.note if approval.state == "rejected" else approval.result
+    return f"{said} {more[:_LONGEST]}".strip()
+
+
+async def leave(tx: Transaction, conversation_id: str) -> None:
+    """A person goes on where the bot's turns end: of what one of them had begun, and nobody saw the end of,
+    they are told. The contact's row is held."""
+    rows = await tx.all(_LEAVE, conversation_id=conversation_id)
+    for row in rows:
+        approval = await found(tx, row["id"])
+        await remark(tx, conversation_id, in_words(approval), channel=approval.channel)
 
 
 async def expire_all(tx: Transaction, conversation_id: str) -> None:

@@ -8,7 +8,7 @@ from typing import Literal
 import orjson
 
 from bot.orchestrator.outcome import HandOff, NeedsApproval, Outcome, Reply, Silence
-from bot.store import calls, events, knowledge, messages
+from bot.store import asked, calls, events, knowledge, messages
 from bot.store.calls import Deadlines
 from bot.store.database import Reader, Transaction, microseconds, moment, new_id
 from bot.store.outgoing import number, outbox, say
@@ -128,9 +128,9 @@ async def conclude(
             delivery=outbox(parts),
         )
         delivery_id = say(tx, message, contact_id=contact_id, event=event - int(moved), parts=parts)
-    asked: Sequence[str] = ()
+    waiting: Sequence[str] = ()
     if isinstance(outcome, NeedsApproval):
-        asked = await calls.ask(tx, claim, outcome.calls, deadlines)
+        waiting = await calls.ask(tx, claim, outcome.calls, deadlines)
     if question := _ungrounded(claim, outcome):
         tx.later(
             knowledge.GAP,
@@ -140,6 +140,8 @@ async def conclude(
             turn_id=claim.turn_id,
         )
     calls.tell(tx, claim.news)
+    if moved and claim.earlier:
+        await asked.leave(tx, claim.conversation_id)
     if moved:
         events.append_status(
             tx,
@@ -163,7 +165,7 @@ async def conclude(
         delivery_id=delivery_id,
         status=status,
         more=row["due_at"] is not None,
-        asked=asked,
+        asked=waiting,
     )
 
 

@@ -145,7 +145,7 @@ async def test_a_call_whose_end_nobody_saw_is_not_made_again(store: Store, tmp_p
     provider = Provider()
     async with asked(store, tmp_path, provider) as scene:
         await scene.approve()
-        assert await store.acts.claim(scene.call_id, 30, lambda _: "")  # by a worker that dies now
+        assert await store.acts.claim(scene.call_id, 30)  # by a worker that dies now
         await scene.act()
         assert await scene.state() == "running", "the lease still runs"
         await scene.due()

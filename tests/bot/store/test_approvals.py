@@ -9,14 +9,14 @@ from bot.orchestrator.outcome import NeedsApproval, ProposedCall
 from bot.store import Store
 from bot.store.calls import Deadlines
 from bot.store.records import Approval, Claim, ClaimedCall, Operator
-from tests.bot.store.given import claimed, concluded, expire, row, said
+from tests.bot.store.given import HAND_OFF, claimed, concluded, expire, row, said
 from tools.base import Arguments
 
 ORDER: Arguments = {"order": "123456", "amount": 10}
-
-
-def words(approval: Approval) -> str:
-    return f"{approval.tool} is {approval.state}"
+DONE = "Done, as Grace allowed: refund (amount 10, order 123456). R-1"
+DOUBTFUL = (
+    "Nobody knows whether this was done: refund (amount 10, order 123456). Look before anybody does it again."
+)
 
 
 async def grace(store: Store) -> Operator:
@@ -47,7 +47,7 @@ async def approved(store: Store, call_id: str, arguments: Arguments = ORDER, not
 
 
 async def begun(store: Store, call_id: str, lease: float = 30) -> ClaimedCall:
-    claim = await store.acts.claim(call_id, lease, words)
+    claim = await store.acts.claim(call_id, lease)
     assert isinstance(claim, ClaimedCall), claim
     return claim
 
@@ -99,7 +99,7 @@ async def test_a_word_is_given_once(store: Store) -> None:
     assert approval.decided_by.name == "Grace"
     operator = await store.operators.by_email("grace@example.com")
     assert operator is not None
-    late = await store.approvals.reject(call_id, operator, words=words)
+    late = await store.approvals.reject(call_id, operator)
     assert late is not None
     assert (late.new, late.approval.state) == (False, "approved")
     again = await store.approvals.approve(call_id, operator, arguments=ORDER)
@@ -110,15 +110,15 @@ async def test_a_word_is_given_once(store: Store) -> None:
 
 async def test_an_allowed_call_is_taken_once_and_its_end_is_news(store: Store) -> None:
     call_id, conversation_id = await asked(store)
-    assert await store.acts.claim(call_id, 30, words) is None, "nobody has allowed it"
+    assert await store.acts.claim(call_id, 30) is None, "nobody has allowed it"
     await approved(store, call_id)
     assert await store.acts.due() == [call_id]
     claim = await begun(store, call_id)
     assert (claim.tool, claim.arguments, claim.fence) == ("refund", ORDER, 1)
-    assert await store.acts.claim(call_id, 30, words) is None
+    assert await store.acts.claim(call_id, 30) is None
     assert await store.acts.due() == []
     assert await store.acts.keep(claim, 30)
-    settled = await store.acts.settle(claim, "done", "R-1", words)
+    settled = await store.acts.settle(claim, "done", "R-1")
     assert settled is not None
     assert settled.state == "done"
     news = await told(store, conversation_id)
@@ -137,14 +137,14 @@ async def test_what_was_begun_and_left_is_taken_again_under_the_same_key(store: 
     heir = await begun(store, call_id)
     assert (heir.key, heir.fence) == (dead.key, 2)
     assert not await store.acts.keep(dead, 30)
-    assert await store.acts.settle(dead, "failed", "late", words) is None, "its heir knows better"
-    assert await store.acts.settle(heir, "doubtful", "no end was seen", words) is not None
-    after_all = await store.acts.settle(dead, "done", "R-1", words)
+    assert await store.acts.settle(dead, "failed", "late") is None, "its heir knows better"
+    assert await store.acts.settle(heir, "doubtful", "no end was seen") is not None
+    after_all = await store.acts.settle(dead, "done", "R-1")
     assert after_all is not None, "what has happened has happened"
     assert after_all.state == "done"
     counted = await row(store, "SELECT news FROM conversations")
     assert counted == {"news": 1}
-    assert await store.acts.settle(heir, "done", "R-2", words) is None
+    assert await store.acts.settle(heir, "done", "R-2") is None
 
 
 async def test_what_is_postponed_is_due_again(store: Store) -> None:
@@ -164,8 +164,8 @@ async def test_a_person_who_has_the_conversation_is_told_in_a_note_and_the_bot_i
     found = await store.approvals.of_conversation(conversation_id)
     assert [each.state for each in found] == ["pending"], "whoever takes over sees it"
     await store.approvals.approve(call_id, operator, arguments=ORDER)
-    await store.acts.settle(await begun(store, call_id), "done", "R-1", words)
-    assert await notes(store, conversation_id) == ["refund is done"]
+    await store.acts.settle(await begun(store, call_id), "done", "R-1")
+    assert await notes(store, conversation_id) == [DONE]
     assert await store.turns.claim(conversation_id, 30) is None
     await store.people.set_status(conversation_id, "bot")
     assert [each.state for each in (await told(store, conversation_id)).news] == ["done"]
@@ -174,7 +174,7 @@ async def test_a_person_who_has_the_conversation_is_told_in_a_note_and_the_bot_i
 async def test_whoever_answers_tells_the_news_themselves(store: Store) -> None:
     call_id, conversation_id = await asked(store)
     operator = await grace(store)
-    await store.approvals.reject(call_id, operator, note="Not ours.", words=words)
+    await store.approvals.reject(call_id, operator, note="Not ours.")
     await store.people.reply(
         conversation_id,
         operator=operator,
@@ -191,7 +191,7 @@ async def test_a_rejected_call_is_news_even_while_a_turn_runs(store: Store) -> N
     call_id, conversation_id = await asked(store)
     await said(store, "2")
     running = await claimed(store, conversation_id)
-    await store.approvals.reject(call_id, await grace(store), note="Not ours.", words=words)
+    await store.approvals.reject(call_id, await grace(store), note="Not ours.")
     assert await store.turns.claim(conversation_id, 30) is None, "the turn still runs"
     done = await concluded(store, running)
     assert done is not None
@@ -202,11 +202,11 @@ async def test_a_rejected_call_is_news_even_while_a_turn_runs(store: Store) -> N
 
 async def test_operators_are_reminded_once_and_in_the_end_it_expires(store: Store) -> None:
     call_id, conversation_id = await asked(store, deadlines=Deadlines(remind_after=0, expires_after=60))
-    reminder = await store.acts.claim(call_id, 30, words)
+    reminder = await store.acts.claim(call_id, 30)
     assert isinstance(reminder, Approval)
     assert (reminder.state, reminder.reminded_at) == ("pending", None)
     await store.acts.reminded(call_id)
-    assert await store.acts.claim(call_id, 30, words) is None
+    assert await store.acts.claim(call_id, 30) is None
     found = await store.approvals.get(call_id)
     assert found is not None
     assert found.reminded_at is not None
@@ -215,7 +215,7 @@ async def test_operators_are_reminded_once_and_in_the_end_it_expires(store: Stor
     late = await store.approvals.approve(call_id, operator, arguments=ORDER)
     assert late is not None
     assert not late.new, "its time is over, though nobody has looked yet"
-    expired = await store.acts.claim(call_id, 30, words)
+    expired = await store.acts.claim(call_id, 30)
     assert isinstance(expired, Approval)
     assert expired.state == "expired"
     assert [each.state for each in (await told(store, conversation_id)).news] == ["expired"]
@@ -239,12 +239,12 @@ async def test_a_call_that_its_turn_left_behind_becomes_a_persons(store: Store) 
     assert isinstance(go, Go)
     await store.people.set_status(claim.conversation_id, "human")
     (call_id,) = [(await row(store, "SELECT id FROM calls"))["id"]]
-    assert await store.acts.claim(call_id, 30, words) is None, "the turn may still come back to it"
+    assert await store.acts.claim(call_id, 30) is None, "the turn may still come back to it"
     await over(store, call_id)
-    left = await store.acts.claim(call_id, 30, words)
+    left = await store.acts.claim(call_id, 30)
     assert isinstance(left, Approval)
     assert left.state == "doubtful"
-    assert await notes(store, claim.conversation_id) == ["refund is doubtful"]
+    assert await notes(store, claim.conversation_id) == [DOUBTFUL]
     assert await store.acts.due() == []
 
 
@@ -254,10 +254,20 @@ async def test_the_next_attempt_of_a_turn_sees_to_what_the_first_left_behind(sto
     await expire(store, claim.conversation_id)
     call_id = (await row(store, "SELECT id FROM calls"))["id"]
     await over(store, call_id)
-    assert isinstance(await store.acts.claim(call_id, 30, words), Approval)
+    assert isinstance(await store.acts.claim(call_id, 30), Approval)
     again = await claimed(store, claim.conversation_id)
     assert [each.state for each in again.earlier] == ["doubtful"]
     assert again.news == []
+
+
+async def test_whoever_is_handed_the_conversation_hears_of_what_was_begun_at_once(store: Store) -> None:
+    claim = await claimed(store, (await said(store)).message.conversation_id)
+    await store.journal.begin(claim, "refund", ORDER, idempotent=False)
+    await expire(store, claim.conversation_id)
+    again = await claimed(store, claim.conversation_id)
+    assert await concluded(store, again, HAND_OFF) is not None
+    assert await notes(store, claim.conversation_id) == [DOUBTFUL]
+    assert await store.acts.due() == []
 
 
 @pytest.mark.parametrize("decision", ["approve", "reject"])
@@ -269,7 +279,7 @@ async def test_others_programs_hear_of_it_in_order(database_url: str, decision: 
         if decision == "approve":
             await store.approvals.approve(call_id, operator, arguments=ORDER)
         else:
-            await store.approvals.reject(call_id, operator, note="No.", words=words)
+            await store.approvals.reject(call_id, operator, note="No.")
         async with store.database.read() as reader:
             rows = await reader.all("SELECT type, data FROM webhooks ORDER BY seq, part")
         assert [each["type"] for each in rows][-2:] == ["approval.requested", "approval.decided"]
