@@ -175,6 +175,7 @@ class ModelServer:
         self.requests: deque[Request] = deque(maxlen=1000)
         self.idle = asyncio.Event()  # set while no request is being answered
         self._answering = 0
+        self.most = 0  # requests that were being answered at once
         self.connected = 0  # connections accepted so far
         self._queue: deque[Script] = deque()
         self._fixed = tokens and frames_for(" token" * (tokens - 1) + " [1]", self.usually)
@@ -205,6 +206,7 @@ class ModelServer:
     @contextlib.contextmanager
     def at_work(self) -> Iterator[None]:
         self._answering += 1
+        self.most = max(self.most, self._answering)
         self.idle.clear()
         try:
             yield

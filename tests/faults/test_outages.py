@@ -16,6 +16,7 @@ import pytest
 from tests.bot.test_alerts import Receiver
 from tests.doubles.model import ModelServer, Script
 from tests.faults.conftest import QUESTION, RECOVERY
+from tests.front import until
 from tests.processes import ROOT, Switchboard, switchboard, valkey
 from tests.visitor import Visitor
 
@@ -121,3 +122,29 @@ async def test_a_redis_that_is_gone_is_told_once_and_work_goes_on(tmp_path: Path
             await asyncio.sleep(12)
             assert len(receiver.heard) == 2
     receiver.stop()
+
+
+async def test_all_workers_together_ask_a_model_no_more_at_once_than_it_bears(tmp_path: Path) -> None:
+    (tmp_path / "bot.toml").write_text(
+        '[models.small]\nname = "small"\ninput = 0.1\noutput = 0.1\nconcurrency = 3\n'
+    )
+    async with ModelServer(usually=Script(first_delay=0.5)) as model:
+        with (
+            valkey(tmp_path) as redis,
+            switchboard(
+                tmp_path,
+                webs=1,
+                workers=3,
+                redis_url=redis.url,
+                model_url=model.url,
+                learn=ROOT / "knowledge" / "sample" / "delivery",
+            ) as house,
+        ):
+            assert len(await answers_to(house, 24)) == 24
+            assert model.most == 3
+            asking = asyncio.create_task(answers_to(house, 24))
+            asked_before = len(model.requests)
+            await until(lambda: len(model.requests) > asked_before, within=20)
+            await asyncio.to_thread(house.kill_worker)
+            assert len(await asking) == 24
+            assert model.most == 3, "the dead one's places were given to others, and no more than those"
