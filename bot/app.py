@@ -22,6 +22,7 @@ from bot.api.access import Gate
 from bot.approvals import ApprovalDesk
 from bot.articles import Articles
 from bot.bell import Bell, RedisLink
+from bot.codes import SentCodes
 from bot.components import Components
 from bot.dashboard import Dashboard, Originals
 from bot.demo import SAMPLE, SHOP, HelpCentre
@@ -146,7 +147,14 @@ async def open_house(settings: Settings, *, redis_url: str, demo_shop: str = "")
         models = await _models(settings, config, registry, stack)
         endpoints = Endpoints()
         stack.push_async_callback(endpoints.close)
-        toolkit = toolbox(config, web=endpoints, later=store.follow_ups, registry=registry)
+        channels: dict[str, Channel] = {Terminal.name: Terminal()}
+        toolkit = toolbox(
+            config,
+            web=endpoints,
+            later=store.follow_ups,
+            codes=_codes(settings, config, store=store, live=live, channels=channels),
+            registry=registry,
+        )
         stack.push_async_callback(toolkit.close)
         router = ByExamples(
             {
@@ -158,7 +166,6 @@ async def open_house(settings: Settings, *, redis_url: str, demo_shop: str = "")
             tiers=tuple(models),
         )
         agent = _agent(settings, config, models=models, lookup=lookup, tools=toolkit, router=router)
-        channels: dict[str, Channel] = {Terminal.name: Terminal()}
         bell = Bell(link)
         files = settings.data_dir / "files"
         alerts = Alerts(store=store, urls=settings.alert_urls)
@@ -429,9 +436,22 @@ def _through_twilio(account: Account, settings: Settings, config: BotConfig) -> 
     return whatsapp, Sms(account=account, sender=sms_from, fetch=outside, per_second=config.sms.per_second)
 
 
+def _codes(
+    settings: Settings, config: BotConfig, *, store: Store, live: Live, channels: Mapping[str, Channel]
+) -> SentCodes | None:
+    """What sends one-time codes, by mail; None without."""
+    if not _has_mail(settings, config):
+        return None
+    return SentCodes(store=store, live=live, channels=channels, by="email", author=config.bot.name)
+
+
+def _has_mail(settings: Settings, config: BotConfig) -> bool:
+    return bool(settings.email_address or config.email.mailboxes)
+
+
 def _mail(settings: Settings, config: BotConfig, store: Store, stack: AsyncExitStack) -> Mail | None:
     """The support mailboxes; None when none is set up."""
-    if not settings.email_address and not config.email.mailboxes:
+    if not _has_mail(settings, config):
         return None
     from bot.mailroom import Mailroom, mailboxes  # what reads and writes mail is for mail alone
     from channels.base import NotDelivered

@@ -17,6 +17,7 @@ from tools.base import Tool
 from tools.built_in import built_in
 from tools.follow_up import Later
 from tools.http import HttpTool
+from tools.identity import Codes
 from tools.mcp import McpServer
 from tools.mcp_link import McpLink
 from tools.openapi import OpenApiLink, OpenApiService
@@ -118,9 +119,9 @@ class _Some(Sequence[Tool]):
         return [tool for tool in self._tools if tool.name in self._names]
 
 
-def toolbox(config: BotConfig, *, web: Web, later: Later, registry: Registry) -> Toolbox:
+def toolbox(config: BotConfig, *, web: Web, later: Later, codes: Codes | None, registry: Registry) -> Toolbox:
     """The built-in tools, those of bot.toml, which ask through `web`, and those that it names others for."""
-    tools = [guarded(each, registry) for each in built_in(hours=config.hours, later=later)]
+    tools = [guarded(each, registry) for each in built_in(hours=config.hours, later=later, codes=codes)]
     for name, each in config.tools.items():
         tools.append(guarded(each.as_tool(name, web), registry, limits=_limits(each)))
 

@@ -29,7 +29,7 @@ class Adjustment(BaseModel):
     timeout: float = Field(default=10.0, gt=0, le=60)
     examples: tuple[str, ...] = ()
     answer: str = ""
-    asks: dict[str, str] = Field(default_factory=dict)
+    asks: dict[str, str | dict[str, str]] = Field(default_factory=dict)
 
     def applied(self, tool: Tool) -> Tool:
         effect = self.effect or tool.effect

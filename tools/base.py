@@ -76,7 +76,7 @@ class Tool:
     the same `ToolContext.key` and takes effect once. `needs_verified` tools serve nobody who only claims to
     be somebody. `examples` are what customers say who want it; `answer` tells its result to a customer where
     no model can, with `{names}` of the arguments and of the result's fields; `asks` has the question for a
-    missing argument, by name.
+    missing argument, by name, in one language or by language.
     """
 
     name: str
@@ -91,4 +91,4 @@ class Tool:
     needs_verified: bool = False
     examples: Sequence[str] = ()
     answer: str = ""
-    asks: Mapping[str, str] = field(default_factory=dict)
+    asks: Mapping[str, str | Mapping[str, str]] = field(default_factory=dict)

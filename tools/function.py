@@ -26,7 +26,7 @@ def tool(
     needs_verified: bool = False,
     examples: Sequence[str] = (),
     answer: str = "",
-    asks: Mapping[str, str] | None = None,
+    asks: Mapping[str, str | Mapping[str, str]] | None = None,
 ) -> Callable[[Function], Tool]:
     """Make a tool of an async function whose first parameter is `context: ToolContext`.
 

@@ -67,7 +67,7 @@ class HttpTool(BaseModel):
     examples: tuple[str, ...] = ()
     answer: str = ""
     otherwise: dict[Annotated[str, Field(pattern="^4[0-9][0-9]$")], str] = Field(default_factory=dict)
-    asks: dict[str, str] = Field(default_factory=dict)
+    asks: dict[str, str | dict[str, str]] = Field(default_factory=dict)
     concurrency: int | None = Field(default=None, ge=1)
     per_minute: int | None = Field(default=None, ge=1)
 

@@ -53,7 +53,10 @@ def fill(tool: Tool, said: Sequence[str], *, answered: str | None = None) -> For
 
 def question(tool: Tool, name: str, language: Language) -> str:
     """What the customer is asked for an argument: in its owner's words, else by what its schema calls it."""
-    return tool.asks.get(name) or deed_phrase(language, "ask", what=_called(tool, name))
+    asks = tool.asks.get(name)
+    if isinstance(asks, Mapping):
+        asks = asks.get(language) or next(iter(asks.values()), None)
+    return asks or deed_phrase(language, "ask", what=_called(tool, name))
 
 
 def asked_for(tools: Sequence[Tool], text: str) -> Sequence[tuple[Tool, str]]:
@@ -64,7 +67,13 @@ def asked_for(tools: Sequence[Tool], text: str) -> Sequence[tuple[Tool, str]]:
         schemas = tool.parameters.get("properties")
         for name in schemas if isinstance(schemas, dict) else ():
             asks = tool.asks.get(name)
-            ways = {asks} if asks else in_every_language("ask", what=_called(tool, name))
+            ways = (
+                [asks]
+                if isinstance(asks, str)
+                else list(asks.values())
+                if asks
+                else in_every_language("ask", what=_called(tool, name))
+            )
             if any(text.endswith(way) for way in ways):
                 found.append((tool, name))
     return found

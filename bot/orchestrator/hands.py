@@ -15,6 +15,7 @@ from bot.orchestrator.authority import returned, unheard_of
 from bot.orchestrator.draft import Asked
 from bot.orchestrator.outcome import HandOffReason, ProposedCall
 from bot.orchestrator.perform import Performed, perform
+from tools import identity
 from tools.base import Arguments, Tool, ToolContext, WrongArguments
 from tools.handoff import hand_off
 
@@ -151,7 +152,11 @@ class Hands:
         if self._calls >= MOST_CALLS:
             return Told(state="refused", result="no more calls are made for this message")
         if tool.needs_verified and not self._asked.turn.person.verified:
-            result = "the customer has not proved who they are; a person from the team can go on with them"
+            result = "the customer has not proved who they are; " + (
+                f"ask for their mail address and offer {identity.SEND}"
+                if identity.SEND in self.tools
+                else "a person from the team can go on with them"
+            )
             return Told(state="failed", result=result, arguments=arguments)
         unsaid = self._unsaid(tool, arguments)
         if unsaid or tool.approval is not None:

@@ -16,6 +16,7 @@ from bot.orchestrator.plan import PLAN, Finding, Subtask, carry_out, checked
 from bot.orchestrator.several import wishes
 from bot.orchestrator.told import plainly
 from knowledge.lookup import Down, Found, NoMatch
+from tools import identity
 from tools.base import Arguments, Tool
 
 LookUp = Callable[[str], Awaitable[Found | NoMatch | Down]]
@@ -151,6 +152,8 @@ async def _carry_out(
             paragraphs.append(extractive.escaped(words))
         elif tool.needs_verified and not asked.turn.person.verified:
             paragraphs.append(deed_phrase(asked.language, "unverified", what=_quoted(subtask.wish)))
+            if (sends := hands.tools.get(identity.SEND)) is not None:
+                asks = asks or question(sends, "address", asked.language)
         else:
             failed.append(subtask.wish)
     not_done = [deed_phrase(asked.language, "not_done", what=_quoted(wish)) for wish in failed]

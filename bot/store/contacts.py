@@ -119,6 +119,33 @@ def opt_in(tx: Transaction, *, channel: str, address: str) -> None:
     tx.later(_OPT_IN, channel=channel, address=address)
 
 
+async def prove(tx: Transaction, contact_id: str, *, channel: str, address: str) -> str:
+    """The contact has shown that an address is theirs; their contact's id, which is the address's when nobody
+    had vouched for anything of theirs. Raises Taken or Moved."""
+    known = await tx.one(_FIND, channel=channel, address=address)
+    if known is None:
+        made = await tx.one(
+            _CREATE_IDENTITY,
+            id=new_id("idn"),
+            contact_id=contact_id,
+            channel=channel,
+            address=address,
+            verified=True,
+        )
+        if made is None:
+            raise Taken
+        return contact_id
+    if known["contact_id"] != contact_id:
+        both = await merging.lock(tx, contact_id, known["contact_id"])
+        if await tx.one(_VERIFIED, contact_id=contact_id) is None:
+            await merging.merge(tx, both, decided_by="one-time code")
+            contact_id = known["contact_id"]
+        else:  # somebody else's until now, by name only or by another proof
+            tx.later(_MOVE, contact_id=contact_id, channel=channel, address=address)
+    verify(tx, channel=channel, address=address)
+    return contact_id
+
+
 class Contacts:
     """Who writes to us."""
 

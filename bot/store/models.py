@@ -78,6 +78,25 @@ class Identity(SQLModel, table=True):
     created_at: int = _number()
 
 
+class Code(SQLModel, table=True):
+    """A one-time code that was sent to an address which the contact claims; `tries` counts wrong ones."""
+
+    __tablename__: ClassVar[Any] = "codes"
+    __table_args__ = (
+        Index("codes_contact", "contact_id", "created_at"),
+        Index("codes_address", "channel", "address", "created_at"),
+    )
+    id: str = _key()
+    contact_id: str = _of("contacts.id")
+    channel: str = _text()
+    address: str = _text()
+    hash: str = _text()
+    tries: int = _number()
+    created_at: int = _number()
+    expires_at: int = _number()
+    used_at: int | None = _unset()
+
+
 class Merge(SQLModel, table=True):
     """What a merge moved, so that it can be undone. `at_event`: where the target's events went on."""
 

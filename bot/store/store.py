@@ -10,6 +10,7 @@ from bot.store.approvals import Approvals
 from bot.store.arranging import Arranging
 from bot.store.attachments import Attachments
 from bot.store.canned import Canned
+from bot.store.codes import Codes
 from bot.store.contacts import Contacts
 from bot.store.conversations import Conversations
 from bot.store.costs import Costs
@@ -68,6 +69,7 @@ class Store:
     def __init__(self, database: Database) -> None:
         self.database = database
         self.contacts = Contacts(database)
+        self.codes = Codes(database)
         self.conversations = Conversations(database)
         self.turns = Turns(database)
         self.spending = Spending(database)

@@ -234,7 +234,7 @@ class Mail(Channel):
             recipient=recipient,
             recipient_name=named,
             reply_to=self._plus[name].sign(message.id) if name in self._plus else "",
-            subject=reply_subject(message.subject),
+            subject=reply_subject(message.subject) if message.reference else one_line(message.subject),
             text=message.text,
             html=message.html,
             greeting=_filled(self._style.greeting, named) if automatic else "",

@@ -56,7 +56,7 @@ async def test_a_service_that_is_down_is_left_alone_and_one_that_says_no_is_not(
         "order_status": HttpTool(url="https://shop.example/1"),
         "invoice": HttpTool(url="https://shop.example/404"),
     }
-    every = toolbox(BotConfig(tools=written), web=web, later=Diary(), registry=registry)
+    every = toolbox(BotConfig(tools=written), web=web, later=Diary(), codes=None, registry=registry)
     tools = {each.name: each for each in every if each.name in {"order_status", "invoice"}}
     for _ in range(8):
         for tool in tools.values():

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from bot.orchestrator.language import LANGUAGES
 from tests.tools.given import JO, context
 from tools.base import Person, Tool, ToolContext, ToolFailed, WrongArguments
 from tools.built_in import NAMES, built_in
+from tools.code_words import Said, said
 from tools.hours import OfficeHours
 from tools.schema import checked_by
 
@@ -29,18 +31,31 @@ class Diary:
         return len(self.planned) < 3
 
 
-TOOLS = {each.name: each for each in built_in(hours=HOURS, later=Diary())}
+class SixFives:
+    """Codes that are always 555555."""
+
+    async def send(self, context: ToolContext, address: str) -> None:
+        assert address == "jo@example.com"
+
+    async def redeem(self, context: ToolContext, code: str) -> str | None:
+        return "jo@example.com" if code == "555555" else None
+
+
+TOOLS = {each.name: each for each in built_in(hours=HOURS, later=Diary(), codes=SixFives())}
 ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "hand_off": {"reason": "policy", "summary": "Wants a discount of 90 %."},
     "contact_facts": {},
     "follow_up": {"when": "tomorrow"},
     "business_hours": {},
+    "send_code": {"address": "jo@example.com"},
+    "verify_code": {"code": "555555"},
 }
 
 
 def test_all_of_them_are_there() -> None:
     assert set(TOOLS) == set(NAMES) == set(ARGUMENTS)
-    assert "business_hours" not in {each.name for each in built_in(hours=None, later=Diary())}
+    few = {each.name for each in built_in(hours=None, later=Diary(), codes=None)}
+    assert few == {"hand_off", "contact_facts", "follow_up"}
 
 
 @pytest.mark.parametrize("tool", TOOLS.values(), ids=list(TOOLS))
@@ -95,7 +110,7 @@ async def test_facts_are_told_of_those_alone_whom_somebody_vouched_for() -> None
 
 async def test_a_promise_to_write_again_says_when_and_is_not_made_without_end() -> None:
     diary = Diary()
-    tool = next(each for each in built_in(hours=HOURS, later=diary) if each.name == "follow_up")
+    tool = next(each for each in built_in(hours=HOURS, later=diary, codes=None) if each.name == "follow_up")
     assert (tool.effect, tool.approval, tool.idempotent) == ("write", None, True)
     told = [
         json.loads(await tool.call(context(key=key, language=language), {"when": "in a week"}))["said"]
@@ -107,3 +122,23 @@ async def test_a_promise_to_write_again_says_when_and_is_not_made_without_end() 
     assert diary.planned == {"a": 7 * 86400, "b": 7 * 86400}
     with pytest.raises(ToolFailed):
         await tool.call(context(key="c"), {"when": "tomorrow"})
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_language_has_the_words_for_codes(language: str) -> None:
+    spoken = [said(language, which, code="123456", address="jo@example.com") for which in get_args(Said)]
+    assert len(set(spoken)) == len(spoken)
+    assert all("{" not in each and "  " not in each for each in spoken)
+
+
+async def test_a_wrong_code_is_asked_for_again_in_the_customers_language() -> None:
+    tool = TOOLS["verify_code"]
+    with pytest.raises(ToolFailed) as failed:
+        await tool.call(context(language="de"), {"code": "123456"})
+    assert failed.value.refused
+    assert failed.value.words.endswith("Wie lautet der Code in der E-Mail?")
+    asks = tool.asks["code"]
+    assert not isinstance(asks, str)
+    assert asks["de"] == "Wie lautet der Code in der E-Mail?"
+    sent = json.loads(await TOOLS["send_code"].call(context(language="de"), {"address": "jo@example.com"}))
+    assert sent["said"].endswith(asks["de"])

@@ -21,6 +21,7 @@ from tests.doubles.orchestra import Voice, agent, bot, turn
 from tests.doubles.tools import a_tool
 from tools.base import Arguments, Tool, ToolContext, ToolFailed
 from tools.handoff import hand_off
+from tools.identity import identity
 
 ORDER: Mapping[str, JsonValue] = {"order_id": {"type": "string", "pattern": "^[0-9]{6}$"}}
 SHIPPED = json.dumps({"status": "shipped", "carrier": "DHL", "track": "https://dhl.example/t/1"})
@@ -602,3 +603,50 @@ async def test_what_must_not_leave_leaves_by_no_call_either(written: Callable[[s
     assert shop.calls == []
     assert SECRET not in repr(trace.steps)
     assert isinstance(outcome, HandOff)
+
+
+class Letters:
+    """Codes that are kept instead of sent; 246810 is right."""
+
+    def __init__(self) -> None:
+        self.addresses: list[str] = []
+
+    async def send(self, context: ToolContext, address: str) -> None:
+        self.addresses.append(address)
+
+    async def redeem(self, context: ToolContext, code: str) -> str | None:
+        return "jo@example.com" if code == "246810" else None
+
+
+async def test_without_a_model_somebody_proves_who_they_are_step_by_step() -> None:
+    shop, letters = Shop(points="You have 120 points."), Letters()
+    tools = [shop.tool("points", {}, needs_verified=True), *identity(letters)]
+    said: list[object] = ["How many points do I have?"]
+
+    async def answer() -> str:
+        outcome = await without_a_model(*said, tools=tools, knowledge=NoMatch())
+        assert isinstance(outcome, Reply)
+        said.append(bot(outcome.text))
+        return outcome.text
+
+    first = await answer()
+    assert "be sure who you are" in first
+    assert first.endswith("Which email address do we know you by? I will send a code there.")
+    said.append("it is jo@example.com")
+    assert (await answer()).endswith(
+        "I have sent a code to jo@example.com.\n\nWhat is the code in the email?"
+    )
+    assert letters.addresses == ["jo@example.com"]
+    said.append("111111")
+    assert (await answer()).endswith("What is the code in the email?")
+    said.append("sorry, 246810")
+    assert (await answer()).startswith("Thank you, now I know that jo@example.com is yours.")
+    assert shop.calls == []
+
+
+async def test_a_model_is_told_how_somebody_can_prove_who_they_are() -> None:
+    shop = Shop(points="You have 120 points.")
+    tools = [shop.tool("points", {}, needs_verified=True), *identity(Letters())]
+    model = ScriptedModel([calls("points", {})], "What is your mail address?")
+    await run(turn("How many points do I have?"), shop_and(model, tools=tools), Trace(turn_id="turn"))
+    assert "offer send_code" in model.requests[1].messages[-1].content

@@ -304,6 +304,12 @@ async def test_an_answer_of_the_bots_is_marked_and_stands_in_its_thread(office: 
     assert [each for each in lines if each][-1] == "> Do they fit?"
 
 
+async def test_what_answers_nothing_says_so_in_its_subject(office: PostOffice) -> None:
+    code = replace(LETTER, subject="Your code: 123456", reference="", thread=(), quoted=None)
+    written = await sent(office, code)
+    assert (written["subject"], written["in-reply-to"]) == ("Your code: 123456", None)
+
+
 async def test_nobody_is_greeted_by_their_address(office: PostOffice) -> None:
     written = await sent(office, replace(LETTER, recipient_name=ZOE), style=Style(greeting="Hello {name},"))
     assert text_of(written).startswith("Hello,")
