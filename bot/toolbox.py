@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Protocol, overload
 
 from bot.ending import end
@@ -79,6 +79,9 @@ class Toolbox(Sequence[Tool]):
     def __len__(self) -> int:
         return len(self._now())
 
+    def __iter__(self) -> Iterator[Tool]:
+        return iter(self._now())
+
     @overload
     def __getitem__(self, index: int) -> Tool: ...
 
@@ -105,6 +108,9 @@ class _Some(Sequence[Tool]):
 
     def __len__(self) -> int:
         return len(self._now())
+
+    def __iter__(self) -> Iterator[Tool]:
+        return iter(self._now())
 
     @overload
     def __getitem__(self, index: int) -> Tool: ...

@@ -35,10 +35,6 @@ _FINDABLE = frozenset({"pattern", "enum", "format"})  # in a schema: such a valu
 _SHOWN = 3  # examples of an intent that a model sees
 # A customer's own number (an order's, a parcel's) says nothing of what is wanted.
 _OWN_NUMBER = re.compile(r"\s*#?\d{4,}")
-_FINDABLE = frozenset({"pattern", "enum", "format"})  # in a schema: such a value stands out among words
-_SHOWN = 3  # examples of an intent that a model sees
-_OWN_NUMBER = re.compile(r"\d{4,}")
-_ANY_NUMBER = "123456"  # in its place: which order's number it is says nothing of what is wanted
 
 
 class Meaning(Protocol):
