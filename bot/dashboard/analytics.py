@@ -25,6 +25,7 @@ _RANGES = ((N_("Day"), 1), (N_("Week"), 7), (N_("Month"), 30), (N_("Year"), 365)
 _MODELS = 4  # that have a colour of their own
 _DEAREST = 5
 _FAIR = 7  # days with today among them that are compared with whole ones
+_BEYOND = 10  # times as much is nothing that percent tell
 _REST = 7  # the hue of what is left
 
 
@@ -179,7 +180,7 @@ def _cards(report: Report, today: date, show: Measures) -> Sequence[Card]:
         Card(
             name=_("Degraded"),
             value=_("%(number)s min") % {"number": show.number(now.degraded_minutes)},
-            note=_("minutes in which something failed, or stood in"),
+            note=_("in which something failed or stood in"),
             before=_("%(number)s min") % {"number": show.number(before.degraded_minutes)},
         ),
     ]
@@ -193,7 +194,8 @@ def _of(totals: Totals, part: str, whole: str, show: Measures) -> str:
 
 
 def _growth(now: float, before: float, show: Measures) -> Change:
-    return Change(text=show.change(now / before - 1)) if before and now != before else Change()
+    told = before and now != before and now < _BEYOND * before
+    return Change(text=show.change(now / before - 1)) if told else Change()
 
 
 def _points(now: float | None, before: float | None, *, less: bool = False) -> Change:

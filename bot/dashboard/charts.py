@@ -34,11 +34,13 @@ class Piece:
 class Column:
     """`x`, `middle` and `width` are percent; `values` belong to the chart's series in their order.
 
-    `below` is its name where there is room for it, `above` its amount.
+    `below` is its name where there is room for it (on a narrow screen only where it is not `minor`), `above`
+    its amount.
     """
 
     name: str
     below: str
+    minor: bool
     above: str
     x: float
     middle: float
@@ -121,6 +123,7 @@ def chart(
             Column(
                 name=each.name,
                 below=each.short if number % every == every // 2 else "",
+                minor=number // every % 2 == 1,
                 above=written[number] if roomy else "",
                 x=round(middle - width / 2, 3),
                 middle=round(middle, 3),
