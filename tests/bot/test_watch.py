@@ -12,11 +12,11 @@ import pytest
 
 from bot.alerts import Alerts
 from bot.bell import RedisLink
-from bot.components import Components, Look
+from bot.components import Components
 from bot.fleet import RedisFleet
 from bot.orchestrator.breaker import Breaker
 from bot.orchestrator.registry import Component, Registry
-from bot.probes import watch_mailboxes, watch_work
+from bot.probes import watch_mailboxes, watch_stores, watch_work
 from bot.store import Store
 from bot.store.records import ClaimedWebhook
 from bot.trace import Step
@@ -24,6 +24,7 @@ from bot.watch import Watch
 from channels.base import DeliveryStatus
 from tests.bot.store.given import claimed, concluded, due_now, queued, said, taken
 from tests.bot.test_alerts import Receiver, sending
+from tests.conftest import Postgres
 from tests.front import until
 from tests.processes import Valkey, valkey
 
@@ -243,32 +244,25 @@ async def test_a_process_that_is_only_restarted_is_not_told(
 
 
 async def test_a_database_that_is_away_is_told_by_one_process_and_so_is_its_return(
-    sqlite_url: str, server: Valkey, monkeypatch: pytest.MonkeyPatch
+    postgres: Postgres, postgres_url: str, server: Valkey
 ) -> None:
-    from bot.store import StoreUnavailable
-
-    store = await Store.open(sqlite_url, announces=True)
+    store = await Store.open(postgres_url, announces=True)
     receiver = Receiver()
     async with process(server, store, receiver.url) as first, process(server, store, receiver.url) as second:
         for each in (first, second):
-            each.components.watch(each.components.registry.add("store", "database"), down)
-        with monkeypatch.context() as fault:
-
-            async def away(prefix: str) -> None:
-                raise StoreUnavailable("no route to host")
-
-            fault.setattr(store.alarms, "told_ago", away)
+            watch_stores(each.components, each.components.registry, store, RedisLink(""))
+            await each.look()
+        await asyncio.to_thread(postgres.server.stop)
+        try:
             for _ in range(2):
                 for each in (first, second):
-                    await each.watch.look()
+                    await each.look()
+        finally:
+            await asyncio.to_thread(postgres.server.ensure_postgres_running)
         for each in (first, second):
-            await each.watch.look()
+            await each.look()
         heard = await receiver.until(2)
         assert [each["title"] for each in heard] == ["Down: store database", "Recovered: store database"]
         assert [each["event"] for each in await told(store)] == ["component.recovered"]
     receiver.stop()
     await store.close()
-
-
-async def down() -> Look:
-    return Look(state="down", trouble="no route to host")
