@@ -69,9 +69,8 @@ class Lookup:
         except LookupFailed as failure:
             reason = str(failure)
         else:
-            # What is kept may be asked for from anywhere.
-            if self._remembered is not None and isinstance(found, Found) and not self._scope:
-                self._remembered.keep(question, history, found.passages, asked_at=asked_at)
+            if self._remembered is not None and isinstance(found, Found):
+                self._remembered.keep(question, history, found.passages, asked_at=asked_at, scope=self._scope)
             return found
         if self._snapshot is not None:
             try:
@@ -79,7 +78,7 @@ class Lookup:
             except LookupFailed as failure:
                 reason = f"{reason}; the snapshot: {failure}"
         if self._remembered is not None:
-            kept = await self._remembered.recall(question, history)
+            kept = await self._remembered.recall(question, history, scope=self._scope)
             passages = [each for each in kept if within(self._scope, each.document, each.url)]
             if passages:
                 return Found(passages=tuple(passages[:limit]), rung="cached answers")

@@ -61,13 +61,19 @@ class Remembered:
         self._room = threading.BoundedSemaphore(_WAITING)
 
     def keep(
-        self, asked: str, history: Sequence[str], passages: Sequence[Passage], *, asked_at: float
+        self,
+        asked: str,
+        history: Sequence[str],
+        passages: Sequence[Passage],
+        *,
+        asked_at: float,
+        scope: Sequence[str] = (),
     ) -> None:
         """Write down what was found for a question that was asked at `asked_at`, by and by.
 
         What was looked up before the pages were learned anew is not written down any more.
         """
-        key, now = _key(asked, history), time.monotonic()
+        key, now = _key(asked, history, scope), time.monotonic()
         if key is None or now - self._written.get(key, -_AGAIN) < _AGAIN:
             return
         if not self._room.acquire(blocking=False):
@@ -78,12 +84,19 @@ class Remembered:
         written = self._thread.submit(self._keep, key, tuple(passages), asked_at)
         written.add_done_callback(lambda _: self._room.release())
 
-    async def recall(self, asked: str, history: Sequence[str]) -> Sequence[Passage]:
-        """What was found for this question, or one in other words of the same; empty when nothing was."""
-        key = _key(asked, history)
-        if key is None:
-            return ()
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._recall, key)
+    async def recall(
+        self, asked: str, history: Sequence[str], *, scope: Sequence[str] = ()
+    ) -> Sequence[Passage]:
+        """What was found for this question, or the same in other words, within the scope or, if nothing
+        was, anywhere; empty when it was not asked."""
+        loop = asyncio.get_running_loop()
+        for where in dict.fromkeys((tuple(scope), ())):
+            key = _key(asked, history, where)
+            if key is None:
+                break
+            if found := await loop.run_in_executor(self._thread, self._recall, key):
+                return found
+        return ()
 
     async def close(self) -> None:
         """Return once everything is written down."""
@@ -147,9 +160,11 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
         yield file
 
 
-def _key(asked: str, history: Sequence[str]) -> bytes | None:
+def _key(asked: str, history: Sequence[str], scope: Sequence[str]) -> bytes | None:
     """A digest of what is asked about, whatever the words around it; None where it says nothing by itself."""
     about = sorted(question.content(asked))
     if history and question.leaning(asked) > _SURELY:
         about += ["", *(stem for said in question.remembered(history) for stem in question.content(said))]
-    return blake2b("\0".join(about).encode(), digest_size=16).digest() if about else None
+    if not about:
+        return None
+    return blake2b("\0".join([*about, "\0", *sorted(scope)]).encode(), digest_size=16).digest()

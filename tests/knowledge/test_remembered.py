@@ -51,6 +51,19 @@ async def test_a_question_that_leans_on_others_is_known_only_after_them(tmp_path
     await cache.close()
 
 
+async def test_what_was_found_within_a_scope_is_told_within_it_and_what_was_found_anywhere_too(
+    tmp_path: Path,
+) -> None:
+    cache = Remembered(tmp_path)
+    cache.keep("return boots", (), FOUND, asked_at=time.time(), scope=["returns", "faq"])
+    await kept(cache, "return hats")
+    assert await cache.recall("return boots", (), scope=["faq", "returns"]) == FOUND
+    assert await cache.recall("return boots", (), scope=["delivery"]) == ()
+    assert await cache.recall("return boots", ()) == ()
+    assert await cache.recall("return hats", (), scope=["delivery"]) == FOUND
+    await cache.close()
+
+
 async def test_what_says_nothing_is_not_kept(tmp_path: Path) -> None:
     cache = Remembered(tmp_path)
     await kept(cache, "Is it?")
