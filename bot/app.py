@@ -149,6 +149,7 @@ async def open_house(settings: Settings, *, redis_url: str, demo_shop: str = "")
         stack.push_async_callback(endpoints.close)
         channels: dict[str, Channel] = {Terminal.name: Terminal()}
         toolkit = toolbox(
+            settings,
             config,
             web=endpoints,
             later=store.follow_ups,

@@ -24,6 +24,7 @@ from bot.valkey import running_in
 from channels.base import NotDelivered
 from knowledge.base import LookupFailed
 from tools.base import ToolFailed
+from tools.http import HttpTool
 from tools.web import NotAnswered, Request
 
 _MARKS = {"ok": "[green]✓[/]", "note": "[yellow]•[/]", "wrong": "[red]✗[/]"}
@@ -184,7 +185,8 @@ async def _services(house: House) -> Sequence[Finding]:
     """Whether the services that tools ask can be reached. Their start pages are asked for."""
     services: dict[str, list[str]] = {}
     requests: dict[str, Request] = {}
-    for name, each in house.config.tools.items():
+    asking = {name: each for name, each in house.config.tools.items() if isinstance(each, HttpTool)}
+    for name, each in asking.items():
         start = each.start_page
         services.setdefault(start.url, []).append(name)
         requests[start.url] = start

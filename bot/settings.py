@@ -18,7 +18,9 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
+    Discriminator,
     Field,
+    Tag,
     ValidationError,
     field_validator,
     model_validator,
@@ -28,6 +30,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from tools.built_in import NAMES
 from tools.hours import OfficeHours
 from tools.http import HttpTool
+from tools.loading import FunctionTool
 from tools.mcp import McpServer
 from tools.openapi import OpenApiService
 
@@ -199,7 +202,17 @@ def _tool_name(name: str) -> str:
     return name
 
 
+def _kind_of_tool(section: object) -> str:
+    """Which of the two a section is: a function, or an HTTP service."""
+    told = section if isinstance(section, dict) else vars(section) if isinstance(section, BaseModel) else {}
+    return "[function]" if "function" in told else "[http]"
+
+
 ToolName = Annotated[str, AfterValidator(_tool_name)]
+WrittenTool = Annotated[
+    Annotated[HttpTool, Tag("[http]")] | Annotated[FunctionTool, Tag("[function]")],
+    Discriminator(_kind_of_tool),
+]
 
 
 class BotConfig(_Section):
@@ -215,7 +228,7 @@ class BotConfig(_Section):
     approvals: ApprovalsSection = ApprovalsSection()
     intents: dict[str, IntentSection] = Field(default_factory=dict)
     agents: dict[str, AgentSection] = Field(default_factory=dict)
-    tools: dict[ToolName, HttpTool] = Field(default_factory=dict)
+    tools: dict[ToolName, WrittenTool] = Field(default_factory=dict)
     mcp: dict[ToolName, McpServer] = Field(default_factory=dict)
     openapi: dict[ToolName, OpenApiService] = Field(default_factory=dict)
     hours: OfficeHours | None = None
@@ -534,7 +547,8 @@ def _mail_address(address: str) -> str:
 
 def _one_line(error: ValidationError, *, upper: bool) -> str:
     first: Any = error.errors()[0]
-    name = ".".join(str(part) for part in first["loc"] if part != "[key]")
+    # What stands in brackets is how it was read, and not where it was written.
+    name = ".".join(str(part) for part in first["loc"] if not str(part).startswith("["))
     message = first["msg"].removeprefix("Value error, ")
     message = message[0].lower() + message[1:] if not name.isupper() and message[:2].istitle() else message
     if first["type"] == "extra_forbidden":

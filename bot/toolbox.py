@@ -12,12 +12,13 @@ from bot.orchestrator.breaker import Breaker
 from bot.orchestrator.limits import Limits
 from bot.orchestrator.registry import Component, Registry
 from bot.orchestrator.resilience import guarded, through
-from bot.settings import BotConfig
+from bot.settings import BotConfig, Settings, WrongSetting
 from tools.base import Tool
 from tools.built_in import built_in
 from tools.follow_up import Later
 from tools.http import HttpTool
 from tools.identity import Codes
+from tools.loading import FunctionTool, NotLoaded
 from tools.mcp import McpServer
 from tools.mcp_link import McpLink
 from tools.openapi import OpenApiLink, OpenApiService
@@ -125,11 +126,17 @@ class _Some(Sequence[Tool]):
         return [tool for tool in self._tools if tool.name in self._names]
 
 
-def toolbox(config: BotConfig, *, web: Web, later: Later, codes: Codes | None, registry: Registry) -> Toolbox:
-    """The built-in tools, those of bot.toml, which ask through `web`, and those that it names others for."""
+def toolbox(
+    settings: Settings, config: BotConfig, *, web: Web, later: Later, codes: Codes | None, registry: Registry
+) -> Toolbox:
+    """The built-in tools, those of bot.toml, which ask through `web`, and those that it names others for.
+
+    Raises WrongSetting.
+    """
     tools = [guarded(each, registry) for each in built_in(hours=config.hours, later=later, codes=codes)]
     for name, each in config.tools.items():
-        tools.append(guarded(each.as_tool(name, web), registry, limits=_limits(each)))
+        made = _loaded(settings, name, each) if isinstance(each, FunctionTool) else each.as_tool(name, web)
+        tools.append(guarded(made, registry, limits=_limits(each)))
 
     def component(name: str, where: str, limits: Limits) -> Component:
         return registry.add("tool", name, interface={"at": where}, limits=limits, breaker=Breaker())
@@ -144,5 +151,12 @@ def toolbox(config: BotConfig, *, web: Web, later: Later, codes: Codes | None, r
     return Toolbox(tools, linked)
 
 
-def _limits(told: HttpTool | McpServer | OpenApiService) -> Limits:
+def _loaded(settings: Settings, name: str, told: FunctionTool) -> Tool:
+    try:
+        return told.as_tool(name, settings.bot_config.parent)
+    except NotLoaded as error:
+        raise WrongSetting(f"{settings.bot_config}: tools.{name}.function: {error}") from None
+
+
+def _limits(told: HttpTool | FunctionTool | McpServer | OpenApiService) -> Limits:
     return Limits(concurrency=told.concurrency, per_minute=told.per_minute)

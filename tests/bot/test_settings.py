@@ -287,6 +287,8 @@ def test_no_file_is_an_empty_one_unless_it_was_asked_for(tmp_path: Path) -> None
         ("tools.status = 5", "tools.status: "),
         ("[tools.status]", "tools.status.url: field required"),
         ("[tools.'a b']\nurl='https://shop.example'", "tools.a b: a tool's name is made of letters"),
+        ("[tools.status]\nfunction='shop.py'", "tools.status.function: it is written"),
+        ("[tools.status]\nfunction='shop.py:x'\nurl='y'", "tools.status.url: there is no such setting"),
         ("[tools.hand_off]\nurl='https://shop.example'", "tools.hand_off: this tool is there"),
         ("[mcp.shop]", "mcp.shop: either url or command"),
         ("[mcp.shop]\nurl='http://shop.example/mcp'", "mcp.shop: it is asked over https"),

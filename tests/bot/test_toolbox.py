@@ -10,7 +10,7 @@ import pytest
 
 from bot.app import open_house, prepare
 from bot.orchestrator.registry import Registry
-from bot.settings import BotConfig, Settings
+from bot.settings import BotConfig, Settings, WrongSetting
 from bot.toolbox import toolbox
 from tests.front import until
 from tests.tools.given import context
@@ -56,7 +56,9 @@ async def test_a_service_that_is_down_is_left_alone_and_one_that_says_no_is_not(
         "order_status": HttpTool(url="https://shop.example/1"),
         "invoice": HttpTool(url="https://shop.example/404"),
     }
-    every = toolbox(BotConfig(tools=written), web=web, later=Diary(), codes=None, registry=registry)
+    every = toolbox(
+        Settings(), BotConfig(tools=written), web=web, later=Diary(), codes=None, registry=registry
+    )
     tools = {each.name: each for each in every if each.name in {"order_status", "invoice"}}
     for _ in range(8):
         for tool in tools.values():
@@ -90,3 +92,78 @@ async def test_tools_of_an_mcp_server_come_once_it_answers_and_are_one_component
         ) as client:
             components = (await client.get("/readyz")).json()["components"]
     assert (components["mcp:shop"]["state"], components["mcp:gone"]["state"]) == ("up", "degraded")
+
+
+SHOP = '''
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from tools.base import ToolContext
+from tools.function import tool
+
+called = []
+
+
+@tool(effect="write", approval="operator", timeout=3, examples=["Give me points"])
+async def give_points(context: ToolContext, points: Annotated[int, Field(ge=1, le=100)]) -> str:
+    """Give a customer points."""
+    called.append(points)
+    return f"{sum(called)} points for {context.person.name}"
+
+
+@tool()
+async def total(context: ToolContext) -> int:
+    """All points given."""
+    return sum(called)
+
+
+async def no_tool(context: ToolContext) -> str:
+    return ""
+'''
+
+
+async def test_a_function_beside_bot_toml_is_a_tool(tmp_path: Path) -> None:
+    (tmp_path / "shop.py").write_text(SHOP)
+    path = tmp_path / "bot.toml"
+    path.write_text(
+        "[tools.bonus]\nfunction = 'shop.py:give_points'\napproval = 'none'\nneeds_verified = true\n"
+        "answer = 'Done: {result}'\n[tools.total]\nfunction = 'shop.py:total'\n"
+    )
+    settings = Settings(data_dir=tmp_path / "data", bot_config=path)
+    await prepare(settings)
+    async with open_house(settings, redis_url="") as house:
+        bonus, total = (house.agent.toolbox[name] for name in ("bonus", "total"))
+        assert (bonus.effect, bonus.approval, bonus.needs_verified) == ("write", None, True)
+        assert (bonus.examples, bonus.answer) == (["Give me points"], "Done: {result}")
+        assert bonus.description == "Give a customer points."
+        assert await bonus.call(context(), bonus.check({"points": "7"})) == "7 points for Jo"
+        assert await total.call(context(), {}) == "7"  # of the same module
+
+
+@pytest.mark.parametrize(
+    ("function", "why"),
+    [
+        ("shop.py:missing", "shop.py has no tool 'missing'"),
+        ("shop.py:no_tool", "shop.py has no tool 'no_tool'"),
+        ("none.py:tool", "none.py cannot be loaded: FileNotFoundError"),
+        ("broken.py:tool", "broken.py cannot be loaded: ZeroDivisionError"),
+        ("no.such.module:tool", "no.such.module cannot be loaded: ModuleNotFoundError"),
+    ],
+)
+async def test_a_function_that_is_not_there_is_told_in_one_line(
+    tmp_path: Path, function: str, why: str
+) -> None:
+    (tmp_path / "shop.py").write_text(SHOP)
+    (tmp_path / "broken.py").write_text("1 / 0")
+    path = tmp_path / "bot.toml"
+    path.write_text(f"[tools.bonus]\nfunction = '{function}'\n")
+    settings = Settings(data_dir=tmp_path / "data", bot_config=path)
+    await prepare(settings)
+    with pytest.raises(WrongSetting) as wrong:
+        async with open_house(settings, redis_url=""):
+            pass
+    assert str(wrong.value).startswith(f"{path}: tools.bonus.function: {why}")
+    assert "\n" not in str(wrong.value)
