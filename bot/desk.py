@@ -136,8 +136,14 @@ class Desk:
             log.warning("%s: %s", channel, detail, extra={"provider_id": external_id})
         noted = await self._store.deliveries.receipt(channel, external_id, status, detail, trouble)
         if noted is not None:
-            told = {"provider_id": external_id, "conversation": noted.conversation_id, "channel": channel}
-            log.info("the provider says: %s", status, extra=told)
+            told = {
+                "reply": noted.message_id,
+                "provider_id": external_id,
+                "conversation": noted.conversation_id,
+                "channel": channel,
+            }
+            with about(message_id=noted.answers or noted.message_id, turn=noted.turn_id):
+                log.info("the provider says: %s", status, extra=told)
             self._errand(self._live.stir(noted.contact_id, noted.conversation_id))
             if noted.again:
                 self._errand(self._bell.ring("deliver", noted.conversation_id))

@@ -15,8 +15,8 @@ _KEPT = 7 * 24 * 3600 * 1_000_000  # microseconds for which a receipt waits for 
 _PAUSE = 10.0  # seconds before what failed late is sent again, times the attempts so far
 
 _BY_PROVIDER = """
-    SELECT p.delivery_id, p.part, d.conversation_id FROM provider_ids p
-    JOIN deliveries d ON d.id = p.delivery_id
+    SELECT p.delivery_id, p.part, d.conversation_id, d.message_id, m.in_reply_to, m.turn_id
+    FROM provider_ids p JOIN deliveries d ON d.id = p.delivery_id JOIN messages m ON m.id = d.message_id
     WHERE p.channel = :channel AND p.provider_id = :provider_id
 """
 _PART = """
@@ -93,6 +93,9 @@ async def note(tx: Transaction, word: Word) -> Noted | None:
         contact_id=contact["id"],
         conversation_id=known["conversation_id"],
         again=told is DeliveryStatus.QUEUED,
+        message_id=known["message_id"],
+        answers=known["in_reply_to"],
+        turn_id=known["turn_id"],
     )
 
 

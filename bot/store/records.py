@@ -306,11 +306,18 @@ class Pause:
 
 @dataclass(frozen=True, kw_only=True)
 class Noted:
-    """A receipt told something new; `again`: something is to be sent because of it."""
+    """A receipt told something new; `again`: something is to be sent because of it.
+
+    It is about the message `message_id`, which answers the message `answers` and was written in the turn
+    `turn_id`, where it does and was.
+    """
 
     contact_id: str
     conversation_id: str
     again: bool
+    message_id: str
+    answers: str | None
+    turn_id: str | None
 
 
 def delivery_of(message_id: str) -> str:

@@ -67,7 +67,10 @@ async def test_one_id_leads_from_the_webhook_to_the_delivery(tmp_path: Path) -> 
     assert len({each["turn"] for each in mine if "turn" in each}) == 1
     assert len({each["trace_id"] for each in mine if "trace_id" in each}) == 1
     [sent] = [each for each in mine if each["event"] == "delivery sent"]
-    receipts = [each for each in web if each.get("provider_id") == sent["provider_id"]]
-    assert receipts, "what the provider says of it later is found by its own id"
+    receipts = [each for each in web if each["event"].startswith("the provider says")]
+    assert receipts
+    for each in receipts:
+        assert (each["message_id"], each["turn"]) == (taken["message_id"], sent["turn"])
+        assert each["provider_id"] == sent["provider_id"]
     for secret in ("4915123456789", "Lovelace", QUESTION, settings["TWILIO_AUTH_TOKEN"], SECRET):
         assert secret not in logs
