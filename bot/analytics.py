@@ -8,7 +8,7 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from datetime import time as clock
 from typing import Literal
 
@@ -54,6 +54,13 @@ class Span:
     def before(self) -> Span:
         """As many days, right before these."""
         return Span(first=self.first - timedelta(days=self.length), last=self.first - timedelta(days=1))
+
+    def moments(self, zone: tzinfo) -> tuple[datetime, datetime]:
+        """When the first day begins there, and when the last one has ended."""
+        return (
+            datetime.combine(self.first, clock(), zone),
+            datetime.combine(self.last + timedelta(days=1), clock(), zone),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,17 +169,18 @@ class Analytics:
 
     async def report(self, span: Span) -> Report:
         """These days, today among them up to now."""
+        zone = self._allowances.zone
         until = time.monotonic() + _PATIENCE
-        while await self._store.counting.step(self._allowances.zone) and time.monotonic() < until:
+        while await self._store.counting.step(zone) and time.monotonic() < until:
             pass
         spending = await self._store.costs.span(span.before.first.isoformat(), span.last.isoformat())
         now = [each for each in spending if each.day >= span.first.isoformat()]
-        gap_count, gaps = await self._store.figures.gaps(*self._moments(span), _GAPS)
-        gaps_before, _ = await self._store.figures.gaps(*self._moments(span.before), 0)
+        gap_count, gaps = await self._store.figures.gaps(*span.moments(zone), _GAPS)
+        gaps_before, _ = await self._store.figures.gaps(*span.before.moments(zone), 0)
         days = (span.first.isoformat(), span.last.isoformat())
         return Report(
             span=span,
-            timezone=str(self._allowances.zone),
+            timezone=str(zone),
             counted_until=await self._store.figures.counted_until(),
             totals=Totals(
                 amounts=await self._store.figures.totals(*days),
@@ -198,14 +206,6 @@ class Analytics:
     async def budgets(self) -> Sequence[BudgetState]:
         """How far the limits there are are used up now."""
         return await self._store.costs.budgets(self._allowances, self.today().isoformat(), limit=1)
-
-    def _moments(self, span: Span) -> tuple[datetime, datetime]:
-        """When the first day begins and the last one has ended."""
-        zone = self._allowances.zone
-        return (
-            datetime.combine(span.first, clock(), zone),
-            datetime.combine(span.last + timedelta(days=1), clock(), zone),
-        )
 
 
 def _share(part: float, whole: float) -> float | None:
