@@ -21,6 +21,7 @@ from bot.orchestrator.language import guess
 from bot.orchestrator.perform import make, seen_through
 from bot.store import Store, StoreUnavailable
 from bot.store.records import Approval, Claim, ClaimedCall
+from bot.trace import traceparent
 from tools.base import Person, Tool, ToolContext, WrongArguments
 
 log = logging.getLogger("switchboard.acting")
@@ -166,6 +167,7 @@ async def _made(tool: Tool | None, claimed: ClaimedCall) -> tuple[Ending, str]:
         channel=claimed.channel,
         language=guess(claimed.why),
         key=claimed.key,
+        traceparent=traceparent(claimed.turn_id),
     )
     performed = await make(tool, context, arguments)
     assert performed.state != "wrong"

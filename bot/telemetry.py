@@ -8,7 +8,6 @@ asked for, and masked then (bot/masking.py).
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 from importlib import metadata
@@ -32,7 +31,7 @@ from opentelemetry.util.re import parse_env_headers
 from opentelemetry.util.types import AttributeValue
 
 from bot.masking import Masking
-from bot.trace import Attempt, Step, Trace, trace_id
+from bot.trace import Attempt, Step, Trace, root_span, trace_id
 
 # The attributes' names are written out: https://github.com/open-telemetry/semantic-conventions-genai is still
 # moving them between packages, and a collector knows them by these.
@@ -70,7 +69,7 @@ class _Ids(RandomIdGenerator):
         return int(trace_id(self.turn), 16) if self.turn else super().generate_trace_id()
 
     def generate_span_id(self) -> int:
-        return _root(self.turn) if self.turn else super().generate_span_id()
+        return root_span(self.turn) if self.turn else super().generate_span_id()
 
 
 class Telemetry:
@@ -147,7 +146,7 @@ class Telemetry:
         if attempt.turn_id is not None:
             known = SpanContext(
                 int(trace_id(attempt.turn_id), 16),
-                _root(attempt.turn_id),
+                root_span(attempt.turn_id),
                 is_remote=True,
                 trace_flags=TraceFlags(TraceFlags.SAMPLED),
             )
@@ -244,10 +243,6 @@ def _error_type(step: Step) -> str:
     """A word of few, for counting: what stands before the first colon, if that is one word."""
     first = (step.error or "").partition(":")[0]
     return first if first.isidentifier() else f"{step.kind}_failed"
-
-
-def _root(turn_id: str) -> int:
-    return int.from_bytes(hashlib.sha256(turn_id.encode()).digest()[:8]) or 1
 
 
 def _nanoseconds(moment: datetime) -> int:

@@ -50,6 +50,16 @@ def trace_id(turn_id: str) -> str:
     return hashlib.sha256(turn_id.encode()).hexdigest()[:32]
 
 
+def root_span(turn_id: str) -> int:
+    """The id of the span that is the turn: whoever adds to the trace, in whichever process, knows it."""
+    return int.from_bytes(hashlib.sha256(turn_id.encode()).digest()[:8]) or 1
+
+
+def traceparent(turn_id: str) -> str:
+    """What a service is told the turn by (W3C Trace Context, 3.2)."""
+    return f"00-{trace_id(turn_id)}-{root_span(turn_id):016x}-01"
+
+
 @dataclass(kw_only=True)
 class Trace:
     """The steps of one turn, in the order they began, and how it ended: with an outcome or with an error."""

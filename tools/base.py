@@ -29,7 +29,8 @@ class Person:
 @dataclass(frozen=True, kw_only=True)
 class ToolContext:
     """Who and what a call is for. `key` stays the same however often the same call is tried: providers that
-    know idempotency keys are given it."""
+    know idempotency keys are given it. `traceparent` is what a service is told the turn by, as W3C Trace
+    Context has it."""
 
     person: Person
     conversation_id: str
@@ -37,6 +38,7 @@ class ToolContext:
     channel: str
     language: str
     key: str
+    traceparent: str = ""
 
 
 class ToolFailed(Exception):  # noqa: N818

@@ -181,6 +181,8 @@ class HttpTool(BaseModel):
         headers = {"Accept": "application/json, text/plain;q=0.9, */*;q=0.1", **self.headers}
         if effect == "write" and context.key:
             headers["Idempotency-Key"] = context.key
+        if context.traceparent:
+            headers["traceparent"] = context.traceparent
         body: bytes | None = None
         if self.method not in _NO_BODY:
             headers["Content-Type"] = "application/json"

@@ -204,6 +204,8 @@ def _request(
     sent |= {"Accept": "application/json, text/plain;q=0.9, */*;q=0.1", **headers}
     if effect == "write" and context.key:
         sent["Idempotency-Key"] = context.key
+    if context.traceparent:
+        sent["traceparent"] = context.traceparent
     body = by_place["body"]
     if not body:
         return Request(method=operation.method, url=url, headers=sent, own=own)

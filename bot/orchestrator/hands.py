@@ -15,6 +15,7 @@ from bot.orchestrator.authority import returned, unheard_of
 from bot.orchestrator.draft import Asked
 from bot.orchestrator.outcome import HandOffReason, ProposedCall
 from bot.orchestrator.perform import Performed, perform
+from bot.trace import traceparent
 from tools import identity
 from tools.base import Arguments, Tool, ToolContext, WrongArguments
 from tools.handoff import hand_off
@@ -201,6 +202,7 @@ class Hands:
             channel=turn.channel,
             language=self._asked.language,
             key="",
+            traceparent=traceparent(turn.id),
         )
         self._calls += 1
         return await perform(tool, context, arguments, turn.journal, self._asked.trace, needs=needs)

@@ -172,7 +172,11 @@ async def asked(
 CALL = ToolCall(id="c1", name="order_status", arguments='{"order_id": "123456"}')
 
 
+CALLED: list[ToolContext] = []
+
+
 async def delivered_on(context: ToolContext, arguments: Arguments) -> str:
+    CALLED.append(context)
     return "delivered to jane@example.com"
 
 
@@ -204,6 +208,7 @@ async def test_a_turn_is_one_trace_by_the_conventions(
     tool = collector.one("execute_tool order_status")
     assert tool.attributes["gen_ai.operation.name"] == "execute_tool"
     assert tool.attributes["gen_ai.tool.name"] == "order_status"
+    assert CALLED[-1].traceparent == f"00-{root.trace}-{root.span}-01", "the tool's service may add to it"
     assert first.began <= tool.began <= second.began
     assert collector.one("retrieval lookup").attributes["gen_ai.operation.name"] == "retrieval"
     sent = collector.one("deliver memory")

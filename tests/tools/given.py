@@ -13,6 +13,8 @@ JO = Person(
     addresses={"email": ("jo@example.com",), "whatsapp": ("whatsapp:+4915112345678",)},
 )
 
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
 
 def context(**more: Any) -> ToolContext:
     """A call for Jo, who is who they say they are."""
@@ -24,6 +26,7 @@ def context(**more: Any) -> ToolContext:
             "channel": "web",
             "language": "en",
             "key": "key-1",
+            "traceparent": TRACE,
             **more,
         }
     )

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from bot.endpoints import Endpoints
-from tests.tools.given import context
+from tests.tools.given import TRACE, context
 from tests.tools.shop import Shop, serving
 from tools.base import Person, Tool, ToolFailed, WrongArguments
 from tools.http import HttpTool
@@ -42,6 +42,7 @@ async def test_an_order_is_looked_up(shop: Shop, endpoints: Endpoints) -> None:
     assert await call(tool, order_id=123456) == '{"id":"123456","status":"shipped"}'
     assert (shop.asked[0].method, shop.asked[0].raw_path) == ("GET", "/orders/123456")
     assert "Idempotency-Key" not in shop.asked[0].headers
+    assert shop.asked[0].headers["traceparent"] == TRACE
     assert (tool.effect, tool.approval, tool.timeout, tool.idempotent) == ("read", None, 10.0, False)
     assert tool.description == "Look up an order"
     with pytest.raises(WrongArguments):

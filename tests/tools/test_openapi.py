@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from bot.api.docs import description
 from bot.endpoints import Endpoints
 from tests.front import until
-from tests.tools.given import context
+from tests.tools.given import TRACE, context
 from tests.tools.shop import Shop
 from tools.base import Tool, ToolFailed, WrongArguments
 from tools.document import WrongDocument, read
@@ -186,6 +186,7 @@ async def test_arguments_go_where_the_document_wants_them(
     assert (asked.method, asked.raw_path) == ("POST", "/v1/refunds")
     assert asked.body == {"order": "1", "amount": 2.5, "email": "jo@example.com"}
     assert asked.headers["Idempotency-Key"] == "key-1"
+    assert asked.headers["traceparent"] == TRACE
     await call(tools["shop_putLines"], body=[{"sku": "a", "parent": {"sku": "b"}}])
     assert shop.asked[2].body == [{"sku": "a", "parent": {"sku": "b"}}]
     with pytest.raises(WrongArguments):
