@@ -310,6 +310,16 @@ class Switchboard:
         assert done.returncode == 0, f"switchboard {' '.join(arguments)} failed:\n{printed}"
         return printed
 
+    def beside(self, name: str, module: str, *arguments: str, ready: str) -> Process:
+        """A module of the tests' own that runs with the same settings; `ready` once it has said so."""
+        return Process(
+            name,
+            [sys.executable, "-m", module, *arguments],
+            folder=self.folder,
+            environment=environment(self.folder, self._settings),
+            ready=lambda process: ready in process.log,
+        )
+
     def kill_worker(self, number: signal.Signals = signal.SIGKILL, *, index: int = 0) -> None:
         """End a worker and leave it ended."""
         self.workers[index].end(number)

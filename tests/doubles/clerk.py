@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 
 from tests.doubles.model import Call, Messages, ModelServer, Script
 
-_WISH = re.compile(r"\b(refund|pay)\b\D*?(\d{6})(.*)", re.IGNORECASE)
+_WISH = re.compile(r"\b(refund|pay|book|ship)\b\D*?(\d{6})(.*)", re.IGNORECASE)
 _REASONS = ("damaged", "wrong item", "lost")
 
 
