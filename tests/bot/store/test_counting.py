@@ -226,6 +226,18 @@ async def test_counting_anew_comes_to_the_same(store: Store) -> None:
     assert {key: n for key, n in at_once.of.items() if n} == {key: n for key, n in by_steps.of.items() if n}
 
 
+async def test_two_who_are_one_person_are_counted_on(store: Store) -> None:
+    first = await answered(store, "1", sender="ada")
+    second = await answered(store, "1", sender="grace")
+    await counted(store)
+    await store.profiles.merge(first.contact_id, second.contact_id, decided_by="opr_1")
+    await answered(store, "2", sender="ada")
+    amounts = await counted(store)
+    assert (told(amounts)["received"], told(amounts)["by_bot"]) == (3, 3)
+    await store.database.change("UPDATE counting SET rules = 'others'")
+    assert (await counted(store)).parts("hour") == amounts.parts("hour")
+
+
 def test_durations_are_two_percent_off_at_the_most() -> None:
     from bot.store.cases import _duration
 
