@@ -29,6 +29,7 @@ log = logging.getLogger("switchboard.acting")
 LEASE = 15.0  # seconds; renewed while a call is being made
 _TRIES = 3  # of a call whose end is not known and whose provider keeps keys
 _FIRST_PAUSE = 2.0  # seconds before the second of them
+_BAD_NEWS = ("failed", "doubtful")  # of a call that was allowed
 
 Ending = Literal["done", "failed", "doubtful"]
 
@@ -64,9 +65,6 @@ class Actor:
                 return
             case Approval(state="pending") as waiting:
                 await self._remind(waiting)
-            case Approval(state="done", conversation_status="resolved") as planned:
-                await self._store.people.set_status(planned.conversation_id, "bot")
-                await self._tell(replace(planned, conversation_status="bot"))
             case Approval() as moved:
                 await self._tell(moved)
             case ClaimedCall() as claimed:
@@ -121,7 +119,12 @@ class Actor:
             await end(keeper)
 
     async def _tell(self, approval: Approval) -> None:
-        """Operators see how it stands, and the bot is rung for if it is to tell the customer."""
+        """Operators see how it stands, and the bot is rung for if it is to tell the customer, where nobody
+        looks any more too."""
+        is_news = approval.state == "done" or (approval.state in _BAD_NEWS and approval.decided_by)
+        if approval.conversation_status == "resolved" and is_news:
+            await self._store.people.set_status(approval.conversation_id, "bot")
+            approval = replace(approval, conversation_status="bot")
         log.info(
             "approval %s: %s",
             approval.state,
@@ -154,7 +157,7 @@ async def _made(tool: Tool | None, claimed: ClaimedCall) -> tuple[Ending, str]:
     """How the call ended, and its result or what went wrong."""
     if tool is None:
         return "failed", "There is no such tool any more."
-    if claimed.fence > 1 and not tool.idempotent:
+    if claimed.fence > (_TRIES if tool.idempotent else 1):  # or it would end one worker after the other
         return "doubtful", "It was begun before, and no end was seen."
     try:
         arguments = tool.check(claimed.arguments)

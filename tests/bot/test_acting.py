@@ -14,7 +14,7 @@ import pytest
 from bot.orchestrator.agent import ToolCall
 from bot.store import Store
 from bot.store.calls import Deadlines
-from bot.store.records import Operator
+from bot.store.records import ClaimedCall, Operator
 from bot.testing import InlineQueue, ScriptedModel
 from tests.bot.store.given import row
 from tests.doubles.tools import a_tool
@@ -182,6 +182,32 @@ async def test_in_the_end_nobody_knows(store: Store, tmp_path: Path) -> None:
         assert len(provider.keys) == 3
         assert await scene.state() == "doubtful"
         assert await scene.status() == "waiting"
+
+
+async def test_a_call_that_ends_its_worker_every_time_is_a_persons_in_the_end(
+    sqlite: Store, tmp_path: Path
+) -> None:
+    provider = Provider()
+    async with asked(sqlite, tmp_path, provider, idempotent=True) as scene:
+        await scene.approve()
+        for _ in range(3):
+            assert isinstance(await sqlite.acts.claim(scene.call_id, 30), ClaimedCall)
+            await scene.due()
+        await scene.act()
+        assert provider.keys == []
+        assert await scene.state() == "doubtful"
+        assert await scene.status() == "waiting"
+
+
+async def test_what_is_done_after_the_matter_was_settled_is_told_all_the_same(
+    store: Store, tmp_path: Path
+) -> None:
+    async with asked(store, tmp_path, Provider("R-1")) as scene:
+        await scene.approve()
+        await store.people.set_status(scene.conversation_id, "resolved")
+        await scene.act()
+        assert (await scene.said())[-1].endswith("R-1")
+        assert await scene.status() == "bot"
 
 
 async def test_a_call_that_takes_long_is_kept_from_others(sqlite: Store, tmp_path: Path) -> None:
