@@ -62,6 +62,9 @@ class Health:
         self._oldest_untold = self._gauge(
             "switchboard_oldest_webhook_seconds", "Age of the oldest event that is not told yet"
         )
+        self._waiting = self._gauge(
+            "switchboard_approvals_waiting", "Calls that wait for an operator's word, up to 100"
+        )
         self._set_aside = self._gauge("switchboard_mails_set_aside", "Mails nobody could read, up to 100")
 
     def routes(self) -> Sequence[BaseRoute]:
@@ -95,6 +98,7 @@ class Health:
             self._oldest.set(counts.oldest_due)
             for status in get_args(ConversationStatus):
                 self._conversations.labels(status=status).set(counts.conversations.get(status, 0))
+            self._waiting.set(await self._store.approvals.waiting())
             self._set_aside.set(len(await self._store.mailboxes.cards()))
             if self._announces:
                 backlog = await self._store.webhooks.backlog()

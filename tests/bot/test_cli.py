@@ -293,6 +293,7 @@ def test_health_is_told_with_each_components_state(house: Switchboard) -> None:
     metrics = get(house, "/metrics")[2].decode()
     assert 'switchboard_component_up{component="redis",kind="store"} 1.0' in metrics
     assert "switchboard_oldest_due_seconds 0.0" in metrics
+    assert "switchboard_approvals_waiting 0.0" in metrics
 
 
 def test_every_answer_is_safe_and_every_error_has_one_shape(house: Switchboard) -> None:
