@@ -273,3 +273,50 @@ def test_conversations_are_found_by_words_and_narrowed(desk: Page, house: Switch
     expect(desk.get_by_text("Nothing was found.")).to_be_visible()
     desk.get_by_role("link", name="Show all of them").click()
     expect(desk.locator(".entry")).not_to_have_count(0)
+
+
+def test_the_keyboard_is_enough(desk: Page, house: Switchboard, chat: Chat) -> None:
+    chat.ask("Answered without a mouse")
+    chat.expect_answers(1)
+    desk.keyboard.press("g")
+    desk.keyboard.press("p")
+    expect(desk.get_by_role("heading", name="Contacts")).to_be_visible()
+    desk.keyboard.press("?")
+    expect(desk.get_by_role("dialog", name="Keyboard")).to_contain_text("take over")
+    desk.keyboard.press("Escape")
+    expect(desk.get_by_role("dialog", name="Keyboard")).to_have_count(0)
+    desk.keyboard.press("Control+k")
+    palette = desk.get_by_role("dialog", name="Everything, by its name")
+    palette.get_by_role("combobox").fill("without a mouse")
+    expect(palette.get_by_role("option").first).to_contain_text("Visitor")
+    desk.keyboard.press("Enter")
+    expect(thread(desk)).to_contain_text("Answered without a mouse")
+    expect(desk.locator("#contact")).to_be_focused()  # the page listens
+    desk.keyboard.press("t")
+    expect(desk.get_by_role("textbox", name="Reply")).to_be_focused()
+    expect(desk.locator("#head")).to_contain_text("With a person: you")
+    desk.keyboard.type("jk?te")  # words, no shortcuts
+    desk.keyboard.press("Control+Enter")
+    expect(thread(desk).get_by_text("jk?te", exact=True)).to_have_count(1)
+
+
+def test_a_canned_answer_is_taken_with_its_names_filled_in(
+    desk: Page, house: Switchboard, chat: Chat
+) -> None:
+    desk.goto(f"{house.url}/dashboard/settings/canned")
+    desk.get_by_label("Short name").first.fill("shipping")
+    desk.get_by_label("Text").first.fill("I am {{operator}}; it is on its way.")
+    act(desk, "Add")
+    expect(desk.get_by_label("Short name")).to_have_count(2)
+    chat.ask("Has it been sent?")
+    chat.expect_answers(1)
+    desk.goto(f"{house.url}/dashboard/conversations?tab=all")
+    entry(desk, house, "Has it been sent?").click()
+    reply = desk.get_by_role("textbox", name="Reply")
+    reply.press_sequentially("Hello, /shi")
+    offered = desk.get_by_role("listbox", name="Canned answers").get_by_role("option")
+    expect(offered).to_have_count(1)
+    desk.keyboard.press("Enter")
+    expect(reply).to_have_value("Hello, I am Grace; it is on its way.")
+    desk.keyboard.press("Control+Enter")
+    expect(chat.thread).to_contain_text("I am Grace; it is on its way.")

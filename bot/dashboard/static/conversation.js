@@ -2,7 +2,9 @@
 /** One conversation: the thread as it grows, the bot's answer as it is written, and the reply box. */
 
 import { decideCards, keepCards, rememberCards, renewCards } from './approval.js';
+import { offer } from './canned.js';
 import { keep } from './draft.js';
+import { heed } from './notify.js';
 import { Refused, fetchPage, follow, gathered, post, remember, replaceParts, tellTimes } from './page.js';
 import { arrange, presence, unfold } from './side.js';
 
@@ -206,6 +208,8 @@ if (mayWrite) {
   const reply = /** @type {HTMLTextAreaElement} */ (at('reply'));
   const attempt = `switchboard:attempt:${id}`;
   const drop = keep(id, reply);
+  const { contact = '', operator = '', subject = '' } = main.dataset;
+  offer(reply, { contact, operator, subject });
 
   /** The same words sent again, after a lost answer or a reload, are the same message. @param {string} words */
   const clientId = (words) => {
@@ -270,7 +274,10 @@ void markRead();
 if (!older) {
   follow(`?conversation=${encodeURIComponent(id)}`, {
     look: refresh,
-    conversation: refresh,
+    conversation: (told) => {
+      heed(told);
+      void refresh();
+    },
     message: refresh,
     delta: hear,
     typing: hearTyping,
