@@ -165,7 +165,9 @@ def _cards(report: Report, today: date, show: Measures) -> Sequence[Card]:
         Card(
             name=_("Rating"),
             value=show.number(now.rating),
-            note=_("of 5, from %(number)s customers") % {"number": show.number(now.count("rated"))},
+            note=_("of 5, from %(number)s customers") % {"number": show.number(now.count("rated"))}
+            if now.rating is not None
+            else "",
             before=show.number(before.rating),
         ),
         Card(
