@@ -29,6 +29,12 @@ _PATH = "/webhooks/whatsapp"
 # Status callbacks lead nowhere: what is measured are the webhooks of messages.
 _PUBLIC_URL = "http://127.0.0.1:1"
 _NUMBERS = itertools.count(1)
+# How many workers run beside the web process; None: there is but the one process of `switchboard run`.
+_HOUSES: Mapping[str, int | None] = {
+    "without a worker": 0,
+    "its worker at work": 1,
+    "all in one process": None,
+}
 
 
 async def measure(
@@ -41,10 +47,10 @@ async def measure(
     seconds: float,
     postgres: bool,
 ) -> None:
-    """On each database, with no worker and with one that answers everybody meanwhile."""
+    """On each database, with no worker, and with one that answers everybody meanwhile."""
     found = Rounds()
     for name in (OURS, OURS_POSTGRES) if postgres else (OURS,):
-        for workers, what in ((0, "without a worker"), (1, "its worker at work")):
+        for what, workers in _HOUSES.items():
             with _house(folder, name, model_url, knowledge, workers=workers) as house:
                 await _steadily(house, 1.0)
                 for _ in range(rounds):
@@ -63,13 +69,13 @@ def _figures(what: str, timings: Sequence[float]) -> Mapping[str, float]:
 
 @contextlib.contextmanager
 def _house(
-    folder: Path, name: str, model_url: str, knowledge: Path, *, workers: int
+    folder: Path, name: str, model_url: str, knowledge: Path, *, workers: int | None
 ) -> Iterator[Switchboard]:
-    """One web process on WhatsApp, and so many workers."""
+    """One web process on WhatsApp, and so many workers; or all of it in one process."""
     at = folder / f"webhooks-{'postgres' if name == OURS_POSTGRES else 'sqlite'}-{workers}"
     shutil.copytree(knowledge, at / "data" / "knowledge")
     with contextlib.ExitStack() as stack:
-        redis = stack.enter_context(valkey(at))
+        redis_url = "" if workers is None else stack.enter_context(valkey(at)).url
         twilio = stack.enter_context(twilio_double(at, public_url=_PUBLIC_URL))
         database_url = ""
         if name == OURS_POSTGRES:
@@ -79,8 +85,8 @@ def _house(
         yield stack.enter_context(
             switchboard(
                 at,
-                workers=workers,
-                redis_url=redis.url,
+                workers=1 if workers is None else workers,
+                redis_url=redis_url,
                 model_url=model_url,
                 database_url=database_url,
                 settings=twilio.settings,
