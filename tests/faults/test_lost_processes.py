@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from tests.faults.conftest import QUESTION, RECOVERY, Site
+from tests.faults.conftest import ANOTHER, QUESTION, RECOVERY, Site
 from tests.processes import until
 from tests.visitor import Visitor
 
@@ -53,7 +53,7 @@ async def _talk(visitor: Visitor, stop: asyncio.Event) -> int:
     """Ask and wait for the answer until told to stop; how often."""
     asked = 0
     while not stop.is_set():
-        await visitor.ask(QUESTION, within=RECOVERY)
+        await visitor.ask(ANOTHER if asked % 2 else QUESTION, within=RECOVERY)
         asked += 1
     return asked
 
