@@ -162,7 +162,10 @@ def ask(
     logging.getLogger("switchboard").setLevel(logging.WARNING)  # the terminal is for the two who talk
 
     async def main() -> None:
-        async with open_house(settings, redis_url="") as house:
+        async with (
+            serve.demo_shop(settings) as shop,
+            open_house(settings, redis_url="", demo_shop=shop) as house,
+        ):
             with contextlib.suppress(LookupFailed):  # the answer itself will say what is wrong
                 if not (await house.index.statistics()).documents:
                     err.print("nothing has been learned yet; `switchboard learn PATH` teaches")

@@ -51,7 +51,7 @@ async def whole_house(settings: Settings) -> AsyncIterator[House]:
             stack.push_async_callback(valkey.stop)
             redis_url = valkey.url
         await prepare(settings)
-        shop = "" if settings.bot_config.exists() else await stack.enter_async_context(_demo_shop(settings))
+        shop = await stack.enter_async_context(demo_shop(settings))
         yield await stack.enter_async_context(open_house(settings, redis_url=redis_url, demo_shop=shop))
 
 
@@ -156,8 +156,11 @@ async def _see_to(errands: Coroutine[object, object, None]) -> None:
 
 
 @asynccontextmanager
-async def _demo_shop(settings: Settings) -> AsyncIterator[str]:
-    """The demo shop's order service, running; its address."""
+async def demo_shop(settings: Settings) -> AsyncIterator[str]:
+    """The demo shop's order service, running, and its address; "" where bot.toml says who answers."""
+    if settings.bot_config.exists():
+        yield ""
+        return
     with socket.create_server(("127.0.0.1", 0)) as listening:
         config = uvicorn.Config(
             DemoShop(settings.data_dir / "demo-shop.json").app,

@@ -16,7 +16,7 @@ from bot.orchestrator import run
 from bot.orchestrator.agent import Route
 from bot.orchestrator.intents import ByExamples
 from bot.orchestrator.outcome import NeedsApproval, Reply
-from bot.serve import _demo_shop
+from bot.serve import demo_shop
 from bot.settings import Settings
 from bot.trace import Trace
 from tests.doubles.orchestra import agent, bot, turn
@@ -26,7 +26,7 @@ from tools.base import Tool, ToolFailed
 
 @pytest.fixture
 async def url(tmp_path: Path) -> AsyncIterator[str]:
-    async with _demo_shop(Settings(data_dir=tmp_path)) as it:
+    async with demo_shop(Settings(data_dir=tmp_path)) as it:
         yield it
 
 
@@ -81,7 +81,7 @@ async def test_what_was_written_is_there_after_a_restart(tmp_path: Path) -> None
     settings = Settings(data_dir=tmp_path)
     endpoints = Endpoints()
     for _ in range(2):
-        async with _demo_shop(settings) as url:
+        async with demo_shop(settings) as url:
             refund = demo_tools(url)["refund"].as_tool("refund", endpoints)
             assert (await call(refund, order_id="123456", reason="other"))["amount"] == "148.80"
     await endpoints.close()
