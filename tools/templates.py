@@ -128,5 +128,5 @@ def with_contact(value: JsonValue, person: Person) -> JsonValue:
 
 def _strays(value: str) -> bool:
     """Whether a value in a path could lead elsewhere: servers read %2F, %5C and %0A as they like."""
-    dots = any(each in {".", ".."} for each in re.split(r"[/\\]", value))
-    return not value or dots or any(ord(each) < 32 for each in value)
+    pieces = re.split(r"[/\\]", value)
+    return any(each in {"", ".", ".."} for each in pieces) or any(ord(each) < 32 for each in value)
