@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -260,6 +261,19 @@ def test_a_wrong_budget_is_told_by_its_name(tmp_path: Path, line: str) -> None:
 
 def test_the_example_beside_it_is_understood() -> None:
     read_bot_config(ROOT / "bot.example.toml", required=True)
+
+
+def test_what_is_commented_out_in_the_example_is_understood_as_well(tmp_path: Path, given: Given) -> None:
+    written = (ROOT / "bot.example.toml").read_text(encoding="utf-8")
+    set_up = re.sub(r'(?m)^#(?=\[|[a-z][a-z_-]* = |.*"""|\{name\}$)', "", written)
+    given(SHOP_TOKEN="hush", KEY="hush")
+    found = config(tmp_path, set_up)
+    assert [*found.tools, *found.mcp, *found.openapi] == ["order_status", "refund", "bonus", "shop", "shop"]
+    assert found.hours is not None
+    assert found.hours.written()["sat"] == ["10:00-14:00"]
+    assert found.email.signature.startswith("{name}")
+    empty = {name for name, told in found if not told}
+    assert empty == set(), "what there is to set stands in the example"
 
 
 def test_no_file_is_an_empty_one_unless_it_was_asked_for(tmp_path: Path) -> None:
