@@ -9,7 +9,7 @@ from bot.orchestrator import extractive
 from bot.orchestrator.agent import Turn
 from bot.orchestrator.deed_phrases import DeedPhrase, deed_phrase
 from bot.orchestrator.draft import Asked
-from bot.orchestrator.outcome import HandOff, HandOffReason, Outcome, Reply
+from bot.orchestrator.outcome import HandOff, HandOffReason, Outcome, ProposedCall, Reply
 from bot.orchestrator.phrases import Phrase, admits_not_knowing, admits_not_reading, phrase_in
 from knowledge.base import Passage
 
@@ -38,10 +38,13 @@ async def say(asked: Asked, text: str) -> None:
         await asked.draft.say(paragraph if not asked.draft.text else f"\n\n{paragraph}")
 
 
-async def hand_off(asked: Asked, reason: HandOffReason, why: str, *, told: str = "") -> HandOff:
+async def hand_off(
+    asked: Asked, reason: HandOffReason, why: str, *, told: str = "", calls: Sequence[ProposedCall] = ()
+) -> HandOff:
     """Tell the customer that a person takes over, and when one is there; the operator hears why.
 
-    `told` is what the customer is told before: what could be done or found all the same.
+    `told` is what the customer is told before: what could be done or found all the same. `calls` are those
+    that an operator must allow besides.
     """
     await asked.draft.restart()
     words = (
@@ -57,7 +60,7 @@ async def hand_off(asked: Asked, reason: HandOffReason, why: str, *, told: str =
     done = [f"{each.tool} was done" for each in asked.turn.journal.earlier if each.state == "done"]
     summary = " ".join([why, *(f"{each}." for each in done)])
     wrote = f" They wrote: {asked.question[:_LONGEST_QUESTION]}" if asked.question else ""
-    return HandOff(reason=reason, text=text, summary=summary + wrote)
+    return HandOff(reason=reason, text=text, summary=summary + wrote, calls=tuple(calls))
 
 
 async def unsure(asked: Asked, words: Phrase = "unsure", *, nearest: Sequence[Passage] = ()) -> Outcome:

@@ -96,6 +96,14 @@ class Hands:
         self._writing = asyncio.Lock()
 
     @property
+    def changes(self) -> Sequence[str]:
+        """What was changed in this turn, in words for an operator."""
+        done = [
+            each.tool.name for each in self.made if each.tool.effect == "write" and each.told.state == "done"
+        ]
+        return [f"{name} was done." for name in dict.fromkeys(done)]
+
+    @property
     def values(self) -> Sequence[str]:
         """What tools returned as values of their own, and not as part of a sentence."""
         return list(returned(self.results))

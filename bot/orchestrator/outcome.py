@@ -41,15 +41,6 @@ class Reply:
 
 
 @dataclass(frozen=True, kw_only=True)
-class HandOff:
-    """A person is needed; `text` is what the customer is told, `summary` what the operator reads."""
-
-    reason: HandOffReason
-    text: str
-    summary: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
 class ProposedCall:
     """A tool call that an operator must allow; `why` is what the customer asked for, in their words, and
     `unsaid` names the arguments whose values they never said."""
@@ -58,6 +49,17 @@ class ProposedCall:
     arguments: Mapping[str, JsonValue]
     why: str = ""
     unsaid: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class HandOff:
+    """A person is needed; `text` is what the customer is told, `summary` what the operator reads. `calls` are
+    to be allowed besides."""
+
+    reason: HandOffReason
+    text: str
+    summary: str = ""
+    calls: Sequence[ProposedCall] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,7 +27,8 @@ _REMEMBERED = 4  # of the customer's messages that a form is filled from
 @dataclass(frozen=True, kw_only=True)
 class Deeds:
     """What came of a message's wishes, in words; `failed` are those that came to nothing, as the customer
-    wrote them. `answered` is False when it only asks for what is missing."""
+    wrote them, without those that nobody knows the end of. `answered` is False when it only asks for what is
+    missing."""
 
     text: str
     citations: Sequence[Citation] = ()
@@ -99,7 +100,7 @@ def _as_made(asked: Asked, hands: Hands) -> Deeds:
         for each in hands.made
         if each.told.state in {"done", "waits"}
     ]
-    failed = [each.wish for each in hands.made if each.told.state not in {"done", "waits"}]
+    failed = [each.wish for each in hands.made if each.told.state in {"failed", "refused"}]
     return Deeds(text="\n\n".join(dict.fromkeys(told)), failed=list(dict.fromkeys(failed)))
 
 
@@ -154,7 +155,7 @@ async def _carry_out(
             paragraphs.append(deed_phrase(asked.language, "unverified", what=_quoted(subtask.wish)))
             if (sends := hands.tools.get(identity.SEND)) is not None:
                 asks = asks or question(sends, "address", asked.language)
-        else:
+        elif told[subtask.id].state != "doubtful":  # nobody may say that it was not done
             failed.append(subtask.wish)
     not_done = [deed_phrase(asked.language, "not_done", what=_quoted(wish)) for wish in failed]
     text = "\n\n".join([*paragraphs, *not_done, *([asks] if asks else [])])

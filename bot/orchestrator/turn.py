@@ -72,7 +72,8 @@ async def run(turn: Turn, agent: Agent, trace: Trace) -> Outcome:
     if (told := in_words(asked, news)) and not isinstance(outcome, Silence):
         outcome = replace(outcome, text=f"{told}\n\n{outcome.text}")
     if (stuck := unsettled(news)) and isinstance(outcome, Reply | NeedsApproval):
-        return await hand_off(asked, stuck.reason, stuck.why, told=outcome.text)
+        calls = outcome.calls if isinstance(outcome, NeedsApproval) else ()
+        return await hand_off(asked, stuck.reason, stuck.why, told=outcome.text, calls=calls)
     return outcome
 
 
@@ -165,7 +166,8 @@ async def _by_models(
         case Reply():
             return answer
         case Stuck(reason=reason, why=why):
-            return await hand_off(asked, reason, why)
+            why = " ".join([why, *hands.changes])
+            return await hand_off(asked, reason, why, calls=hands.proposed)
         case OutOfMoney():
             return await _by_rules(asked, hands, found, before, failed="budget")
         case DoesNotKnow() if not (hands.made or hands.proposed):
@@ -201,9 +203,12 @@ async def _by_rules(
 
 async def _tell(asked: Asked, hands: Hands, deeds: Deeds, *, failed: HandOffReason | None) -> Outcome:
     """What was done, and what not; a person goes on where something came to nothing."""
-    if deeds.failed:
-        why = "; ".join(["This could not be done:", *deeds.failed])
-        return await hand_off(asked, "tool_failure", why, told=deeds.text)
+    if hands.stuck is not None or deeds.failed:
+        reason = hands.stuck.reason if hands.stuck is not None else "tool_failure"
+        unknown = [hands.stuck.why] if hands.stuck is not None else []
+        undone = [f"This could not be done: {'; '.join(deeds.failed)}."] if deeds.failed else []
+        why = " ".join([*unknown, *undone, *hands.changes])
+        return await hand_off(asked, reason, why, told=deeds.text, calls=hands.proposed)
     if not deeds.text:
         return await hand_off(asked, failed or "degraded", "No model answered.")
     await asked.draft.restart()

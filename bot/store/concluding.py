@@ -99,7 +99,7 @@ async def conclude(
         up_to_seq=claim.up_to_seq,
         said=int(said),
         event=event,
-        asked=len(outcome.calls) if isinstance(outcome, NeedsApproval) else 0,
+        asked=len(outcome.calls) if isinstance(outcome, NeedsApproval | HandOff) else 0,
         told=len(claim.news),
     )
     _trace(tx, claim.turn_id, steps)
@@ -129,7 +129,7 @@ async def conclude(
         )
         delivery_id = say(tx, message, contact_id=contact_id, event=event - int(moved), parts=parts)
     waiting: Sequence[str] = ()
-    if isinstance(outcome, NeedsApproval):
+    if isinstance(outcome, NeedsApproval | HandOff):
         waiting = await calls.ask(tx, claim, outcome.calls, deadlines)
     if question := _ungrounded(claim, outcome):
         tx.later(

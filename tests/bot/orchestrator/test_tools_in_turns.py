@@ -527,6 +527,49 @@ async def test_without_a_model_one_wish_that_fails_does_not_sink_the_rest() -> N
     assert "how many points do I have" in outcome.text
 
 
+async def test_without_a_model_nobody_says_of_a_change_that_may_be_made_that_it_was_not() -> None:
+    shop = Shop(order_cancel=ToolFailed("no answer", uncertain=True))
+    outcome = await without_a_model(
+        "Please cancel my order 123456, and I want a refund",
+        tools=[
+            shop.tool("order_cancel", effect="write"),
+            shop.tool("refund", effect="write", approval="operator"),
+        ],
+        knowledge=NoMatch(),
+    )
+    assert isinstance(outcome, HandOff)
+    assert outcome.reason == "tool_failure"
+    assert "couldn't" not in outcome.text
+    assert "Nobody knows whether order_cancel was done" in outcome.summary
+    assert "could not be done" not in outcome.summary
+    # What a colleague must allow is theirs to allow, whoever goes on with the customer.
+    assert "a colleague, who must allow it" in outcome.text
+    assert [each.tool for each in outcome.calls] == ["refund"]
+
+
+async def test_who_takes_over_is_told_what_was_done_and_asked_what_is_theirs_to_allow() -> None:
+    shop = Shop(cancel="cancelled", change=ToolFailed("no answer", uncertain=True))
+    model = ScriptedModel(
+        [calls(name, {"order_id": "123456"}) for name in ("cancel", "refund", "change")], "never asked"
+    )
+    outcome = await run(
+        turn("Cancel order 123456, refund it and change it"),
+        shop_and(
+            model,
+            tools=[
+                shop.tool("cancel", effect="write"),
+                shop.tool("change", effect="write"),
+                shop.tool("refund", effect="write", approval="operator"),
+            ],
+        ),
+        Trace(turn_id="turn"),
+    )
+    assert isinstance(outcome, HandOff)
+    assert "Nobody knows whether change was done" in outcome.summary
+    assert "cancel was done." in outcome.summary
+    assert [each.tool for each in outcome.calls] == ["refund"]
+
+
 def ended(state: str, **more: str) -> WrittenCall:
     return WrittenCall(
         id="call",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.orchestrator.agent import Go
-from bot.orchestrator.outcome import NeedsApproval, ProposedCall
+from bot.orchestrator.outcome import HandOff, NeedsApproval, ProposedCall
 from bot.store import Store
 from bot.store.calls import Deadlines
 from bot.store.records import Approval, Claim, ClaimedCall, Operator
@@ -68,6 +68,18 @@ async def told(store: Store, conversation_id: str) -> Claim:
     claim = await claimed(store, conversation_id)
     assert claim.pending == 0
     return claim
+
+
+async def test_whoever_takes_over_is_asked_as_well(store: Store) -> None:
+    first = await said(store, "1")
+    claim = await claimed(store, first.message.conversation_id)
+    refund = ProposedCall(tool="refund", arguments=ORDER, why="It broke.")
+    done = await concluded(store, claim, HandOff(reason="tool_failure", text="A colleague.", calls=[refund]))
+    assert done is not None
+    assert done.status == "waiting"
+    waiting = await store.approvals.get(done.asked[0])
+    assert waiting is not None
+    assert (waiting.state, waiting.arguments) == ("pending", ORDER)
 
 
 async def test_what_waits_is_listed_longest_first_with_all_an_operator_needs(store: Store) -> None:
