@@ -20,7 +20,7 @@ from tools import identity
 from tools.base import Arguments, Tool, ToolContext, WrongArguments
 from tools.handoff import hand_off
 
-MOST_CALLS = 24  # made in one turn
+MOST_CALLS = 24  # made in one turn, or asked of an operator
 _REPAIRS = 1  # times that calls which can't be made are told back for another try
 _AGAIN = 3  # times that the same question to a tool is answered from memory
 
@@ -231,6 +231,7 @@ class Hands:
         call = ProposedCall(tool=tool.name, arguments=arguments, why=wish, unsaid=unsaid)
         waiting = [(each.tool, each.arguments) for each in self._asked.turn.journal.waiting]
         if call not in self.proposed and (call.tool, call.arguments) not in waiting:
+            self._calls += 1
             self.proposed.append(call)
 
     def _writes(self, name: str) -> bool:

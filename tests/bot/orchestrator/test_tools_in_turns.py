@@ -570,6 +570,24 @@ async def test_who_takes_over_is_told_what_was_done_and_asked_what_is_theirs_to_
     assert [each.tool for each in outcome.calls] == ["refund"]
 
 
+async def test_operators_are_asked_about_no_more_calls_than_a_turn_may_make() -> None:
+    asks = [
+        [calls("refund", {"order_id": f"{number:06}"}) for number in range(start, start + 30)]
+        for start in (0, 30, 60)
+    ]
+    numbers = " ".join(f"{number:06}" for number in range(100))
+    outcome = await run(
+        turn(f"Refund them all: {numbers}"),
+        shop_and(
+            ScriptedModel(*asks, "A colleague looks at them."),
+            tools=[Shop().tool("refund", effect="write", approval="operator")],
+        ),
+        Trace(turn_id="turn"),
+    )
+    assert isinstance(outcome, NeedsApproval | HandOff)
+    assert len(outcome.calls) == 24
+
+
 def ended(state: str, **more: str) -> WrittenCall:
     return WrittenCall(
         id="call",
