@@ -15,7 +15,7 @@ run: .venv/run
 	@$(BIN)/switchboard run
 
 test: .venv/test
-	@$(BIN)/pytest -m "not slow"
+	@$(BIN)/pytest -n 2 --dist loadfile -m "not slow"
 
 check: .venv/test
 	@$(BIN)/ruff check .

@@ -14,7 +14,8 @@ export function keep(id, reply) {
   /** @type {{text: string, at: number}|null} */
   const here = JSON.parse(localStorage.getItem(place) ?? 'null');
   const there = Date.parse(reply.dataset.kept ?? '') || 0;
-  if (here && here.at >= there) reply.value = here.text;
+  const typed = reply.value !== reply.defaultValue; // before this script was here
+  if (!typed && here && here.at >= there) reply.value = here.text;
   let waits = 0;
 
   async function tell() {
@@ -33,7 +34,8 @@ export function keep(id, reply) {
     waits = setTimeout(tell, PAUSE);
   });
   reply.addEventListener('blur', () => waits && void tell());
-  if (here && here.at > there && here.text) void tell();
+  if (typed) reply.dispatchEvent(new InputEvent('input', { bubbles: true }));
+  else if (here && here.at > there && here.text) void tell();
 
   return function drop() {
     reply.value = '';
