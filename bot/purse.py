@@ -7,6 +7,7 @@ import logging
 from collections import OrderedDict
 
 from bot.alerts import Alerts
+from bot.journal import insist
 from bot.orchestrator.agent import Charge, Granted, Refused
 from bot.store import Store, StoreUnavailable
 from bot.store.budgets import Allowances, BudgetMark
@@ -84,11 +85,12 @@ class DeskPurse:
         return reservation.decision
 
     async def settle(self, granted: Granted, charge: Charge) -> None:
-        await self._store.spending.settle(granted.id, self._claim, charge, self._allowances)
+        claim = self._claim
+        await insist(lambda: self._store.spending.settle(granted.id, claim, charge, self._allowances))
 
     async def release(self, granted: Granted) -> None:
         if self._allowances.limits:
-            await self._store.spending.release(granted.id, self._allowances)
+            await insist(lambda: self._store.spending.release(granted.id, self._allowances))
 
 
 def _title(mark: BudgetMark) -> str:

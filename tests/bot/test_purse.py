@@ -34,7 +34,7 @@ from bot.store.budgets import Allowances
 from bot.store.records import Claim
 from bot.testing import PRICES, ScriptedModel
 from bot.trace import Step, Trace
-from tests.bot.store.given import claimed, row, said
+from tests.bot.store.given import claimed, held, row, said
 from tests.doubles.model import ModelServer, Script
 from tests.doubles.orchestra import agent, turn
 from tests.front import Front, front, wrote
@@ -177,6 +177,29 @@ async def test_an_answer_that_is_cut_is_paid_as_far_as_it_came(database_url: str
         entry = await row(store, "SELECT estimated, cost, reserved FROM usage WHERE settled_at IS NOT NULL")
         assert entry["estimated"]
         assert 0 < entry["cost"] < entry["reserved"]
+
+
+@pytest.mark.parametrize("allowances", [Allowances(), Allowances(conversation=LIMIT)])
+@pytest.mark.parametrize("fails", [False, True])
+async def test_what_a_call_cost_is_written_down_once_the_database_is_there_again(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, allowances: Allowances, fails: bool
+) -> None:
+    monkeypatch.setattr("bot.store.writer._BUSY_SECONDS", 0.05)
+    charge = Charge(model="small", usage=Usage(tokens_in=10, tokens_out=10), cost=ONE, priced_at=PRICES.dated)
+    async with stores(sqlite_url, 1) as [store]:
+        claim = await claimed(store, (await said(store)).message.conversation_id)
+        purse = purse_of(store, claim, allowances)
+        granted = await purse.reserve(charge)
+        assert isinstance(granted, Granted)
+        with held(tmp_path / "switchboard.db"):
+            ends = asyncio.create_task(purse.release(granted) if fails else purse.settle(granted, charge))
+            await asyncio.wait({ends}, timeout=0.2)
+        await ends
+        entry = await row(
+            store, "SELECT COUNT(*) AS calls, SUM(cost) AS cost, MIN(settled_at) AS at FROM usage"
+        )
+        assert (entry["calls"], entry["cost"]) == ((0, None) if fails else (1, ONE))
+        assert fails or entry["at"] is not None
 
 
 async def test_that_the_day_is_used_up_is_told_to_the_owner_once_over_all_workers(database_url: str) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from bot.orchestrator.outcome import Citation, HandOff, Outcome, Reply
@@ -101,3 +104,12 @@ def told(events: list[Event] | Any) -> list[tuple[str, str]]:
     return [
         (event.kind, event.message.text if event.message else str(event.data["status"])) for event in events
     ]
+
+
+@contextlib.contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Another program is writing for as long as the block lasts."""
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")

@@ -18,7 +18,7 @@ import pytest
 
 from bot.store import Store, StoreUnavailable, migrate
 from bot.store.database import Duplicate, Transaction
-from tests.bot.store.given import claimed, concluded, count, row, said
+from tests.bot.store.given import claimed, concluded, count, held, row, said
 from tests.conftest import Postgres
 
 
@@ -207,15 +207,6 @@ async def test_a_disk_that_fails_to_keep_what_was_committed_is_told_to_everybody
     assert {type(each) for each in ended} == {StoreUnavailable}
     assert not (await said(store, "0")).new, "who tries again is told that it is there"
     await store.close()
-
-
-@contextlib.contextmanager
-def held(path: Path) -> Iterator[None]:
-    """Another program is writing for as long as the block lasts."""
-    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        yield
-        other.execute("ROLLBACK")
 
 
 async def test_a_file_that_another_program_holds_is_unavailable_not_broken(
