@@ -134,9 +134,12 @@ def _kind(question: str, pending: Sequence[str], name: str, earlier: Sequence[st
 
 async def _question(asked: Asked, before: Sequence[str]) -> Outcome:
     """Who should answer, and what the pages say, side by side; then the answer."""
-    async with asyncio.TaskGroup() as group:
-        lookup = group.create_task(_look_up(asked, before))
-        routing = group.create_task(routed(asked))
+    try:
+        async with asyncio.TaskGroup() as group:
+            lookup = group.create_task(_look_up(asked, before))
+            routing = group.create_task(routed(asked))
+    except ExceptionGroup as errors:
+        raise errors.exceptions[0] from None  # what it is decides whether this counts as an attempt
     found, usual, (asked, several) = lookup.result(), asked.agent, routing.result()
     if asked.agent.knowledge is not usual.knowledge:
         found = await _look_up(asked, before)  # the question's vector is there already

@@ -327,6 +327,15 @@ async def test_an_opinion_that_cannot_be_had_leaves_it_unsure() -> None:
     assert len(models["small"].requests) == 1  # for the answer alone
 
 
+async def test_a_ledger_that_is_away_says_so_and_hides_in_no_group() -> None:
+    class Away(FullPurse):
+        async def reserve(self, worst: Charge) -> Granted | Refused:
+            raise ConnectionError("no ledger")
+
+    with pytest.raises(ConnectionError):
+        await answered(UNSURE, purse=Away())
+
+
 async def test_a_plan_is_made_where_there_are_tools_worth_one() -> None:
     several = Tells(Route(several=True))
     model = ScriptedModel(otherwise="Within 30 days. [1]")
