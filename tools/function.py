@@ -7,6 +7,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal, get_type_hints
 
+import orjson
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, create_model
 from pydantic_core import to_json
 
@@ -51,7 +52,7 @@ def tool(
             parameters["$defs"] = schema["$defs"]
 
         def check(arguments: Arguments) -> Arguments:
-            return _validated(takes, arguments).model_dump(mode="json")
+            return _writable(_validated(takes, arguments).model_dump(mode="json"))
 
         async def call(context: ToolContext, arguments: Arguments) -> str:
             given = _validated(takes, arguments)
@@ -105,6 +106,19 @@ def _validated(takes: type[BaseModel], arguments: Arguments) -> BaseModel:
             why = {"missing": "is missing", "extra_forbidden": "is unknown"}.get(each["type"], each["msg"])
             problems.setdefault(name, why)
         raise WrongArguments(problems) from None
+
+
+def _writable(arguments: dict[str, JsonValue]) -> Arguments:
+    """Arguments that can be written down: pydantic takes whole numbers of any size."""
+    problems: dict[str, str] = {}
+    for name, value in arguments.items():
+        try:
+            orjson.dumps(value)
+        except TypeError as error:
+            problems[name] = str(error)
+    if problems:
+        raise WrongArguments(problems)
+    return arguments
 
 
 def _without_title(schema: JsonValue) -> JsonValue:

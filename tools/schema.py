@@ -14,6 +14,7 @@ from tools.base import Arguments, WrongArguments
 _LONGEST = 4_000  # characters of one argument; patterns are not tried on more
 _LONGEST_PROBLEM = 200  # characters
 _NUMBER = re.compile(r"[-+]?\d{1,15}(?:\.\d{1,15})?")
+_LARGEST = 2**63  # of a whole number; larger ones can't be written as one
 _TRUTH = {"true": True, "false": False}
 _MOST_DEEP = 20  # levels of a schema or an argument
 
@@ -99,7 +100,7 @@ def _meant(value: JsonValue, schema: dict[str, JsonValue]) -> JsonValue:
     match value:
         case str():
             return _read(value, types, exact=bool(schema.keys() & {"pattern", "enum", "format", "const"}))
-        case float() if types == {"integer"} and value.is_integer():
+        case float() if types == {"integer"} and value.is_integer() and abs(value) < _LARGEST:
             return int(value)
         case int() if types == {"string"} and not isinstance(value, bool):
             return str(value)

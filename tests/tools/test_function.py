@@ -102,6 +102,17 @@ def test_what_is_wrong_is_told_by_name() -> None:
     assert "'broken' or 'too small'" in wrong.value.problems["reason"]
 
 
+def test_a_number_that_cannot_be_written_down_is_refused() -> None:
+    @tool()
+    async def pay(context: ToolContext, amount: int) -> None:
+        """Pays."""
+
+    assert pay.check({"amount": str(2**63)}) == {"amount": 2**63}
+    with pytest.raises(WrongArguments) as wrong:
+        pay.check({"amount": str(2**64)})
+    assert wrong.value.problems.keys() == {"amount"}
+
+
 async def test_words_go_as_they_are_and_nothing_as_nothing() -> None:
     assert await shop_name.call(context(), shop_name.check({})) == "Northwind"
     assert await nothing.call(context(), {}) == ""

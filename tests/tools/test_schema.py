@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import orjson
 import pytest
 from pydantic import JsonValue
 
@@ -69,6 +70,12 @@ def test_what_is_not_is_told_by_name() -> None:
 @pytest.mark.parametrize("value", ["2.5", "1e3", "0x10", "½", "9" * 400, "NaN", True])
 def test_what_only_looks_like_a_whole_number_is_none(value: JsonValue) -> None:
     assert "pieces" in problems({"order_id": "123456", "pieces": value})
+
+
+@pytest.mark.parametrize("digits", ["9223372036854775807", "9223372036854775808", "9" * 30])
+def test_whatever_number_is_taken_can_be_written_down(digits: str) -> None:
+    taken = checked_by(ORDER)({"order_id": "123456", "pieces": orjson.loads(f"{digits}.0")})
+    assert orjson.loads(orjson.dumps(taken)) == taken
 
 
 def test_a_text_without_end_is_not_even_looked_at() -> None:
