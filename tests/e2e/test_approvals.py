@@ -90,7 +90,9 @@ def test_a_refund_is_edited_approved_done_and_told(desk: Page, shop: Switchboard
 
 
 def test_it_is_rejected_inside_the_conversation(desk: Page, shop: Switchboard, chat: Chat) -> None:
+    desk.get_by_role("link", name="Contacts").click()
     chat.ask("Please refund my order 481920, it is lost")
+    expect(desk.get_by_role("navigation", name="Main").get_by_label("1 waiting")).to_be_visible()
     desk.get_by_role("link", name="Approvals").click()
     desk.get_by_role("article", name="Refund").get_by_role("link").click()
     card = thread(desk).get_by_role("article", name="Refund")

@@ -1,7 +1,7 @@
 // @ts-check
 /** One contact: what operators know better, and who is the same person. */
 
-import { Refused, post, tellTimes } from './page.js';
+import { Refused, keepCounts, post, tellTimes } from './page.js';
 
 const main = /** @type {HTMLElement} */ (document.getElementById('main'));
 const problem = /** @type {HTMLElement} */ (document.getElementById('problem'));
@@ -41,3 +41,4 @@ document.addEventListener('click', (event) => {
 });
 
 tellTimes();
+keepCounts();

@@ -1,7 +1,7 @@
 // @ts-check
 /** The knowledge pages: writing an article, and putting questions away. */
 
-import { Refused, remove, post, tellTimes } from './page.js';
+import { Refused, keepCounts, remove, post, tellTimes } from './page.js';
 
 const problem = document.getElementById('problem');
 
@@ -56,3 +56,4 @@ document.addEventListener('click', (event) => {
 });
 
 tellTimes();
+keepCounts();

@@ -178,6 +178,21 @@ export function follow(query, { look, ...hears }) {
   if (!document.hidden) open();
 }
 
+/** Keep the numbers in the navigation true on a page that shows nothing else live. */
+export function keepCounts() {
+  const parts = ['rooms'];
+  remember(parts);
+  const refresh = gathered(async () => replaceParts(await fetchPage(), parts));
+  let fresh = true; // as the page came
+  follow('', {
+    look: () => {
+      if (!fresh) void refresh();
+      fresh = false;
+    },
+    approval: refresh,
+  });
+}
+
 // Time -------------------------------------------------------------------------------------------------
 
 const language = document.documentElement.lang;

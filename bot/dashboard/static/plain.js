@@ -1,6 +1,7 @@
 // @ts-check
 /** Pages that are read: times in the reader's own zone. */
 
-import { tellTimes } from './page.js';
+import { keepCounts, tellTimes } from './page.js';
 
 tellTimes();
+keepCounts();
