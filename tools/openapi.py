@@ -160,8 +160,12 @@ class OpenApiLink:
                 text = await self._document()
             found = await asyncio.to_thread(read, text, address=self._service.url)
             self.tools = self._service.as_tools(self._name, found, self._web)
-        except (WrongDocument, TimeoutError, OSError, UnicodeDecodeError, ToolFailed) as error:
-            why = str(error) or f"no answer within {_PATIENCE:g} s"
+        except Exception as error:
+            # A document may be wrong in any way, and the next one right.
+            told = isinstance(error, WrongDocument | ToolFailed | OSError) and str(error)
+            why = told or f"{type(error).__name__}: {error}"[:300]
+            if isinstance(error, TimeoutError):
+                why = f"no answer within {_PATIENCE:g} s"
             if self._watcher is not None:
                 await self._watcher.failed(why)
             raise ToolFailed(why) from error

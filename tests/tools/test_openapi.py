@@ -279,6 +279,15 @@ async def test_a_document_does_not_send_the_companys_token_elsewhere(
             {"paths": {"/x": {"get": {"operationId": "getOrder", "parameters": [{"$ref": "http://x/"}]}}}},
             "leads outside",
         ),
+        (
+            {
+                "paths": {
+                    "/x": {"get": {"operationId": "getOrder", "parameters": [{"name": "a", "in": ["x"]}]}}
+                }
+            },
+            "unhashable",
+        ),
+        ({"servers": [{"url": "https://["}]}, "Invalid"),
     ],
 )
 async def test_a_document_that_does_not_do_says_why(
