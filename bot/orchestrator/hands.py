@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, cast
 
 import orjson
@@ -22,6 +23,7 @@ from tools.handoff import hand_off
 
 MOST_CALLS = 24  # made in one turn, or asked of an operator
 _REPAIRS = 1  # times that calls which can't be made are told back for another try
+_RESERVE = 5.0  # seconds of the turn kept for telling what came of its calls
 _AGAIN = 3  # times that the same question to a tool is answered from memory
 
 State = Literal["done", "failed", "doubtful", "waits", "refused"]
@@ -167,6 +169,8 @@ class Hands:
                 else "a person from the team can go on with them"
             )
             return Told(state="failed", result=result, arguments=arguments)
+        if self._left <= 0:
+            return Told(state="failed", result="there was no time left for it", arguments=arguments)
         unsaid = self._unsaid(tool, arguments)
         if unsaid or tool.approval is not None:
             self._propose(tool, arguments, unsaid, wish)
@@ -197,7 +201,9 @@ class Hands:
             self._known[key] = made, times + 1
             self.exhausted |= times + 1 >= _AGAIN
             return made
-        made = await self._perform(tool, arguments, needs)
+        # Who waits longer has no time to tell what else was found; a change is waited for all the same.
+        in_time = replace(tool, timeout=min(tool.timeout, self._left))
+        made = await self._perform(in_time, arguments, needs)
         self._known[key] = made, 0
         return made
 
@@ -214,6 +220,11 @@ class Hands:
         )
         self._calls += 1
         return await perform(tool, context, arguments, turn.journal, self._asked.trace, needs=needs)
+
+    @property
+    def _left(self) -> float:
+        """Seconds for calls."""
+        return self._asked.turn.deadline - _RESERVE - time.monotonic()
 
     def _unsaid(self, tool: Tool, arguments: Arguments) -> Sequence[str]:
         """The names of arguments to be written that the customer's words don't carry."""

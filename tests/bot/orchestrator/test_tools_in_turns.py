@@ -527,6 +527,26 @@ async def test_without_a_model_one_wish_that_fails_does_not_sink_the_rest() -> N
     assert "how many points do I have" in outcome.text
 
 
+@pytest.mark.parametrize(("seconds", "asked"), [(5.2, 1), (4.9, 0)])
+async def test_a_tool_that_takes_the_whole_turn_does_not_sink_the_rest(seconds: float, asked: int) -> None:
+    begun: list[Arguments] = []
+
+    async def hangs(context: ToolContext, arguments: Arguments) -> str:
+        begun.append(arguments)
+        return await asyncio.get_running_loop().create_future()
+
+    slow = a_tool("order_status", ORDER, hangs, timeout=60.0)
+    outcome = await run(
+        turn("Where is my order 123456, and how long can I return it?", seconds=seconds),
+        agent(tools=[slow], router=ByWord()),
+        Trace(turn_id="turn"),
+    )
+    assert isinstance(outcome, HandOff)
+    assert "30 days" in outcome.text
+    assert "Where is my order 123456" in outcome.text
+    assert len(begun) == asked
+
+
 async def test_without_a_model_nobody_says_of_a_change_that_may_be_made_that_it_was_not() -> None:
     shop = Shop(order_cancel=ToolFailed("no answer", uncertain=True))
     outcome = await without_a_model(
