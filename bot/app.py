@@ -195,6 +195,7 @@ async def open_house(settings: Settings, *, redis_url: str, demo_shop: str = "")
             identity_secret=settings.web_identity_secret,
             files=files,
             settings=_widget_settings(config),
+            hours=agent.hours,
         )
         website = Website(visitors=visitors, origins=(*settings.web_origins, settings.own_origin))
         channels[website.name] = website

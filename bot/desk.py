@@ -20,8 +20,8 @@ from bot.live import PEOPLE, Live
 from bot.logs import about
 from bot.masking import Masking
 from bot.orchestrator.agent import Agent, LeaseLost, Overtaken, Turn, Utterance
+from bot.orchestrator.endings import passed_on
 from bot.orchestrator.outcome import HandOff, NeedsApproval, Outcome, Reply, Silence
-from bot.orchestrator.phrases import phrase
 from bot.orchestrator.registry import Registry
 from bot.purse import Purses
 from bot.sending import Sender, leaving, limits_of
@@ -226,7 +226,7 @@ class Desk:
         began = time.monotonic()
         purse = self._purses.of(claim)
         if claim.attempt > ATTEMPTS:
-            return claim, _degraded(claim, f"The turn failed {ATTEMPTS} times.")
+            return claim, self._degraded(claim, f"The turn failed {ATTEMPTS} times.")
         limits = limits_of(self._channels.get(claim.channel))
         if await self._store.turns.answered_enough(claim, limits.per_hour):
             return claim, TOO_MANY
@@ -261,7 +261,14 @@ class Desk:
             except TimeoutError:
                 if not limit.expired():
                     raise
-                return claim, _degraded(claim, f"The turn hung for {self._longest:.0f} s.")
+                return claim, self._degraded(claim, f"The turn hung for {self._longest:.0f} s.")
+
+    def _degraded(self, claim: Claim, summary: str) -> HandOff:
+        """The end of every turn that cannot be taken: a person, and a word to the customer in their
+        language."""
+        words = " ".join(message.text for message in claim.messages if message.direction == "in")
+        text = passed_on("handoff_degraded", words, self._agent.hours)
+        return HandOff(reason="degraded", text=text, summary=summary)
 
     async def _show_typing(self, claim: Claim) -> None:
         """Let the contact see that an answer is on the way, where their channel can show it."""
@@ -418,12 +425,6 @@ class Desk:
         task = asyncio.create_task(errand)
         self._errands.add(task)
         task.add_done_callback(self._errands.discard)
-
-
-def _degraded(claim: Claim, summary: str) -> HandOff:
-    """The end of every turn that cannot be taken: a person, and a word to the customer in their language."""
-    words = " ".join(message.text for message in claim.messages if message.direction == "in")
-    return HandOff(reason="degraded", text=phrase("handoff_degraded", words), summary=summary)
 
 
 def _utterances(claim: Claim) -> Sequence[Utterance]:

@@ -16,7 +16,8 @@ from pydantic import JsonValue
 from bot import markup
 from bot.desk import Desk
 from bot.live import PEOPLE, Live
-from bot.orchestrator.phrases import phrase
+from bot.orchestrator.agent import Hours
+from bot.orchestrator.endings import passed_on
 from bot.store import BadCursor, Store, StoreUnavailable
 from bot.store.records import Event as StoredEvent
 from bot.store.records import StoredMessage
@@ -44,6 +45,7 @@ class Visitors:
         identity_secret: str,
         files: Path,
         settings: Mapping[str, JsonValue],
+        hours: Hours | None = None,
     ) -> None:
         self._store = store
         self._desk = desk
@@ -52,6 +54,7 @@ class Visitors:
         self._identity_secret = identity_secret
         self._files = files
         self._settings = settings
+        self._hours = hours
 
     def visitor(self, token: str) -> str:
         """The visitor a token stands for. Raises NotAllowed."""
@@ -184,7 +187,7 @@ class Visitors:
         contact_id = await self._contact(visitor)
         state = await self._store.conversations.session(contact_id)
         said = " ".join(message.text for message in state.messages if message.direction == "in")
-        text = phrase("handoff_customer_request", said)
+        text = passed_on("handoff_customer_request", said, self._hours)
         await self._store.conversations.hand_off(
             state.conversation_id,
             reason="customer_request",

@@ -7,7 +7,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
@@ -34,6 +34,7 @@ from channels.website import Website
 from knowledge.lookup import Down, Found, NoMatch
 from tests.doubles.orchestra import RETURNS
 from tools.base import Tool
+from tools.hours import OfficeHours
 
 FOUND = Found(passages=(RETURNS,))
 SECRET = "the shop's own secret, thirty-two bytes and more"
@@ -122,6 +123,7 @@ async def front(
     longest: float = TURN,
     patience: float | None = None,
     observer: Observer | None = None,
+    hours: OfficeHours | None = None,
 ) -> AsyncIterator[Front]:
     """Everything between the socket and the store."""
     link = RedisLink(redis_url)
@@ -129,7 +131,7 @@ async def front(
     memory = memory or MemoryChannel()
     registry = registry or Registry()
     channels: dict[str, Channel] = {"terminal": Terminal(), "memory": memory}
-    answering = agent(pages or Pages(), *models, tools=tools)
+    answering = replace(agent(pages or Pages(), *models, tools=tools), hours=hours)
     alerts = Alerts(store=store)
     desk = Desk(
         store=store,
@@ -154,6 +156,7 @@ async def front(
         identity_secret=identity_secret,
         files=folder / "files",
         settings={"name": "Ada"},
+        hours=hours,
     )
     told = {} if patience is None else {"patience": patience}
     website = Website(visitors=visitors, origins=origins, **told)

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from bot.orchestrator import extractive
-from bot.orchestrator.agent import Turn
+from bot.orchestrator.agent import Hours, Turn
 from bot.orchestrator.deed_phrases import DeedPhrase, deed_phrase
 from bot.orchestrator.draft import Asked
+from bot.orchestrator.language import Language, guess
 from bot.orchestrator.outcome import HandOff, HandOffReason, Outcome, ProposedCall, Reply
 from bot.orchestrator.phrases import Phrase, admits_not_knowing, admits_not_reading, phrase_in
 from knowledge.base import Passage
@@ -52,15 +53,19 @@ async def hand_off(
         if reason in _HANDED_OFF
         else deed_phrase(asked.language, _HANDED_ON[reason])
     )
-    hours = asked.agent.hours
-    if hours is not None and (back := hours.next_opening(datetime.now(UTC))) is not None:
-        words = f"{words} {deed_phrase(asked.language, 'back', when=hours.said(back, asked.language))}"
+    words = _with_hours(words, asked.language, asked.agent.hours)
     text = "\n\n".join(filter(None, (told, words)))
     await say(asked, text)
     done = [f"{each.tool} was done" for each in asked.turn.journal.earlier if each.state == "done"]
     summary = " ".join([why, *(f"{each}." for each in done)])
     wrote = f" They wrote: {asked.question[:_LONGEST_QUESTION]}" if asked.question else ""
     return HandOff(reason=reason, text=text, summary=summary + wrote, calls=tuple(calls))
+
+
+def passed_on(which: Phrase, said: str, hours: Hours | None) -> str:
+    """That a person takes over, and when one is there, in the language of `said`, where no turn tells it."""
+    language = guess(said)
+    return _with_hours(phrase_in(language, which), language, hours)
 
 
 async def unsure(asked: Asked, words: Phrase = "unsure", *, nearest: Sequence[Passage] = ()) -> Outcome:
@@ -92,6 +97,13 @@ def bots_last_words(turn: Turn) -> str:
     """What the contact was told last, if the bot said it."""
     told = [utterance for utterance in turn.said if utterance.speaker != "contact"]
     return told[-1].text if told and told[-1].speaker == "bot" else ""
+
+
+def _with_hours(words: str, language: Language, hours: Hours | None) -> str:
+    """The words, and when somebody is there again unless somebody is."""
+    if hours is None or (back := hours.next_opening(datetime.now(UTC))) is None:
+        return words
+    return f"{words} {deed_phrase(language, 'back', when=hours.said(back, language))}"
 
 
 def _worth_a_look(nearest: Sequence[Passage]) -> Sequence[Passage]:

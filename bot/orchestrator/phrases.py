@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from bot.orchestrator.language import Language, guess
+from bot.orchestrator.language import Language
 
 Phrase = Literal[
     "greeting",
@@ -366,11 +366,6 @@ _OF_COMPANY: Mapping[Language, tuple[str, str]] = {
     "tr": ("{} şirketinin", "bu sitenin"),
     "ar": (" لدى {}", ""),
 }
-
-
-def phrase(which: Phrase, said: str) -> str:
-    """The sentence in the language that `said`, the customer's words, is written in."""
-    return phrase_in(guess(said), which)
 
 
 def phrase_in(

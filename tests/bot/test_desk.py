@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -32,6 +33,7 @@ from channels.base import (
 from tests.bot.store.given import count, expire, row
 from tests.bot.store.given import due_now as leaves_now
 from tests.front import Front, Pages, front, until, wrote
+from tools.hours import OfficeHours
 
 ANSWER = "Within 30 days of delivery. [1]"
 
@@ -172,6 +174,25 @@ async def test_a_turn_that_fails_is_tried_again_and_after_three_attempts_a_perso
         assert await replies(house, recorded.contact_id) == [phrase_in("de", "handoff_degraded")]
         session = await store.conversations.session(recorded.contact_id)
         assert session.status == "waiting"
+
+
+async def test_whoever_is_passed_on_hears_when_somebody_is_there(store: Store, tmp_path: Path) -> None:
+    day = datetime.now(UTC) + timedelta(days=3)
+    hours = OfficeHours.model_validate({f"{day:%a}".lower(): "09:00-10:00"})
+    pages = Pages(held=True)
+    async with front(
+        store, folder=tmp_path, bell=InlineQueue(), pages=pages, longest=0.2, hours=hours
+    ) as house:
+        hung = await house.desk.take_in(wrote("How long?", sender="bob"))
+        await house.desk.answer(hung.message.conversation_id)
+        [told] = await replies(house, hung.contact_id)
+        assert told.startswith(phrase_in("en", "handoff_degraded"))
+        assert f"Our team is back on {day:%A} at 09:00" in told
+        await house.visitors.welcome(None, None)
+        asks = await house.desk.take_in(wrote("How long?", sender="ada", channel="web"))
+        await house.visitors.ask_for_person("ada")
+        [told] = await replies(house, asks.contact_id)
+        assert f"Our team is back on {day:%A} at 09:00" in told
 
 
 async def test_a_turn_that_hangs_ends_with_a_person(store: Store, tmp_path: Path) -> None:

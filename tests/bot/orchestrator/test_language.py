@@ -7,8 +7,9 @@ from typing import get_args
 import pytest
 
 from bot.orchestrator.deed_phrases import DeedPhrase, deed_phrase
+from bot.orchestrator.endings import passed_on
 from bot.orchestrator.language import LANGUAGES, Language, guess
-from bot.orchestrator.phrases import Phrase, admits_not_knowing, admits_not_reading, phrase, phrase_in
+from bot.orchestrator.phrases import Phrase, admits_not_knowing, admits_not_reading, phrase_in
 
 LINES: dict[Language, list[str]] = {
     "en": ["How long does delivery take?", "where is my order", "I can't sign in", "Do you ship to Norway?"],
@@ -69,6 +70,6 @@ def test_a_name_with_braces_is_only_a_name() -> None:
 
 
 def test_a_sentence_follows_the_language_of_what_was_said() -> None:
-    assert phrase("handoff_customer_request", "Ich möchte mit einem Menschen sprechen").startswith(
+    assert passed_on("handoff_customer_request", "Ich möchte mit einem Menschen sprechen", None).startswith(
         "Natürlich"
     )
