@@ -131,8 +131,12 @@ def in_words(approval: Approval) -> str:
     match approval.state:
         case "done" if approval.tool == follow_up.NAME:
             return f"They asked to be written to again, and it is time: “{approval.why}”"
+        case "done" if approval.decided_by is None:
+            said = f"Done by the bot, which had begun it before: {what}."
         case "done":
             said = f"Done, as {who} allowed: {what}."
+        case "failed" if approval.decided_by is None:
+            said = f"The bot had begun this before, and it was not done: {what}."
         case "failed":
             said = f"{who} allowed this, and it could not be done: {what}."
         case "doubtful":

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Literal
 
 from bot.orchestrator.agent import Doubtful, Ended, Go, LeaseLost
-from bot.store import calls
+from bot.store import asked, calls
 from bot.store.database import Database, Row, Transaction, new_id
+from bot.store.outgoing import NoSuchConversation, number, remark
 from bot.store.records import Claim
 from tools.base import Arguments
 
@@ -31,7 +33,9 @@ _DOUBT = "UPDATE calls SET state = 'doubtful', due_at = NULL, ended_at = {now} W
 _END = """
     UPDATE calls SET state = :state, result = :result, due_at = NULL, ended_at = {now}
     WHERE key = :key AND NOT asked AND (state = 'running' OR (state = 'doubtful' AND :state <> 'doubtful'))
+    RETURNING id, conversation_id
 """
+_WITH_PEOPLE = "SELECT id FROM conversations WHERE id = :id AND status <> 'bot'"
 
 
 class Journal:
@@ -94,5 +98,19 @@ class Journal:
         return Doubtful()
 
     async def end(self, key: str, state: Literal["done", "failed", "doubtful"], result: str) -> None:
-        """Write down what came of a call, once: what has happened has happened, whoever has the turn now."""
-        await self._database.change(_END, key=key, state=state, result=result)
+        """Write down what came of a call, once: what has happened has happened, whoever has the turn now. Who
+        took the conversation over meanwhile is told in a note."""
+        row = await self._database.change(_END, key=key, state=state, result=result)
+        if row is None:
+            return
+        async with self._database.read() as reader:
+            taken = await reader.one(_WITH_PEOPLE, id=row["conversation_id"])
+        if taken is not None:
+            await self._database.write(lambda tx: _note(tx, row["id"], row["conversation_id"]))
+
+
+async def _note(tx: Transaction, call_id: str, conversation_id: str) -> None:
+    with contextlib.suppress(NoSuchConversation):
+        await number(tx, conversation_id, 0)
+        approval = await asked.found(tx, call_id)
+        await remark(tx, conversation_id, asked.in_words(approval), channel=approval.channel)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Literal
 
 import pytest
 
@@ -15,6 +16,7 @@ from tests.bot.store.given import claimed, concluded, count, expire, row, said
 from tools.base import Arguments
 
 ORDER: Arguments = {"order": "123456", "amount": 10}
+REFUND = "refund (amount 10, order 123456)"
 
 
 async def begun(store: Store, claim: Claim, arguments: Arguments = ORDER, *, idempotent: bool = False) -> str:
@@ -84,6 +86,34 @@ async def test_a_lost_turn_begins_nothing_but_writes_down_what_it_has_done(store
     await store.people.set_status(conversation_id, "human")
     with pytest.raises(LeaseLost):
         await store.journal.begin(second, "refund", {"order": "7"}, idempotent=False)
+
+
+@pytest.mark.parametrize(
+    ("state", "note"),
+    [
+        ("done", f"Done by the bot, which had begun it before: {REFUND}. R-1"),
+        (
+            "failed",
+            "The bot had begun this before, and it was not done: {REFUND}. R-1",
+        ),
+        (
+            "doubtful",
+            f"Nobody knows whether this was done: {REFUND}. Look before anybody does it again. R-1",
+        ),
+    ],
+)
+async def test_whoever_took_over_is_told_how_a_call_ended_that_the_bot_had_begun(
+    store: Store, state: Literal["done", "failed", "doubtful"], note: str
+) -> None:
+    claim = await claimed(store, (await said(store)).message.conversation_id)
+    key, other = await begun(store, claim), await begun(store, claim, {"order": "7"})
+    await store.journal.end(other, "done", "while it is the bot's")
+    await store.people.set_status(claim.conversation_id, "human")
+    await store.journal.end(key, state, "R-1")
+    await store.journal.end(key, state, "R-1")
+    async with store.database.read() as reader:
+        notes = await reader.all("SELECT text FROM messages WHERE author_kind = 'system' AND private")
+    assert [each["text"] for each in notes] == [note]
 
 
 async def test_a_turn_taken_anew_after_a_person_had_it_knows_its_calls(store: Store) -> None:
