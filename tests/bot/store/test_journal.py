@@ -94,7 +94,7 @@ async def test_a_lost_turn_begins_nothing_but_writes_down_what_it_has_done(store
         ("done", f"Done by the bot, which had begun it before: {REFUND}. R-1"),
         (
             "failed",
-            "The bot had begun this before, and it was not done: {REFUND}. R-1",
+            f"The bot had begun this before, and it was not done: {REFUND}. R-1",
         ),
         (
             "doubtful",
