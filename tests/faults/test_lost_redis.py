@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from tests.faults.conftest import QUESTION, Site
+from tests.faults.conftest import ANOTHER, QUESTION, Site
 from tests.visitor import Visitor
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -19,7 +19,7 @@ _ANSWERED = 14.0  # seconds; a stream that nobody wakes looks for itself only ev
 
 async def _accepted_in_time(visitor: Visitor) -> None:
     began = time.monotonic()
-    answer = await visitor.post(QUESTION)
+    answer = await visitor.post(ANOTHER if len(visitor.replies) % 2 else QUESTION)
     took = time.monotonic() - began
     assert answer.status == 202
     assert took < _ACCEPTED, f"accepted after {took:.2f} s"
@@ -61,8 +61,8 @@ async def test_a_redis_that_forgets_everything_under_load_loses_nothing(site: Si
                     await asyncio.sleep(0.02)
 
         forgetting = asyncio.create_task(forget())
-        for _ in range(3):
-            messages = await asyncio.gather(*(visitor.say(QUESTION) for visitor in visitors))
+        for question in (QUESTION, ANOTHER, QUESTION):
+            messages = await asyncio.gather(*(visitor.say(question) for visitor in visitors))
             # Rung again by the sweep within 5 s, each time the bell was forgotten.
             await asyncio.gather(
                 *(visitor.answer_to(m, within=20) for visitor, m in zip(visitors, messages, strict=True))
