@@ -115,6 +115,7 @@ def test_it_works_on_a_narrow_screen_and_by_keyboard(
     page = context.new_page()
     sign_in(page, shop, password)
     page.get_by_role("link", name=re.compile("^Approvals")).click()
+    page.wait_for_url("**/approvals")  # its scripts listen from then on
     card = page.get_by_role("article", name="Refund")
     edit = card.get_by_role("button", name="Edit")
     edit.focus()
