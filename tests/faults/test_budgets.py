@@ -12,7 +12,7 @@ import pytest
 
 from tests.doubles.model import ModelServer, Script
 from tests.faults.audit import settled
-from tests.faults.conftest import QUESTION, RECOVERY
+from tests.faults.conftest import ANOTHER, QUESTION, RECOVERY
 from tests.processes import ROOT, Switchboard, switchboard, valkey
 from tests.visitor import Visitor
 
@@ -84,7 +84,7 @@ async def _talk(visitor: Visitor, stop: asyncio.Event) -> int:
     """Ask and wait for the answer until told to stop; how often."""
     asked = 0
     while not stop.is_set():
-        await visitor.ask(QUESTION, within=RECOVERY)
+        await visitor.ask(ANOTHER if asked % 2 else QUESTION, within=RECOVERY)
         asked += 1
     return asked
 
