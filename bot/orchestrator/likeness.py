@@ -7,7 +7,7 @@ the centre, of stems, pairs of them and parts of words, weighed by how rare they
 
 Where a text is like none of the groups is told by the examples themselves: each is held against the others as
 if it were new, and all but the strangest of them must be recognised. Few examples tell little, so the line is
-drawn between theirs and the usual one. Figures: docs/decisions/0009-routing.md.
+drawn between theirs and the usual one. Figures: docs/decisions/0014-routing.md.
 """
 
 from __future__ import annotations
