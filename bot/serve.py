@@ -114,7 +114,7 @@ async def serve(
         server = _Server(config)
         tasks.append(asyncio.create_task(server.serve(sockets=[web]), name="web"))
     if work:
-        tasks.append(asyncio.create_task(house.background.run(), name="background"))
+        tasks.append(asyncio.create_task(house.background.run(beside_web=web is not None), name="background"))
         tidying = tidy(house.store, house.settings.data_dir / "files")
         beside.append(asyncio.create_task(_see_to(tidying), name="tidy"))
         beside.append(asyncio.create_task(_see_to(_understand(house.router)), name="examples"))

@@ -34,6 +34,8 @@ JOB_TIMEOUT = 110  # seconds; beyond the turn's own deadline
 _POLL = 1.0  # seconds between looks at the queue; the bell is what makes a turn start at once
 _SWEEP = 1.0  # seconds between looks at the store
 _TIDY = 60.0  # seconds between looks for what was left lying
+_LATE = 0.002  # seconds by which the loop may be late when a job begins that gives way
+_GIVES_WAY = 0.5  # seconds for which it does at most
 _RING_AGAIN = 3.0  # seconds something may be due before it is rung for again
 _GRACE = 20.0  # seconds that running turns get to finish when the process is told to stop
 _HANDING_BACK = 5.0  # seconds that the others get to hand themselves back
@@ -45,7 +47,11 @@ class BellWorker(Worker):
     arq asks Redis about every job in flight at every poll; this one looks at a job when the bell names it,
     and at the queue once a second, passing over what it is already doing. Jobs are never deferred, so the
     clocks of other machines (arq's scores) are not asked.
+
+    One that `gives_way` begins nothing more while its loop is late with what was begun.
     """
+
+    gives_way = False
 
     async def main(self) -> None:
         bells = self.pool.pubsub()
@@ -72,6 +78,8 @@ class BellWorker(Worker):
         for each in job_ids:
             if self.job_counter >= self.max_jobs:
                 return
+            if self.gives_way:
+                await self._until_calm()
             job_id = each.decode()
             ours = in_progress_key_prefix + job_id
             if not await self.pool.set(ours, b"1", nx=True, px=int(self.in_progress_timeout_s * 1000)):
@@ -80,6 +88,16 @@ class BellWorker(Worker):
             task = self.loop.create_task(self.run_job(job_id, 1))
             task.add_done_callback(self._one_less)
             self.tasks[job_id] = task
+
+    async def _until_calm(self) -> None:
+        """Return once the loop has time for what was begun, or when that was waited for long enough."""
+        until = self.loop.time() + _GIVES_WAY
+        pause = 0.0
+        while (asked := self.loop.time()) < until:
+            await asyncio.sleep(pause)
+            if self.loop.time() - asked - pause < _LATE:
+                return
+            pause = _LATE
 
     def _one_less(self, _: asyncio.Task[Any]) -> None:
         self.job_counter -= 1
@@ -115,11 +133,16 @@ class Background:
         self._link = link
         self._analytics = analytics
         self._teller = teller
+        self._beside_web = False
         self._retiring: set[asyncio.Task[None]] = set()
         self._direct: dict[tuple[str, str], asyncio.Task[None]] = {}
 
-    async def run(self) -> None:
-        """Work until cancelled; then let running turns finish or hand them back."""
+    async def run(self, *, beside_web: bool = False) -> None:
+        """Work until cancelled; then let running turns finish or hand them back.
+
+        `beside_web`: whoever posts to this process is answered first.
+        """
+        self._beside_web = beside_web
         tasks = [
             asyncio.create_task(self._take_jobs(), name="jobs"),
             asyncio.create_task(self._sweep(), name="sweep"),
@@ -157,6 +180,7 @@ class Background:
                 job_serializer=orjson.dumps,
                 job_deserializer=orjson.loads,
             )
+            worker.gives_way = self._beside_web
             try:
                 await worker.main()
             except (RedisError, OSError, TimeoutError) as error:

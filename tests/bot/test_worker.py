@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -232,6 +233,34 @@ async def test_turns_that_outstay_the_grace_are_handed_back_even_those_begun_bef
         await asyncio.gather(work, return_exceptions=True)
         assert house.desk.at_work == {}
         assert len(await file_store.turns.due()) == 2, "both are anybody's at once"
+
+
+async def test_beside_a_web_server_turns_wait_while_the_loop_is_late_though_not_for_ever(
+    file_store: Store, server: Valkey, tmp_path: Path
+) -> None:
+    pages = Pages(held=True)
+    async with front(file_store, folder=tmp_path, pages=pages, redis_url=server.url) as house:
+        work = asyncio.create_task(Background(desk=house.desk, link=house.link).run(beside_web=True))
+        await until(lambda: listening(server) == 1, what="it listens")
+
+        async def keep_late() -> None:
+            while True:
+                until_then = time.monotonic() + 0.01
+                while time.monotonic() < until_then:
+                    pass
+                await asyncio.sleep(0)
+
+        late = asyncio.create_task(keep_late())
+        began = time.monotonic()
+        await asyncio.gather(*[house.desk.take_in(wrote("How long?", 1, sender=f"{n}")) for n in range(20)])
+        await until(lambda: pages.asked, what="one begins all the same")
+        begun, seconds = len(pages.asked), time.monotonic() - began
+        assert begun <= 1 + seconds / 0.5
+        await end(late)
+        await until(lambda: len(pages.asked) == 20, what="the others begin")
+        pages.open.set()
+        await answered(file_store, 20)
+        await end(work)
 
 
 async def test_a_bell_rung_in_vain_is_no_error(
