@@ -10,8 +10,16 @@ from playwright.sync_api import Browser, ViewportSize, expect
 
 from tests.e2e.browser import Chat, Scheme, chromium, find_chromium, visit
 from tests.e2e.learned import wait_until_learned
-from tests.processes import ROOT, switchboard
+from tests.processes import ROOT, Switchboard, switchboard
 
+_SCHEMES: tuple[Scheme, ...] = ("light", "dark")
+_ROOMS = ("approvals", "contacts", "knowledge", "analytics", "settings/components")
+_QUESTIONS = (
+    "How long can I return things?",
+    "Where is order 123456, and can I still return the shoes?",
+    "I want to talk to a person",
+    "Do you deliver to Norway?",
+)
 _LARGEST = 300_000  # bytes of one picture: a README is read on phones, too
 
 
@@ -26,6 +34,42 @@ def picture(
         _answered(chat)
     chat.page.screenshot(path=path)
     context.close()
+    _fits(path)
+
+
+def desk(house: Switchboard, browser: Browser, folder: Path) -> int:
+    """The dashboard's pages, light and dark; how many pictures that made."""
+    printed = house.command("operator", "add", "grace@example.com", "--name", "Grace", "--role", "admin")
+    for question in _QUESTIONS:
+        context = browser.new_context()
+        chat = visit(context, house.url).open()
+        chat.ask(question)
+        chat.expect_answers(1)
+        context.close()
+    [first] = house.rows("SELECT id FROM conversations WHERE last_seq > 0 ORDER BY created_at LIMIT 1")
+    pages = {"desk": f"conversations/{first['id']}?tab=all"} | {room: room for room in _ROOMS}
+    for scheme in _SCHEMES:
+        size = ViewportSize(width=1280, height=800)
+        context = browser.new_context(viewport=size, color_scheme=scheme, reduced_motion="reduce")
+        page = context.new_page()
+        page.goto(f"{house.url}/dashboard")
+        page.get_by_label("Email").fill("grace@example.com")
+        page.get_by_label("Password").fill(printed.split()[-1])
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_role("navigation", name="Main")).to_be_visible()
+        for name, address in pages.items():
+            page.goto(
+                f"{house.url}/dashboard/{address}", wait_until="networkidle" if name != "desk" else "load"
+            )
+            expect(page.locator("main h1").first).to_be_attached()
+            path = folder / f"{name.partition('/')[0]}-{scheme}.png"
+            page.screenshot(path=path)
+            _fits(path)
+        context.close()
+    return len(pages) * len(_SCHEMES)
+
+
+def _fits(path: Path) -> None:
     if path.stat().st_size > _LARGEST:
         raise SystemExit(f"{path} is larger than {_LARGEST} bytes")
 
@@ -54,7 +98,8 @@ def main() -> None:
         picture(browser, house.url, folder / "chat-dark.png", scheme="dark", asking=True)
         picture(browser, house.url, folder / "chat-phone.png", scheme="light", phone=True, asking=True)
         picture(browser, f"{house.url}/help/returns/return-an-item", folder / "help.png", scheme="light")
-    sys.stdout.write(f"six pictures in {folder}\n")
+        made = 6 + desk(house, browser, folder)
+    sys.stdout.write(f"{made} pictures in {folder}\n")
 
 
 if __name__ == "__main__":

@@ -313,6 +313,7 @@ def test_a_canned_answer_is_taken_with_its_names_filled_in(
     desk.goto(f"{house.url}/dashboard/conversations?tab=all")
     entry(desk, house, "Has it been sent?").click()
     reply = desk.get_by_role("textbox", name="Reply")
+    expect(desk.locator("#contact")).to_be_focused()  # the page listens
     reply.press_sequentially("Hello, /shi")
     offered = desk.get_by_role("listbox", name="Canned answers").get_by_role("option")
     expect(offered).to_have_count(1)

@@ -207,9 +207,9 @@ if (mayWrite) {
   const form = /** @type {HTMLFormElement} */ (at('composer'));
   const reply = /** @type {HTMLTextAreaElement} */ (at('reply'));
   const attempt = `switchboard:attempt:${id}`;
-  const drop = keep(id, reply);
   const { contact = '', operator = '', subject = '' } = main.dataset;
   offer(reply, { contact, operator, subject });
+  const drop = keep(id, reply); // which tells of what was typed before anybody listened
 
   /** The same words sent again, after a lost answer or a reload, are the same message. @param {string} words */
   const clientId = (words) => {
