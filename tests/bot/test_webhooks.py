@@ -1,4 +1,4 @@
-"""Events told to a program of others', which checks them as the README says, over a real socket."""
+"""Events told to a program of others', which checks them as the guide says, over a real socket."""
 
 from __future__ import annotations
 

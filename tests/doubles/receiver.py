@@ -16,13 +16,13 @@ import orjson
 from aiohttp import web
 
 SECRET = "what the company and Switchboard share"
-_README = Path(__file__).parent.parent.parent / "README.md"
+_GUIDE = Path(__file__).parent.parent.parent / "docs" / "guides" / "events.md"
 
 
 @cache
 def verify() -> Callable[[str, bytes, str], bool]:
-    """The function that the README tells receivers to check signatures with."""
-    [sample] = re.findall(r"```python\n(import hashlib.*?)```", _README.read_text(), re.DOTALL)
+    """The function that the guide tells receivers to check signatures with."""
+    [sample] = re.findall(r"```python\n(import hashlib.*?)```", _GUIDE.read_text(), re.DOTALL)
     names: dict[str, Any] = {}
     exec(sample, names)
     return names["is_from_switchboard"]  # type: ignore[no-any-return]
