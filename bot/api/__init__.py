@@ -13,6 +13,7 @@ from bot.api.access import Gate
 from bot.api.analytics import routes as analyses
 from bot.api.approvals import Approvals
 from bot.api.arranging import Arranging
+from bot.api.bulk import Bulk
 from bot.api.canned import Canned
 from bot.api.components import routes as every_component
 from bot.api.contacts import Contacts
@@ -56,6 +57,7 @@ def routes(
             routes=[
                 *session.routes(gate),
                 *Conversations(store=store, desk=desk, gate=gate, files=files).routes(),
+                *Bulk(store=store, desk=desk, gate=gate).routes(),
                 *Arranging(store=store, desk=desk, gate=gate).routes(),
                 *Contacts(store=store, live=live, gate=gate).routes(),
                 *Knowledge(store=store, index=index, articles=articles, gate=gate).routes(),

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Any, cast, get_args
+from collections.abc import Awaitable, Callable, Sequence
+from typing import cast, get_args
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from bot.api.access import Gate
+from bot.api.acts import Acts
 from bot.api.bodies import answer, not_found, object_of, path_id, query, refusal
-from bot.api.conversations import PRIORITIES, TEXT_LIMIT, conversation_json
+from bot.api.conversations import TEXT_LIMIT, conversation_json
 from bot.operators import Doing, OperatorDesk
 from bot.store import NoSuchConversation, Store
-
-_LABEL = re.compile(r"[^\x00-\x1f\x7f,]{1,40}")
-_MOST_LABELS = 20  # on one conversation
-_LONGEST_NAP = 366 * 86_400.0  # seconds
 
 
 class Arranging:
@@ -28,75 +23,31 @@ class Arranging:
     def __init__(self, *, store: Store, desk: OperatorDesk, gate: Gate) -> None:
         self._store = store
         self._desk = desk
+        self._acts = Acts(store=store, desk=desk)
         self._gate = gate
 
     def routes(self) -> Sequence[BaseRoute]:
         return [
-            Route("/conversations/{id}/assign", self._assign, methods=["POST"]),
-            Route("/conversations/{id}/snooze", self._snooze, methods=["POST"]),
-            Route("/conversations/{id}/labels", self._label, methods=["POST"]),
-            Route("/conversations/{id}/priority", self._prioritise, methods=["POST"]),
+            *(
+                Route(f"/conversations/{{id}}/{name}", self._acting(name), methods=["POST"])
+                for name in ("assign", "snooze", "labels", "priority")
+            ),
             Route("/conversations/{id}/draft", self._draft),
             Route("/conversations/{id}/draft", self._keep_draft, methods=["POST"]),
             Route("/conversations/{id}/presence", self._be, methods=["POST"]),
             Route("/labels", self._labels),
         ]
 
-    async def _assign(self, request: Request) -> Response:
-        who = await self._gate.admit(request)
-        body = await object_of(request)
-        wanted = body.get("assignee", who.operator.id)
-        if wanted is None:
-            return await self._acted(request, self._desk.assign(path_id(request, "conversation"), None))
-        if wanted in ("me", who.operator.id):
-            operator = who.operator
-        else:
-            known = isinstance(wanted, str) and "\x00" not in wanted
-            found = await self._store.operators.get(wanted) if known else None
-            if found is None or found.role == "viewer":
-                raise refusal(422, "invalid", "an operator's id, me, or null for nobody", field="assignee")
-            operator = found
-        return await self._acted(request, self._desk.assign(path_id(request, "conversation"), operator))
+    def _acting(self, name: str) -> Callable[[Request], Awaitable[Response]]:
+        """Does the act of this name, and shows the conversation as it is then."""
 
-    async def _snooze(self, request: Request) -> Response:
-        await self._gate.admit(request)
-        seconds = _nap(await object_of(request))
-        return await self._acted(request, self._desk.snooze(path_id(request, "conversation"), seconds))
+        async def act(request: Request) -> Response:
+            who = await self._gate.admit(request)
+            conversation_id = path_id(request, "conversation")
+            wanted = await self._acts.read(name, await object_of(request), who.operator)
+            return answer(conversation_json(await self._acts.perform(wanted, conversation_id)))
 
-    async def _label(self, request: Request) -> Response:
-        await self._gate.admit(request)
-        conversation_id = path_id(request, "conversation")
-        body = await object_of(request)
-        entry = await self._store.inbox.entry(conversation_id)
-        if entry is None:
-            raise not_found("conversation")
-        if "labels" in body:  # these and no others
-            add = _labels(body, "labels")
-            remove: Sequence[str] = [each for each in entry.labels if each not in add]
-        else:
-            add, remove = _labels(body, "add"), _labels(body, "remove")
-        if len({*entry.labels, *add} - set(remove)) > _MOST_LABELS:
-            raise refusal(422, "too_many", f"at most {_MOST_LABELS} on one conversation", field="labels")
-        return await self._acted(request, self._desk.label(conversation_id, add=add, remove=remove))
-
-    async def _prioritise(self, request: Request) -> Response:
-        await self._gate.admit(request)
-        given = (await object_of(request)).get("priority")
-        if not isinstance(given, str) or given not in PRIORITIES:
-            raise refusal(422, "invalid", f"one of {', '.join(PRIORITIES)}", field="priority")
-        priority = PRIORITIES[given]
-        return await self._acted(request, self._desk.prioritise(path_id(request, "conversation"), priority))
-
-    async def _acted(self, request: Request, act: Any) -> Response:
-        """Do it, and show the conversation as it is then; doing it again changes nothing."""
-        try:
-            await act
-        except NoSuchConversation:
-            raise not_found("conversation") from None
-        entry = await self._store.inbox.entry(path_id(request, "conversation"))
-        if entry is None:
-            raise not_found("conversation")
-        return answer(conversation_json(entry))
+        return act
 
     async def _draft(self, request: Request) -> Response:
         who = await self._gate.admit(request)
@@ -147,30 +98,3 @@ class Arranging:
         query(request, ())
         used = await self._store.arranging.labels()
         return answer({"labels": [{"label": label, "conversations": count} for label, count in used]})
-
-
-def _labels(body: Mapping[str, Any], field: str) -> Sequence[str]:
-    given = body.get(field, [])
-    if not isinstance(given, list) or len(given) > _MOST_LABELS:
-        raise refusal(422, "invalid", f"a list of at most {_MOST_LABELS} labels", field=field)
-    names = [each.strip() if isinstance(each, str) else "" for each in given]
-    if not all(_LABEL.fullmatch(name) for name in names):
-        raise refusal(422, "invalid", "each of 1 to 40 characters, without commas", field=field)
-    return list(dict.fromkeys(names))
-
-
-def _nap(body: Mapping[str, Any]) -> float:
-    """How long to snooze, in seconds, from `until` (a time) or `seconds`."""
-    seconds: object = body.get("seconds")
-    if "until" in body:
-        try:
-            until = datetime.fromisoformat(body["until"])
-        except (TypeError, ValueError):
-            raise refusal(422, "invalid", "a time, as 2026-05-01T09:00:00+02:00", field="until") from None
-        if until.tzinfo is None:
-            raise refusal(422, "invalid", "a time with its zone, as 2026-05-01T09:00:00Z", field="until")
-        seconds = (until - datetime.now(UTC)).total_seconds()
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds <= _LONGEST_NAP:
-        field = "until" if "until" in body else "seconds"
-        raise refusal(422, "invalid", "in the future, at most a year away", field=field)
-    return float(seconds)

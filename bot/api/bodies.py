@@ -38,10 +38,15 @@ def not_found(what: str) -> HTTPException:
     return refusal(404, "not_found", f"there is no such {what}")
 
 
+def is_id(given: str) -> bool:
+    """Whether it could be an id of ours."""
+    return _ID.fullmatch(given) is not None
+
+
 def path_id(request: Request, what: str) -> str:
     """The id in the address; one that cannot be ours is not found."""
     given = str(request.path_params["id"])
-    if not _ID.fullmatch(given):
+    if not is_id(given):
         raise not_found(what)
     return given
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from bot.api.schemas import (
+    ACT,
     CALL_STATE,
     CLIENT_ID,
     DAY,
@@ -327,6 +328,44 @@ OPERATORS: Sequence[Call] = (
         group="Conversations",
         body=obj({"priority": PRIORITY}),
         answers=_ACTED,
+    ),
+    Call(
+        method="post",
+        path="/api/conversations/bulk",
+        about="One act for up to 100 conversations, with what the act takes for one of them; each has a "
+        "result, so that some may be done and others not.",
+        who="operator",
+        group="Conversations",
+        body=obj(
+            {"ids": list_of(TEXT), "act": ACT},
+            {
+                "assignee": maybe(TEXT),
+                "until": TIME,
+                "seconds": NUMBER,
+                "labels": list_of(TEXT),
+                "add": list_of(TEXT),
+                "remove": list_of(TEXT),
+                "priority": PRIORITY,
+            },
+        ),
+        answers={
+            200: (
+                "What became of each, in the order of `ids`",
+                obj(
+                    {
+                        "results": list_of(
+                            obj(
+                                {
+                                    "id": TEXT,
+                                    "conversation": maybe(of("Conversation")),
+                                    "error": maybe(obj({"code": TEXT, "message": TEXT}, {"field": TEXT})),
+                                }
+                            )
+                        )
+                    }
+                ),
+            )
+        },
     ),
     Call(
         method="get",

@@ -53,6 +53,10 @@ CALL_STATE: Schema = {
 }
 ROLE: Schema = {"type": "string", "enum": ["admin", "operator", "viewer"]}
 PRIORITY: Schema = {"type": "string", "enum": ["low", "normal", "high", "urgent"]}
+ACT: Schema = {
+    "type": "string",
+    "enum": ["assign", "labels", "priority", "snooze", "resolve", "reopen"],
+}
 EVENTS: Schema = {"type": "string", "description": "Server-sent events (text/event-stream)."}
 FILE: Schema = {"type": "string", "format": "binary"}
 

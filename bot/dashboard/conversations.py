@@ -9,7 +9,6 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from bot.api.conversations import PRIORITIES
 from bot.dashboard.approvals import Approvals, Card
 from bot.dashboard.inbox import listed
 from bot.dashboard.originals import Originals, framed
@@ -71,8 +70,6 @@ class Conversations:
             drafts=drafts,
             draft=await self._store.arranging.draft(thread.entry.id, who.operator.id),
             profile=await self._store.profiles.get(thread.entry.contact_id),
-            priorities=PRIORITIES,
-            operators=await self._store.operators.every(),
             **await self._asked(thread, older=bool(before)),
             **await listed(self._store, request, who, thread.entry),
         )

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 
 from bot.api.access import SignedIn
-from bot.api.conversations import words_of
+from bot.api.conversations import PRIORITIES, words_of
 from bot.dashboard import words
 from bot.dashboard.languages import N_
 from bot.store import Store
@@ -113,6 +113,8 @@ async def listed(
         "more": more,
         "waiting": waiting,
         "moved": moved,
+        "priorities": PRIORITIES,
+        "operators": await store.operators.every(),
         "labels": [label for label, _ in await store.arranging.labels()],
         "set_aside": await store.mailboxes.cards(),
     }

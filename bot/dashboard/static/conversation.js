@@ -2,6 +2,7 @@
 /** One conversation: the thread as it grows, the bot's answer as it is written, and the reply box. */
 
 import { decideCards, keepCards, rememberCards, renewCards } from './approval.js';
+import { bulk } from './bulk.js';
 import { offer } from './canned.js';
 import { keep } from './draft.js';
 import { heed } from './notify.js';
@@ -265,6 +266,7 @@ remember(PARTS);
 rememberCards();
 unfold();
 if (mayWrite) arrange(id, { complain, refresh });
+bulk(refresh);
 const hearOther = mayWrite ? presence(id, main.dataset.me ?? '') : () => {};
 tellTimes();
 // Who came by keyboard or screen reader begins here, not at the top of the list once more.

@@ -1,6 +1,7 @@
 // @ts-check
 /** The list by itself. */
 
+import { bulk } from './bulk.js';
 import { heed } from './notify.js';
 import { fetchPage, follow, gathered, remember, replaceParts, tellTimes } from './page.js';
 
@@ -9,6 +10,7 @@ const PARTS = ['rooms', 'tabs', 'list'];
 remember(PARTS);
 tellTimes();
 const refresh = gathered(async () => replaceParts(await fetchPage(), PARTS));
+bulk(refresh);
 follow('', { look: refresh, conversation: (told) => {
     heed(told);
     void refresh();

@@ -8,7 +8,7 @@ const WAITS = 1200; // ms for the second key after g
 
 /** @param {EventTarget|null} target */
 const types = (target) =>
-  target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
+  target instanceof HTMLElement && !target.classList.contains('pick') && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
 
 /** @param {string} selector */
 const press = (selector) => {
@@ -28,6 +28,8 @@ const ACTS = {
   d: () => press('#details'),
   j: () => step(1),
   k: () => step(-1),
+  x: () => pick(false),
+  X: () => pick(true),
   '/': () => press('input[type="search"]'),
   '?': () => explain(),
 };
@@ -35,6 +37,8 @@ const ACTS = {
 /** @returns {[string[], string][]} */
 const told = () => [
   [['j', 'k'], _('the next conversation, the one before')],
+  [['x'], _('select the conversation in the list')],
+  [['Shift', 'X'], _('select all from the last selected one')],
   [['r'], _('write a reply')],
   [['/'], _('search; in the reply box, canned answers')],
   [['Ctrl', 'Enter'], _('send')],
@@ -56,12 +60,19 @@ const told = () => [
 function step(by) {
   const entries = [...document.querySelectorAll('.entry')];
   if (!entries.length) return false;
-  const focused = entries.indexOf(/** @type {Element} */ (document.activeElement));
+  const focused = entries.findIndex((each) => each.parentElement?.contains(document.activeElement));
   const open = entries.findIndex((each) => each.hasAttribute('aria-current'));
   const from = focused >= 0 ? focused : open;
   const next = entries[Math.max(0, Math.min(entries.length - 1, from + by))];
   if (next instanceof HTMLElement) next.focus();
   return true;
+}
+
+/** Select the conversation that has the focus, or that is open. @param {boolean} range */
+function pick(range) {
+  const item = document.activeElement?.closest('#list li') ?? document.querySelector('.entry[aria-current]')?.closest('li');
+  const box = item?.querySelector('.pick');
+  return !!box && !box.dispatchEvent(new CustomEvent('pick', { bubbles: true, cancelable: true, detail: { range } }));
 }
 
 /** @param {string} name @param {Node[]} content */

@@ -8,7 +8,7 @@ const SAID_AGAIN = 20_000;
 const FORGOTTEN = 45_000;
 
 /** When a snooze ends, in the reader's own zone. @param {string} choice @returns {Date} */
-function ends(choice) {
+export function ends(choice) {
   const now = new Date();
   if (choice === 'hour') return new Date(now.getTime() + HOUR);
   if (choice === 'hours') return new Date(now.getTime() + 3 * HOUR);

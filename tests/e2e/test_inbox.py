@@ -1,0 +1,83 @@
+"""The inbox as operators work through it, in a browser."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.e2e.browser import visit
+from tests.e2e.test_dashboard import EMAIL, sign_in
+from tests.processes import Switchboard
+
+
+@pytest.fixture(scope="module")
+def password(house: Switchboard) -> str:
+    """Of an operator called Grace."""
+    return house.command("operator", "add", EMAIL, "--name", "Grace").split()[-1]
+
+
+@pytest.fixture
+def desk(browser: Browser, house: Switchboard, password: str) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-US")
+    page = context.new_page()
+    sign_in(page, house, password)
+    yield page
+    context.close()
+
+
+def write(browser: Browser, house: Switchboard, *words: str) -> None:
+    """Visitors who each write something."""
+    for each in words:
+        context = browser.new_context()
+        chat = visit(context, house.url).open()
+        chat.ask(each)
+        chat.expect_answers(1)
+        context.close()
+
+
+def item(page: Page, house: Switchboard, words: str) -> Locator:
+    """The conversation in the list in which a visitor wrote this."""
+    (row,) = house.rows(f"SELECT DISTINCT conversation_id FROM messages WHERE text = '{words}'")
+    return page.locator("#list li", has=page.locator(f"#entry-{row['conversation_id']}"))
+
+
+def test_several_conversations_are_selected_and_changed_at_once(
+    browser: Browser, desk: Page, house: Switchboard
+) -> None:
+    words = ["Do you ship to Norway?", "Is there a shop in Berlin?", "How do I return a gift?"]
+    write(browser, house, *words)
+    desk.get_by_role("link", name="All", exact=True).click()
+    desk.wait_for_url("**tab=all*")  # its scripts listen from then on
+    newest, middle, oldest = (item(desk, house, each) for each in reversed(words))
+    newest.locator(".entry").focus()
+    desk.keyboard.press("x")
+    expect(desk.locator("#picked")).to_have_text("1 selected")
+    expect(newest.get_by_role("checkbox")).to_be_checked()
+    oldest.get_by_role("checkbox").click(modifiers=["Shift"])
+    expect(desk.locator("#picked")).to_have_text("3 selected")
+    middle.get_by_role("checkbox").click()
+    expect(desk.locator("#picked")).to_have_text("2 selected")
+    field = desk.locator("#bulk").get_by_label("Add a label")
+    field.fill("present")
+    field.press("Enter")
+    expect(desk.locator("#bulk-told")).to_contain_text("2 done")
+    expect(newest).to_contain_text("present")
+    expect(oldest).to_contain_text("present")
+    expect(middle).not_to_contain_text("present")
+    desk.get_by_role("button", name="Undo").click()
+    expect(newest).not_to_contain_text("present")
+    expect(oldest).not_to_contain_text("present")
+    newest.get_by_role("checkbox").click()
+    desk.locator("#bulk").get_by_label("Assign").select_option(label="To me")
+    expect(desk.locator("#bulk-told")).to_contain_text("1 done")
+    expect(desk.locator("#bulk")).to_be_hidden()
+    desk.get_by_role("link", name="Mine").click()
+    expect(newest).to_be_visible()
+    newest.get_by_role("checkbox").click()
+    desk.locator("#bulk").get_by_role("button", name="Resolve").click()
+    expect(newest).to_have_count(0)
+    desk.get_by_role("button", name=re.compile("^Reopen them")).click()
+    expect(newest).to_be_visible()
