@@ -11,6 +11,7 @@ DeedPhrase = Literal[
     "ask",
     "approval_asked",
     "not_done",
+    "uncertain",
     "unverified",
     "handoff_tool_failure",
     "handoff_elsewhere",
@@ -31,6 +32,8 @@ _PHRASES: Mapping[Language, Mapping[DeedPhrase, str]] = {
         "not_done": "I couldn't do this just now: {what}. If you'd like a person from our team to look "
         "at it, "
         "just say so.",
+        "uncertain": "I can't tell for certain whether this was done or not: {what}. A person from our "
+        "team will check it and tell you.",
         "unverified": "For that I must be sure who you are: {what}. Please sign in on our website and write "
         "to me there, or just say that you'd rather talk to a person.",
         "handoff_tool_failure": "Something went wrong on our side, and I don't want to leave you with half "
@@ -51,6 +54,8 @@ _PHRASES: Mapping[Language, Mapping[DeedPhrase, str]] = {
         "not_done": "Das konnte ich gerade nicht erledigen: {what}. Wenn ein Mensch aus unserem Team es "
         "sich "
         "ansehen soll, sagen Sie es einfach.",
+        "uncertain": "Ich kann nicht sicher sagen, ob das ausgeführt wurde oder nicht: {what}. Ein Mensch "
+        "aus unserem Team prüft es und sagt Ihnen Bescheid.",
         "unverified": "Dafür muss ich sicher sein, wer Sie sind: {what}. Bitte melden Sie sich auf unserer "
         "Website an und schreiben Sie mir dort, oder sagen Sie, dass Sie lieber mit einem Menschen sprechen "
         "möchten.",
@@ -76,6 +81,8 @@ _PHRASES: Mapping[Language, Mapping[DeedPhrase, str]] = {
         "not_done": "Je n'ai pas pu faire ceci pour le moment : {what}. Si vous souhaitez qu'une "
         "personne de "
         "notre équipe s'en occupe, dites-le simplement.",
+        "uncertain": "Je ne peux pas dire avec certitude si ceci a été fait ou non : {what}. Une personne "
+        "de notre équipe va le vérifier et vous le dira.",
         "unverified": "Pour cela, je dois être sûr de votre identité : {what}. Connectez-vous sur notre "
         "site "
         "et écrivez-moi là-bas, ou dites que vous préférez parler à une personne.",
@@ -99,6 +106,8 @@ _PHRASES: Mapping[Language, Mapping[DeedPhrase, str]] = {
         "not_done": "No he podido hacer esto ahora mismo: {what}. Si quiere que lo vea una persona de "
         "nuestro "
         "equipo, solo dígalo.",
+        "uncertain": "No puedo decir con certeza si esto se ha hecho o no: {what}. Una persona de nuestro "
+        "equipo lo comprobará y se lo dirá.",
         "unverified": "Para eso debo estar seguro de quién es usted: {what}. Inicie sesión en nuestra web y "
         "escríbame allí, o diga que prefiere hablar con una persona.",
         "handoff_tool_failure": "Algo ha fallado por nuestra parte y no quiero dejarle con media respuesta. "
@@ -119,6 +128,8 @@ _PHRASES: Mapping[Language, Mapping[DeedPhrase, str]] = {
         "not_done": "In questo momento non ho potuto farlo: {what}. Se desidera che se ne occupi una "
         "persona "
         "del nostro team, lo dica pure.",
+        "uncertain": "Non posso dire con certezza se questo sia stato fatto o no: {what}. Una persona del "
+        "nostro team controllerà e Le farà sapere.",
         "unverified": "Per questo devo essere sicuro di chi è Lei: {what}. Acceda al nostro sito e mi "
         "scriva "
         "da lì, oppure dica che preferisce parlare con una persona.",
@@ -141,6 +152,8 @@ _PHRASES: Mapping[Language, Mapping[DeedPhrase, str]] = {
         "het besloten is, schrijf ik u hier.",
         "not_done": "Dit kon ik nu niet doen: {what}. Als iemand van ons team ernaar moet kijken, zeg het "
         "gerust.",
+        "uncertain": "Ik kan niet met zekerheid zeggen of dit is gedaan of niet: {what}. Iemand van ons "
+        "team kijkt het na en laat het u weten.",
         "unverified": "Daarvoor moet ik zeker weten wie u bent: {what}. Log in op onze website en "
         "schrijf me "
         "daar, of zeg dat u liever met een mens spreekt.",
@@ -162,6 +175,8 @@ _PHRASES: Mapping[Language, Mapping[DeedPhrase, str]] = {
         "Escrevo-lhe aqui assim que estiver decidido.",
         "not_done": "Não consegui fazer isto agora: {what}. Se quiser que uma pessoa da nossa equipa veja, "
         "é só dizer.",
+        "uncertain": "Não consigo dizer com certeza se isto foi feito ou não: {what}. Uma pessoa da nossa "
+        "equipa vai verificar e dizer-lhe.",
         "unverified": "Para isso preciso de ter a certeza de quem é: {what}. Inicie sessão no nosso site e "
         "escreva-me lá, ou diga que prefere falar com uma pessoa.",
         "handoff_tool_failure": "Algo correu mal do nosso lado e não quero deixá-lo com meia resposta. Vou "
@@ -182,6 +197,8 @@ _PHRASES: Mapping[Language, Mapping[DeedPhrase, str]] = {
         "tutaj, gdy tylko zapadnie decyzja.",
         "not_done": "W tej chwili nie udało mi się tego zrobić: {what}. Jeśli ma się tym zająć osoba z "
         "naszego zespołu, wystarczy napisać.",
+        "uncertain": "Nie mogę z całą pewnością powiedzieć, czy to zostało zrobione, czy nie: {what}. "
+        "Ktoś z naszego zespołu to sprawdzi i da znać.",
         "unverified": "Do tego muszę mieć pewność, z kim rozmawiam: {what}. Proszę zalogować się na naszej "
         "stronie i napisać tam albo powiedzieć, że woli Pan/Pani porozmawiać z człowiekiem.",
         "handoff_tool_failure": "Coś poszło u nas nie tak, a nie chcę zostawić Państwa z połową odpowiedzi. "
@@ -204,6 +221,8 @@ _PHRASES: Mapping[Language, Mapping[DeedPhrase, str]] = {
         "not_done": "Det här kunde jag inte göra just nu: {what}. Vill du att någon i vårt team tittar "
         "på det "
         "är det bara att säga till.",
+        "uncertain": "Jag kan inte säkert säga om det här blev gjort eller inte: {what}. Någon i vårt "
+        "team kontrollerar det och berättar för dig.",
         "unverified": "För det måste jag veta säkert vem du är: {what}. Logga in på vår webbplats och skriv "
         "till mig där, eller säg att du hellre pratar med en människa.",
         "handoff_tool_failure": "Något gick fel hos oss, och jag vill inte lämna dig med ett halvt svar. "
@@ -224,6 +243,8 @@ _PHRASES: Mapping[Language, Mapping[DeedPhrase, str]] = {
         "skriver til dig her, så snart det er afgjort.",
         "not_done": "Det kunne jeg ikke gøre lige nu: {what}. Hvis en fra vores team skal se på det, så sig "
         "bare til.",
+        "uncertain": "Jeg kan ikke sige med sikkerhed, om dette blev gjort eller ej: {what}. En fra vores "
+        "team undersøger det og giver dig besked.",
         "unverified": "Til det skal jeg være sikker på, hvem du er: {what}. Log ind på vores hjemmeside og "
         "skriv til mig der, eller sig, at du hellere vil tale med et menneske.",
         "handoff_tool_failure": "Noget gik galt hos os, og jeg vil ikke efterlade dig med et halvt svar. "
@@ -244,6 +265,8 @@ _PHRASES: Mapping[Language, Mapping[DeedPhrase, str]] = {
         "not_done": "Bunu şu anda yapamadım: {what}. Ekibimizden bir kişinin bakmasını isterseniz "
         "söylemeniz "
         "yeterli.",
+        "uncertain": "Bunun yapılıp yapılmadığını kesin olarak söyleyemiyorum: {what}. Ekibimizden bir "
+        "kişi kontrol edip size haber verecek.",
         "unverified": "Bunun için kim olduğunuzdan emin olmalıyım: {what}. Lütfen web sitemizde oturum açıp "
         "bana oradan yazın ya da bir kişiyle konuşmak istediğinizi söyleyin.",
         "handoff_tool_failure": "Bizim tarafımızda bir şeyler ters gitti ve sizi yarım bir yanıtla bırakmak "
@@ -263,6 +286,7 @@ _PHRASES: Mapping[Language, Mapping[DeedPhrase, str]] = {
         "approval_asked": "حوّلت هذا الطلب إلى زميل يجب أن يوافق عليه: {what}. سأكتب إليك هنا فور اتخاذ "
         "القرار.",
         "not_done": "لم أتمكن من القيام بذلك الآن: {what}. وإن أردت أن يطّلع عليه شخص من فريقنا فأخبرني بذلك.",
+        "uncertain": "لا أستطيع أن أجزم هل تم ذلك أم لا: {what}. سيتحقق شخص من فريقنا من الأمر ويخبرك.",
         "unverified": "لا بد أن أتأكد من هويتك أولًا: {what}. يُرجى تسجيل الدخول في موقعنا والكتابة إليّ "
         "من هناك، "
         "أو أخبرني أنك تفضل التحدث إلى شخص.",

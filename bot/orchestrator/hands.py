@@ -73,7 +73,8 @@ class Hands:
     """The tools of one turn, and what they have done in it.
 
     `made` are its calls, those that wait for an operator among them, and `proposed` the latter. `acted`:
-    something was changed, in this turn or an attempt at it. `stuck`: nobody but a person may go on.
+    something was changed, in this turn or an attempt at it. `uncertain` is what nobody knows the end of, in
+    the customer's words. `stuck`: nobody but a person may go on.
     `exhausted`: no more calls are made in this turn.
     """
 
@@ -82,6 +83,7 @@ class Hands:
         self.proposed: list[ProposedCall] = []
         self.made: list[Made] = []
         self.results: list[str] = []  # of the tools that returned something
+        self.uncertain: list[str] = []
         self.stuck: Stuck | None = None
         self.exhausted = not tools
         journal = asked.turn.journal
@@ -90,7 +92,7 @@ class Hands:
         self.results += [each.result for each in told if each.result]
         for each in journal.earlier:
             if each.state in {"running", "doubtful"} and not self._may_be_repeated(each.tool):
-                self.stuck = _nobody_knows(each.tool)
+                self._nobody_knows(each.tool, each.why or asked.question)
         self._asked = asked
         self._calls = 0
         self._refused = 0
@@ -183,7 +185,7 @@ class Hands:
                 made = await self._perform(tool, arguments, needs)
             self.acted |= made.state == "done"
         if made.state == "doubtful":
-            self.stuck = _nobody_knows(tool.name)
+            self._nobody_knows(tool.name, wish)
         if made.state == "done" and tool.name == hand_off.name:
             self.stuck = Stuck(
                 reason=cast("HandOffReason", arguments["reason"]), why=str(arguments["summary"])
@@ -253,11 +255,11 @@ class Hands:
         tool = self.tools.get(name)
         return tool is not None and tool.idempotent
 
-
-def _nobody_knows(tool: str) -> Stuck:
-    return Stuck(
-        reason="tool_failure", why=f"Nobody knows whether {tool} was done: it was begun, and no end was seen."
-    )
+    def _nobody_knows(self, tool: str, wish: str) -> None:
+        why = f"Nobody knows whether {tool} was done: it was begun, and no end was seen."
+        self.stuck = Stuck(reason="tool_failure", why=why)
+        if wish not in self.uncertain:
+            self.uncertain.append(wish)
 
 
 def _object(given: str | Arguments) -> Arguments:

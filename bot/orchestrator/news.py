@@ -1,4 +1,5 @@
-"""What came of calls that an operator had to allow, or whose time has come, told to who asked for them."""
+"""What came of calls, told to who asked for them: of those that an operator had to allow or whose time has
+come, and of those that nobody knows the end of."""
 
 from __future__ import annotations
 
@@ -8,14 +9,20 @@ from bot.orchestrator.agent import WrittenCall
 from bot.orchestrator.deed_phrases import deed_phrase
 from bot.orchestrator.draft import Asked
 from bot.orchestrator.extractive import escaped
-from bot.orchestrator.hands import Stuck
+from bot.orchestrator.hands import Hands, Stuck
 from bot.orchestrator.told import plainly
 from tools import follow_up
 
 
 def in_words(asked: Asked, news: Sequence[WrittenCall]) -> str:
-    """What was done and what was decided against; nothing of what a person has to go on with."""
+    """What was done, what was decided against, and what nobody knows; of all else a person tells."""
     return "\n\n".join(filter(None, (_told(asked, each) for each in news)))
+
+
+def uncertain(asked: Asked, hands: Hands) -> str:
+    """That nobody knows whether this was done: neither that it was nor that it was not."""
+    wishes = (f"“{escaped(wish)}”" for wish in hands.uncertain)
+    return "\n\n".join(deed_phrase(asked.language, "uncertain", what=wish) for wish in wishes)
 
 
 def unsettled(news: Sequence[WrittenCall]) -> Stuck | None:
@@ -42,5 +49,7 @@ def _told(asked: Asked, call: WrittenCall) -> str:
         case "rejected":
             against = deed_phrase(asked.language, "decided_against", what=what)
             return "\n\n".join(filter(None, (against, escaped(call.note))))
+        case "doubtful":
+            return deed_phrase(asked.language, "uncertain", what=what)
         case _:
             return ""

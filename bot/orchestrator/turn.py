@@ -17,7 +17,7 @@ from bot.orchestrator.endings import bots_last_words, cannot_read, hand_off, say
 from bot.orchestrator.hands import Hands, Stuck
 from bot.orchestrator.language import Language, guess
 from bot.orchestrator.mood import has_had_enough, mood
-from bot.orchestrator.news import in_words, unsettled
+from bot.orchestrator.news import in_words, uncertain, unsettled
 from bot.orchestrator.outcome import HandOffReason, NeedsApproval, Outcome, Reply, Silence
 from bot.orchestrator.phrases import phrase_in
 from bot.orchestrator.plan import PLAN
@@ -145,7 +145,7 @@ async def _question(asked: Asked, before: Sequence[str]) -> Outcome:
         found = await _look_up(asked, before)  # the question's vector is there already
     hands = Hands(asked, asked.agent.tools)
     if hands.stuck is not None:  # by an attempt at this turn that died
-        return await hand_off(asked, hands.stuck.reason, hands.stuck.why)
+        return await hand_off(asked, hands.stuck.reason, hands.stuck.why, told=uncertain(asked, hands))
     if asked.agent.models and (hands.tools or isinstance(found, Found)):
         return await _by_models(asked, hands, found, before, several=several)
     return await _by_rules(asked, hands, found, before)
@@ -170,7 +170,7 @@ async def _by_models(
             return answer
         case Stuck(reason=reason, why=why):
             why = " ".join([why, *hands.changes])
-            return await hand_off(asked, reason, why, calls=hands.proposed)
+            return await hand_off(asked, reason, why, told=uncertain(asked, hands), calls=hands.proposed)
         case OutOfMoney():
             return await _by_rules(asked, hands, found, before, failed="budget")
         case DoesNotKnow() if not (hands.made or hands.proposed):
@@ -211,7 +211,8 @@ async def _tell(asked: Asked, hands: Hands, deeds: Deeds, *, failed: HandOffReas
         unknown = [hands.stuck.why] if hands.stuck is not None else []
         undone = [f"This could not be done: {'; '.join(deeds.failed)}."] if deeds.failed else []
         why = " ".join([*unknown, *undone, *hands.changes])
-        return await hand_off(asked, reason, why, told=deeds.text, calls=hands.proposed)
+        told = "\n\n".join(filter(None, (deeds.text, uncertain(asked, hands))))
+        return await hand_off(asked, reason, why, told=told, calls=hands.proposed)
     if not deeds.text:
         return await hand_off(asked, failed or "degraded", "No model answered.")
     await asked.draft.restart()

@@ -562,6 +562,10 @@ async def test_without_a_model_nobody_says_of_a_change_that_may_be_made_that_it_
     assert "couldn't" not in outcome.text
     assert "Nobody knows whether order_cancel was done" in outcome.summary
     assert "could not be done" not in outcome.summary
+    assert (
+        "I can't tell for certain whether this was done or not: “Please cancel my order 123456"
+        in outcome.text
+    )
     # What a colleague must allow is theirs to allow, whoever goes on with the customer.
     assert "a colleague, who must allow it" in outcome.text
     assert [each.tool for each in outcome.calls] == ["refund"]
@@ -588,6 +592,39 @@ async def test_who_takes_over_is_told_what_was_done_and_asked_what_is_theirs_to_
     assert "Nobody knows whether change was done" in outcome.summary
     assert "cancel was done." in outcome.summary
     assert [each.tool for each in outcome.calls] == ["refund"]
+
+
+@pytest.mark.parametrize(
+    ("wish", "told"),
+    [
+        (
+            "Cancel order 123456 please, I want it gone",
+            "I can't tell for certain whether this was done or not",
+        ),
+        (
+            "Bitte stornieren Sie meine Bestellung 123456",
+            "Ich kann nicht sicher sagen, ob das ausgeführt wurde oder nicht",
+        ),
+    ],
+)
+@pytest.mark.parametrize("died", [False, True], ids=["now", "in an attempt that died"])
+async def test_of_a_change_whose_end_nobody_knows_the_customer_hears_just_that(
+    wish: str, told: str, died: bool
+) -> None:
+    shop = Shop(cancel=ToolFailed("no answer", uncertain=True))
+    begun = WrittenCall(id="call", tool="cancel", arguments={"order_id": "123456"}, state="running")
+    model = ScriptedModel(["One moment. ", calls("cancel", {"order_id": "123456"})], "It has been cancelled!")
+    voice = Voice()
+    outcome = await run(
+        turn(wish, voice=voice, journal=MemoryJournal(earlier=[begun] if died else [])),
+        shop_and(model, tools=[shop.tool("cancel", effect="write")]),
+        Trace(turn_id="turn"),
+    )
+    assert isinstance(outcome, HandOff)
+    assert outcome.reason == "tool_failure"
+    assert f"{told}: “{wish}”" in outcome.text
+    assert voice.heard == outcome.text
+    assert len(shop.calls) == (0 if died else 1)
 
 
 async def test_operators_are_asked_about_no_more_calls_than_a_turn_may_make() -> None:
@@ -626,7 +663,11 @@ def ended(state: str, **more: str) -> WrittenCall:
         (ended("rejected", note="It was worn."), Reply, "decided against this"),
         (ended("expired"), HandOff, "erson from our team"),
         (ended("failed", result="the bank said no"), HandOff, "a person from our team"),
-        (ended("doubtful", result="no answer"), HandOff, "a person from our team"),
+        (
+            ended("doubtful", result="no answer"),
+            HandOff,
+            "for certain whether this was done or not: “my money",
+        ),
     ],
 )
 async def test_what_came_of_a_decision_is_told(news: WrittenCall, kind: type, words: str) -> None:
