@@ -33,6 +33,7 @@ class TurnJournal:
         self.earlier = claim.earlier
         self.news = claim.news
         self.waiting = claim.waiting
+        self.past = claim.past
 
     async def begin(self, tool: str, arguments: Arguments, *, idempotent: bool) -> Go | Ended | Doubtful:
         claim = self._claim

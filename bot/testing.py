@@ -97,11 +97,13 @@ class MemoryJournal:
         earlier: Sequence[WrittenCall] = (),
         news: Sequence[WrittenCall] = (),
         waiting: Sequence[WrittenCall] = (),
+        past: Sequence[WrittenCall] = (),
         doubtful: Collection[str] = (),
     ) -> None:
         self.earlier = earlier
         self.news = news
         self.waiting = waiting
+        self.past = past
         self.begun: list[tuple[str, Arguments]] = []
         self.ended: dict[str, tuple[str, str]] = {}
         self._doubtful = doubtful

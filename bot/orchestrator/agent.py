@@ -97,12 +97,14 @@ class Journal(Protocol):
 
     `earlier` are the calls that attempts at this very turn have begun. `news` are calls of earlier turns that
     have come to an end since (carried out once an operator allowed them, rejected, expired) and that the
-    customer has not heard of; `waiting` those that still wait for an operator.
+    customer has not heard of; `waiting` those that still wait for an operator, `past` those of earlier
+    turns that were done and told, the newest last.
     """
 
     earlier: Sequence[WrittenCall]
     news: Sequence[WrittenCall]
     waiting: Sequence[WrittenCall]
+    past: Sequence[WrittenCall]
 
     async def begin(self, tool: str, arguments: Arguments, *, idempotent: bool) -> Go | Ended | Doubtful:
         """Write down that a call begins, once however often this turn and its attempts ask for the same.

@@ -260,7 +260,7 @@ async def _finished(asked: Asked, passages: Sequence[Passage], guard: Guard, han
     given = [asked.agent.instructions, *said, *hands.results]
     if claim := unsupported(draft.text, passages, given):
         raise _Unsound(f"nothing given to the model says {claim!r}")
-    if not hands.acted and (act := claimed_act(draft.text, looked_up=bool(hands.results))):
+    if act := claimed_act(draft.text, done=hands.deeds, looked_up=hands.results):
         raise _Unsound(f"no tool did what it says: {act!r}")
     if not (guard.cited or hands.made or hands.results):
         if draft.text.rstrip().endswith(("?", "؟")):

@@ -1,15 +1,21 @@
-"""Whether an answer says that something was done: only a tool that did it may be the reason.
+"""Whether an answer says that something was done: only a tool that did just that may be the reason.
 
 Made of the commonest ways to report an act to a customer, in the languages the bot knows. It is a net, not a
-proof: acts are claimed with few verbs, and an answer held back wrongly only brings in a person.
+proof: acts are claimed with few verbs, and an answer held back wrongly only brings in a person. Each claim
+needs a deed of its kind (a refund is no cancellation), done to what it names, with the numbers it names.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
+import orjson
+
+from bot.orchestrator.acts import kinds, things
 from bot.orchestrator.language import Language
+from tools.base import Arguments
 
 _NEAR = 6  # words at most between the one who did it and what was done
 _DONE: Mapping[Language, str] = {
@@ -64,7 +70,7 @@ _BY_VERB: Mapping[Language, str] = {
 }
 # "Your order has been cancelled": of what is theirs, and not of everybody's as help pages speak.
 _THEIRS: Mapping[Language, str] = {
-    "en": r"your (?:\S+ ){1,4}(?:has been|have been|is now|was|were)",
+    "en": r"^\W*(?:it|this|that) has been|your (?:\S+ ){1,4}(?:has been|have been|is now|was|were)",
     "de": r"(?:ihre?|deine?) (?:\S+ ){1,4}(?:wurden?|ist jetzt|ist nun|ist)",
     "fr": r"vo(?:tre|s) (?:\S+ ){1,4}(?:a été|ont été|est maintenant|est)",
     "es": r"(?:su|sus|tu|tus) (?:\S+ ){1,4}(?:ha sido|han sido|fue)",
@@ -87,36 +93,126 @@ _NO_REPORT = re.compile(
 )
 _CITED = re.compile(r"\[\d+\]")
 _I = re.compile(r"i\b|ich |habe ich|j['’]|he\b|ho\b|ik |heb ik|tenho|jag |har jag|jeg |har jeg")
+_NUMBER = re.compile(r"(?<![\d.,])\d{4,}(?![.,]\d)")  # of orders and the like; sums are written in many ways
+_WORD = re.compile(r"\S+")
+_AND = re.compile(r",|;|&|(?<!\w)(?:and|then|und|sowie|et|puis|y|e|ed|en|i|oraz|och|og|ve)(?!\w)")
+_ANOTHER_VERB = re.compile(
+    r"(?<!\w)(?:be|been|is|are|was|were|has|have|had|will|would|can|could|may|should|not|never|which|that|who"
+    r"|wird|werden|wurden?|ist|sind|war|hat|haben|kann|soll|nicht|est|sont|sera|a été|será|es|è|sarà"
+    r"|wordt|is|zal|kan|niet|jest|będzie|är|blir|har|er|bliver)(?!\w)"
+)
 _LONGEST = 600  # characters of a sentence looked at
 
 
-def claimed_act(answer: str, *, looked_up: bool = False) -> str | None:
-    """The words in which an answer reports that something was done for the customer; None without any.
+@dataclass(frozen=True, kw_only=True)
+class Deed:
+    """A call that was done: what its tool is called and for, what it was called with, what it returned."""
 
-    `looked_up`: a tool told how the customer's things stand, so that saying it claims no act of ours.
+    tool: str
+    description: str
+    arguments: Arguments
+    result: str
+
+    def is_told_by(self, report: _Report) -> bool:
+        """Whether a report may be of this deed."""
+        what = kinds(report.act) or kinds(report.claim)
+        done = (kinds(self.tool) or kinds(self.description)) | kinds(self.result)
+        if what and not what & done:
+            return False
+        mine = things(f"{self.tool} {self.description} {' '.join(self.arguments)} {self.result}")
+        theirs = things(report.claim)
+        if theirs and mine and not theirs & mine and "refund" not in what:  # money goes to any account
+            return False
+        return report.numbers <= _numbers(orjson.dumps(self.arguments).decode(), self.result)
+
+
+def claimed_act(answer: str, *, done: Sequence[Deed] = (), looked_up: Sequence[str] = ()) -> str | None:
+    """The words in which an answer reports that something was done for the customer which nobody did; None
+    without any.
+
+    `done` are the deeds that may be reported. `looked_up` is what tools told of how the customer's things
+    stand: what it says was done to them claims no act of ours.
     """
+    for report in _reports(answer):
+        seen = report.stands and any(kinds(report.act) <= kinds(result) for result in looked_up)
+        if not seen and not any(deed.is_told_by(report) for deed in done):
+            return report.words
+    return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Report:
+    """A report of an act: the words up to its verb `act`, and all that it claims. `stands`: of how things
+    stand, whoever did it."""
+
+    words: str
+    act: str
+    claim: str
+    stands: bool = False
+
+    @property
+    def numbers(self) -> frozenset[str]:
+        return _numbers(self.claim)
+
+
+def _reports(answer: str) -> Iterator[_Report]:
     for found in _SENTENCE.finditer(answer):
         sentence = " ".join(found.group()[:_LONGEST].casefold().split())
         if not sentence or _NO_REPORT.search(sentence):
             continue
         for verbs in _VERBS:
-            if said := verbs.search(sentence):
-                return said.group()
+            said: list[re.Match[str]] = []
+            for verb_found in verbs.finditer(sentence):
+                if not said or _goes_on(sentence[said[-1].end() : verb_found.start()]):
+                    said.append(verb_found)
+            for verb, claim in _apart(sentence, 0, said, len(sentence)):
+                yield _Report(words=verb, act=verb, claim=claim)
         cited = _CITED.search(sentence) is not None
         for language, act in _ACT.items():
-            speakers = [_REPORTS.get(language), None if looked_up else _STATES.get(language)]
-            for speaker in filter(None, speakers):
-                if claim := _claim(sentence, speaker, act, cited=cited):
-                    return claim
-    return None
+            for speaker, stands in ((_REPORTS.get(language), False), (_STATES.get(language), True)):
+                if speaker is not None:
+                    yield from _claims(sentence, speaker, act, cited=cited, stands=stands)
 
 
-def _claim(sentence: str, speaker: re.Pattern[str], act: re.Pattern[str], *, cited: bool) -> str | None:
-    for who in speaker.finditer(sentence):
+def _claims(
+    sentence: str, speaker: re.Pattern[str], act: re.Pattern[str], *, cited: bool, stands: bool
+) -> Iterator[_Report]:
+    """Each act that somebody is said to have done, with what stands between it and the next."""
+    speakers = list(speaker.finditer(sentence))
+    for who, end in zip(speakers, [*(each.start() for each in speakers[1:]), len(sentence)], strict=False):
         if cited and not _I.match(who.group()):
             continue
-        words = sentence[who.end() :].split()[: 1 if who.group() in _ALONE else _NEAR + 1]
-        for place, word in enumerate(words):
-            if act.match(word):
-                return f"{who.group()} {' '.join(words[: place + 1])}"
-    return None
+        acts: list[re.Match[str]] = []
+        for place, word in enumerate(_WORD.finditer(sentence, who.end(), end)):
+            if (verb := act.match(sentence, word.start())) and (
+                _goes_on(sentence[acts[-1].end() : word.start()])
+                if acts
+                else place < (1 if who.group() in _ALONE else _NEAR + 1)
+            ):
+                acts.append(verb)
+        for done, claim in _apart(sentence, who.start(), acts, end):
+            before = sentence[who.end() : end].partition(done)[0]
+            words = " ".join(f"{who.group()} {before}{done}".split())
+            yield _Report(words=words, act=done, claim=claim, stands=stands)
+
+
+def _goes_on(between: str) -> bool:
+    """Whether the next verb has the same speaker: "I've cancelled it and refunded you"."""
+    joins = list(_AND.finditer(between))
+    return bool(joins) and not _ANOTHER_VERB.search(between, joins[-1].end())
+
+
+def _apart(sentence: str, begin: int, verbs: Sequence[re.Match[str]], end: int) -> Iterator[tuple[str, str]]:
+    """Each verb and the part of the sentence that is about it, what it is done to before or behind it."""
+    for number, verb in enumerate(verbs):
+        until = end
+        if number + 1 < len(verbs):
+            following = verbs[number + 1]
+            joins = list(_AND.finditer(sentence, verb.end(), following.start()))
+            until = joins[-1].start() if joins else following.start()
+        yield verb.group(), sentence[begin:until]
+        begin = until
+
+
+def _numbers(*texts: str) -> frozenset[str]:
+    return frozenset(number for text in texts for number in _NUMBER.findall(text))

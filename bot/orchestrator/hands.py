@@ -13,6 +13,7 @@ from pydantic import JsonValue
 
 from bot.orchestrator.agent import ModelMessage, OfferedTool, ToolCall
 from bot.orchestrator.authority import returned, unheard_of
+from bot.orchestrator.claims import Deed
 from bot.orchestrator.draft import Asked
 from bot.orchestrator.outcome import HandOffReason, ProposedCall
 from bot.orchestrator.perform import Performed, perform
@@ -72,9 +73,8 @@ class Made:
 class Hands:
     """The tools of one turn, and what they have done in it.
 
-    `made` are its calls, those that wait for an operator among them, and `proposed` the latter. `acted`:
-    something was changed, in this turn or an attempt at it. `uncertain` is what nobody knows the end of, in
-    the customer's words. `stuck`: nobody but a person may go on.
+    `made` are its calls, those that wait for an operator among them, and `proposed` the latter. `uncertain`
+    is what nobody knows the end of, in the customer's words. `stuck`: nobody but a person may go on.
     `exhausted`: no more calls are made in this turn.
     """
 
@@ -87,8 +87,7 @@ class Hands:
         self.stuck: Stuck | None = None
         self.exhausted = not tools
         journal = asked.turn.journal
-        told = [*journal.earlier, *journal.news]
-        self.acted = any(each.state == "done" for each in told)
+        told = [*journal.past, *journal.earlier, *journal.news]
         self.results += [each.result for each in told if each.result]
         for each in journal.earlier:
             if each.state in {"running", "doubtful"} and not self._may_be_repeated(each.tool):
@@ -106,6 +105,18 @@ class Hands:
             each.tool.name for each in self.made if each.tool.effect == "write" and each.told.state == "done"
         ]
         return [f"{name} was done." for name in dict.fromkeys(done)]
+
+    @property
+    def deeds(self) -> Sequence[Deed]:
+        """What was changed, in this turn, an attempt at it, or earlier in the conversation."""
+        journal = self._asked.turn.journal
+        written = [each for each in (*journal.past, *journal.earlier, *journal.news) if each.state == "done"]
+        known = [self._deed(each.tool, each.arguments, each.result) for each in written]
+        return known + [
+            self._deed(each.tool.name, each.told.arguments or {}, each.told.result)
+            for each in self.made
+            if each.tool.effect == "write" and each.told.state == "done"
+        ]
 
     @property
     def values(self) -> Sequence[str]:
@@ -183,7 +194,6 @@ class Hands:
         else:
             async with self._writing:
                 made = await self._perform(tool, arguments, needs)
-            self.acted |= made.state == "done"
         if made.state == "doubtful":
             self._nobody_knows(tool.name, wish)
         if made.state == "done" and tool.name == hand_off.name:
@@ -250,6 +260,11 @@ class Hands:
     def _writes(self, name: str) -> bool:
         tool = self.tools.get(name)
         return tool is not None and tool.effect == "write"
+
+    def _deed(self, name: str, arguments: Arguments, result: str) -> Deed:
+        tool = self.tools.get(name) or self._asked.agent.toolbox.get(name)
+        described = tool.description if tool is not None else ""
+        return Deed(tool=name, description=described, arguments=arguments, result=result)
 
     def _may_be_repeated(self, name: str) -> bool:
         tool = self.tools.get(name)

@@ -90,6 +90,8 @@ def prompt(turn: Turn, agent: Agent, passages: Sequence[Passage]) -> list[ModelM
 def _done(turn: Turn) -> Iterator[str]:
     """What has been done already, so that it is not done again."""
     journal = turn.journal
+    if journal.past:
+        yield "Earlier in this conversation these calls were made:\n" + "\n".join(map(_told, journal.past))
     if journal.news:
         yield "The customer is told this in front of your answer; do not repeat it:\n" + "\n".join(
             map(_told, journal.news)

@@ -21,7 +21,7 @@ _OF_CONVERSATION = """
         m.id AS message_id, m.channel, m.address
     FROM calls k LEFT JOIN messages m ON m.id = k.message_id
     WHERE k.conversation_id = :conversation_id AND (k.untold OR k.epoch = :epoch
-        OR k.state IN ('pending', 'approved', 'running', 'doubtful'))
+        OR k.state IN ('pending', 'approved', 'running', 'doubtful', 'done'))
     ORDER BY COALESCE(k.ended_at, k.created_at), k.id
 """
 _ASKED_ALREADY = """

@@ -136,9 +136,9 @@ class Claim:
     says whether somebody vouched for its sender. `quoted` are the texts, by id, of messages before these
     that the contact's among them answer. `vouched` is what a signature said of the contact: "email", "phone".
 
-    `epoch` is the same for every attempt at the same turn. `earlier`, `news` and `waiting` are the calls of
-    an orchestrator's Journal; when nobody wrote, `pending` is 0 and the turn tells the news where they were
-    asked for.
+    `epoch` is the same for every attempt at the same turn. `earlier`, `news`, `waiting` and `past` are the
+    calls of an orchestrator's Journal; when nobody wrote, `pending` is 0 and the turn tells the news where
+    they were asked for.
     """
 
     turn_id: str
@@ -165,6 +165,7 @@ class Claim:
     earlier: Sequence[WrittenCall] = ()
     news: Sequence[WrittenCall] = ()
     waiting: Sequence[WrittenCall] = ()
+    past: Sequence[WrittenCall] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

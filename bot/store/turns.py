@@ -15,6 +15,7 @@ from bot.store.database import Database, Reader, Row, Transaction, moment, new_i
 from bot.store.records import Claim, Concluded, TurnRecord
 from bot.trace import Step, StepStatus
 
+_PAST = 12  # calls done in earlier turns that a turn sees at most
 _WINDOW = 20  # messages a turn sees; what came before is in the summary
 
 _CLAIM = """
@@ -282,6 +283,7 @@ async def _seen(reader: Reader, turn_id: str, conversation_id: str, row: Row) ->
     if row["calls"]:
         journal = await calls.of_conversation(reader, conversation_id, row["epoch"])
     untold = [each for each in journal if each.untold]
+    settled = [each for each in journal if not each.earlier and not each.untold]
     wrote = last > row["answered_seq"]
     if asked:
         newest = asked[-1]
@@ -327,5 +329,6 @@ async def _seen(reader: Reader, turn_id: str, conversation_id: str, row: Row) ->
         epoch=row["epoch"],
         earlier=[each.call for each in journal if each.earlier],
         news=[each.call for each in news],
-        waiting=[each.call for each in journal if not each.earlier and not each.untold],
+        waiting=[each.call for each in settled if each.call.state != "done"],
+        past=[each.call for each in settled if each.call.state == "done"][-_PAST:],
     )

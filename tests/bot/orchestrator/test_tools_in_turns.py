@@ -595,6 +595,70 @@ async def test_who_takes_over_is_told_what_was_done_and_asked_what_is_theirs_to_
 
 
 @pytest.mark.parametrize(
+    ("answer", "stands"),
+    [
+        ("I've cancelled order 123456.", True),
+        ("I've cancelled order 123456 and refunded you.", False),
+        ("I've cancelled order 123456. Your address has been changed.", False),
+    ],
+)
+async def test_each_act_that_is_told_needs_its_own_call(answer: str, stands: bool) -> None:
+    shop = Shop(cancel='{"order_id": "123456", "state": "cancelled"}')
+    tools = [
+        shop.tool("cancel", effect="write"),
+        shop.tool("refund", effect="write", approval="operator"),
+        shop.tool("change_address", effect="write"),
+    ]
+    voice = Voice()
+    outcome = await run(
+        turn("Please cancel my order 123456 and give me my money back", voice=voice),
+        shop_and(ScriptedModel([calls("cancel", {"order_id": "123456"})], answer), tools=tools),
+        Trace(turn_id="turn"),
+    )
+    assert ("I've cancelled" in voice.heard) is stands
+    assert "refunded" not in voice.heard
+    assert "address" not in voice.heard
+    assert isinstance(outcome, Reply)
+
+
+async def test_what_waits_for_a_colleague_is_not_told_as_done() -> None:
+    model = ScriptedModel([calls("refund", {"order_id": "123456"})], "I have refunded order 123456.")
+    voice = Voice()
+    outcome = await run(
+        turn("I want my money back for 123456", voice=voice),
+        shop_and(model, tools=[Shop().tool("refund", effect="write", approval="operator")]),
+        Trace(turn_id="turn"),
+    )
+    assert isinstance(outcome, NeedsApproval)
+    assert "have refunded" not in voice.heard
+    assert "must allow it" in outcome.text
+
+
+@pytest.mark.parametrize("done", [True, False])
+async def test_what_was_done_earlier_in_the_conversation_may_be_told_again(done: bool) -> None:
+    cancelled = WrittenCall(
+        id="call", tool="cancel", arguments={"order_id": "123456"}, state="done", result="Cancelled."
+    )
+    model = ScriptedModel("Yes, order 123456: your order has been cancelled.")
+    outcome = await run(
+        turn(
+            "Cancel my order 123456",
+            bot("One moment."),
+            "So did that work?",
+            journal=MemoryJournal(past=[cancelled] if done else []),
+        ),
+        shop_and(model, tools=[Shop().tool("cancel", effect="write")]),
+        Trace(turn_id="turn"),
+    )
+    if done:
+        assert isinstance(outcome, Reply)
+        assert "has been cancelled" in outcome.text
+        assert "cancel with {'order_id': '123456'}: was done" in model.requests[0].messages[-1].content
+    else:
+        assert "has been cancelled" not in getattr(outcome, "text", "")
+
+
+@pytest.mark.parametrize(
     ("wish", "told"),
     [
         (

@@ -132,6 +132,7 @@ async def test_the_same_wish_in_a_later_turn_is_another_call(store: Store) -> No
     assert await concluded(store, claim) is not None
     later = await claimed(store, (await said(store, "2")).message.conversation_id)
     assert later.earlier == []
+    assert [(each.tool, each.state, each.result) for each in later.past] == [("refund", "done", "R-1")]
     assert await begun(store, later) != key
 
 
