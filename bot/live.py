@@ -25,9 +25,8 @@ from bot.store import StoreUnavailable
 
 log = logging.getLogger("switchboard.live")
 
-INBOX = "inbox"  # operators: which conversations have something new, as {"conversation_id"}
+INBOX = "inbox"  # operators: which conversations have something new, as {"conversation_id"}, and who is where
 PEOPLE = "people"  # workers: which conversations a person has laid hands on, as {"conversation_id"}
-PRESENCE = "presence:"  # operators, before a conversation's id: who else is in it
 _BACKLOG = 256  # live pieces a slow reader may have waiting before the oldest are dropped
 _PREFIX = "switchboard:live:"
 

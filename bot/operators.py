@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import time
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
 from bot import markup
 from bot.bell import Bell
-from bot.live import PEOPLE, PRESENCE, Live
+from bot.live import INBOX, PEOPLE, Live
 from bot.sending import leaving
-from bot.store import NoSuchConversation, Store
-from bot.store.records import Changed, ConversationStatus, DeliveryRecord, InboxEntry, Operator
+from bot.store import NoSuchConversation, Store, StoreUnavailable
+from bot.store.records import Changed, ConversationStatus, DeliveryRecord, Doing, InboxEntry, Operator
 from channels.base import Channel, DeliveryStatus
 
-Doing = Literal["looking", "writing", "gone"]
+_SHOWN = 20.0  # seconds for which a provider shows that somebody types
 
 
 class OperatorDesk:
@@ -24,6 +26,7 @@ class OperatorDesk:
         self._bell = bell
         self._live = live
         self._channels = channels
+        self._shown: dict[str, float] = {}  # when a provider was last asked to show that somebody types
 
     async def take(self, conversation_id: str, operator: Operator) -> Changed:
         """The operator answers from now on, and nothing of the bot is shown any more.
@@ -82,10 +85,19 @@ class OperatorDesk:
             await self._live.stir(entry.contact_id, entry.id)
 
     async def be(self, conversation_id: str, operator: Operator, doing: Doing) -> None:
-        """Let the other operators in a conversation know who is in it; they hear it only while it is said."""
-        who = {"id": operator.id, "name": operator.name}
-        piece = {"kind": "presence", "data": {"operator": who, "doing": doing}}
-        await self._live.tell(PRESENCE + conversation_id, piece)
+        """Let the other operators know who is in a conversation; said again every 20 s, it stays so.
+
+        The contact sees whoever has the conversation type. Raises NoSuchConversation.
+        """
+        entry = await self._entry(conversation_id)
+        changed = await self._store.presence.be(entry.id, operator, doing)
+        if changed:
+            who = {"id": operator.id, "name": operator.name}
+            data = {"conversation_id": entry.id, "operator": who, "doing": doing}
+            await self._live.tell(INBOX, {"kind": "presence", "data": data})
+        theirs = entry.status == "human" and entry.assignee is not None and entry.assignee.id == operator.id
+        if theirs and (changed or doing == "writing"):
+            await self._show_typing(entry, operator, active=doing == "writing")
 
     async def reply(self, conversation_id: str, operator: Operator, *, client_id: str, text: str) -> Changed:
         """Answer the contact, by the channel they wrote by; whoever answers has taken over.
@@ -137,6 +149,26 @@ class OperatorDesk:
             if changed.delivery_id and delivery and delivery.status is DeliveryStatus.QUEUED:
                 await self._bell.ring("deliver", conversation_id)
         return changed
+
+    async def _show_typing(self, entry: InboxEntry, operator: Operator, *, active: bool) -> None:
+        """Let the contact see that somebody types, where their channel can show it."""
+        channel = self._channels.get(entry.channel)
+        if channel is None:
+            return
+        if channel.limits.reads_store:
+            author = {"kind": "operator", "name": operator.name}
+            data = {"author": author, "active": active}
+            await self._live.tell(entry.contact_id, {"kind": "typing", "data": data})
+            return
+        now = time.monotonic()
+        self._shown = {each: at for each, at in self._shown.items() if now - at < _SHOWN}
+        if not active or entry.id in self._shown:
+            return
+        self._shown[entry.id] = now
+        with contextlib.suppress(StoreUnavailable, TimeoutError):  # nobody misses it
+            async with asyncio.timeout(channel.limits.patience):
+                if external_id := await self._store.conversations.written_last(entry.id):
+                    await channel.typing(external_id)
 
     async def _set(self, conversation_id: str, status: ConversationStatus) -> Changed:
         entry = await self._entry(conversation_id)

@@ -208,6 +208,7 @@ class Visitor:
     events: list[SeenEvent] = field(default_factory=list)
     messages: list[Mapping[str, Any]] = field(default_factory=list)
     deltas: list[SeenEvent] = field(default_factory=list)
+    typed: list[SeenEvent] = field(default_factory=list)
     streams_opened: int = 0
 
     def __post_init__(self) -> None:
@@ -322,6 +323,8 @@ class Visitor:
                 self.messages.append(event.json)
         elif event.name == "delta":
             self.deltas.append(event)
+        elif event.name == "typing":
+            self.typed.append(event)
         self._stirred.set()
 
     async def _follow(self) -> None:

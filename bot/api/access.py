@@ -110,14 +110,15 @@ class Gate:
         operator = await self._store.sessions.find(_hash(token)) if token else None
         return SignedIn(operator=operator, csrf=self.csrf(token)) if operator and token else None
 
-    async def admit(self, request: Request) -> SignedIn:
-        """Who sends this request, allowed to; refuses with 401 or 403."""
+    async def admit(self, request: Request, *, looking: bool = False) -> SignedIn:
+        """Who sends this request, allowed to; refuses with 401 or 403. What is only `looking`, viewers may do
+        whatever the method."""
         who = await self.who(request)
         if who is None:
             raise refusal(401, "not_signed_in", "sign in, or send Authorization: Bearer API_TOKEN")
         if request.method not in _SAFE:
             self.check_csrf(request, who)
-            if not who.may_write:
+            if not who.may_write and not looking:
                 raise refusal(403, "read_only", "viewers may look, not write")
         return who
 

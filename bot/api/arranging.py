@@ -13,8 +13,9 @@ from bot.api.access import Gate
 from bot.api.acts import Acts
 from bot.api.bodies import answer, not_found, object_of, path_id, query, refusal
 from bot.api.conversations import TEXT_LIMIT, conversation_json
-from bot.operators import Doing, OperatorDesk
+from bot.operators import OperatorDesk
 from bot.store import NoSuchConversation, Store
+from bot.store.records import Doing
 
 
 class Arranging:
@@ -82,15 +83,17 @@ class Arranging:
         return Response(status_code=204)
 
     async def _be(self, request: Request) -> Response:
-        who = await self._gate.admit(request)
+        who = await self._gate.admit(request, looking=True)
         doing = (await object_of(request)).get("doing")
         if doing not in get_args(Doing):
             raise refusal(422, "invalid", f"one of {', '.join(get_args(Doing))}", field="doing")
         doing = cast("Doing", doing)
-        conversation_id = path_id(request, "conversation")
-        if await self._store.inbox.entry(conversation_id) is None:
-            raise not_found("conversation")
-        await self._desk.be(conversation_id, who.operator, doing)
+        if doing == "writing" and not who.may_write:
+            raise refusal(403, "read_only", "viewers may look, not write")
+        try:
+            await self._desk.be(path_id(request, "conversation"), who.operator, doing)
+        except NoSuchConversation:
+            raise not_found("conversation") from None
         return Response(status_code=204)
 
     async def _labels(self, request: Request) -> Response:

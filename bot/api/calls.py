@@ -387,8 +387,9 @@ OPERATORS: Sequence[Call] = (
     Call(
         method="post",
         path="/api/conversations/{id}/presence",
-        about="Tell the others in it that you look, or write, or are gone: it comes as `presence`. "
-        "Say it again every 20 s.",
+        about="Tell the others that you look, or write, or are gone: it comes as `presence`. Say it again "
+        "every 20 s; 45 s after the last time you count as gone. The contact sees whoever has the "
+        "conversation type. Viewers may look.",
         who="operator",
         group="Conversations",
         body=obj({"doing": {"type": "string", "enum": ["looking", "writing", "gone"]}}),

@@ -18,7 +18,7 @@ from bot.api.approvals import approval_json
 from bot.api.bodies import not_found, query, refusal
 from bot.api.conversations import conversation_json, message_json
 from bot.approvals import ApprovalDesk
-from bot.live import INBOX, PRESENCE, Live
+from bot.live import INBOX, Live
 from bot.store import Store
 from bot.store.records import InboxEntry
 
@@ -33,10 +33,11 @@ _AT_ONCE = 50  # conversations told one by one; of more, the reader is told to l
 class Events:
     """`GET /api/events`.
 
-    Every stream hears `conversation` whenever one has something new, as its list shows it, and `approval`
-    whenever a call waits for an operator, is decided about or has come to its end. With
-    `?conversation=ID` it also hears that conversation's `message`s after the seq `after` (or
-    `Last-Event-ID`), each once and in order; and `delta`, `typing` and `presence`, which may be lost.
+    Every stream hears `conversation` whenever one has something new, as its list shows it, `approval`
+    whenever a call waits for an operator, is decided about or has come to its end, and `presence` whenever
+    an operator comes to a conversation, goes, or begins to write. With `?conversation=ID` it also hears that
+    conversation's `message`s after the seq `after` (or `Last-Event-ID`), each once and in order; and `delta`
+    and `typing`, which may be lost like `presence`.
     """
 
     def __init__(self, *, store: Store, approvals: ApprovalDesk, live: Live, gate: Gate) -> None:
@@ -86,13 +87,16 @@ class Events:
                 for each in _asked(pieces):
                     async for frame in self._decided(each):
                         yield frame
+                for piece in pieces:
+                    if piece.get("kind") == "presence":
+                        yield _frame("presence", piece["data"])
                 async for frame in self._changed(_ids(pieces), look):
                     yield frame
 
     async def _one(self, request: Request, entry: InboxEntry, seq: int) -> AsyncIterator[bytes]:
         reader = _Reader(self._gate, request)
         ours: dict[str, bool] = {}  # turns of this contact: whether they are this conversation's
-        async with self._live.watch(INBOX, entry.contact_id, PRESENCE + entry.id) as feed:
+        async with self._live.watch(INBOX, entry.contact_id) as feed:
             look = True
             yield b": hello\n\n"
             while not feed.closed:

@@ -116,6 +116,9 @@ async def listed(
         "priorities": PRIORITIES,
         "operators": await store.operators.every(),
         "labels": [label for label, _ in await store.arranging.labels()],
+        "present": await store.presence.here(
+            [*(each.id for each in entries), *([opened.id] if opened else [])]
+        ),
         "set_aside": await store.mailboxes.cards(),
     }
 

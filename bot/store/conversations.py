@@ -27,6 +27,10 @@ _CREATE = """
 """
 _PLACE = "SELECT last_event FROM contacts WHERE id = :contact_id"
 
+_WRITTEN_LAST = """
+    SELECT external_id FROM messages WHERE conversation_id = :conversation_id AND direction = 'in'
+    ORDER BY seq DESC LIMIT 1
+"""
 _EXTERNAL_ID = "SELECT external_id FROM messages WHERE id = :id"
 _STATUS = "SELECT contact_id, status FROM conversations WHERE id = :conversation_id"
 _HAND_OFF = """
@@ -67,6 +71,12 @@ class Conversations:
         """What the provider calls a message that came in."""
         async with self._database.read() as reader:
             row = await reader.one(_EXTERNAL_ID, id=message_id)
+        return row["external_id"] if row else None
+
+    async def written_last(self, conversation_id: str) -> str | None:
+        """What the provider calls the newest message that came in here."""
+        async with self._database.read() as reader:
+            row = await reader.one(_WRITTEN_LAST, conversation_id=conversation_id)
         return row["external_id"] if row else None
 
     async def opened(self, contact_id: str) -> Opened | None:

@@ -185,6 +185,18 @@ class ReplyDraft(SQLModel, table=True):
     updated_at: int = _number()
 
 
+class Presence(SQLModel, table=True):
+    """What an operator did in a conversation when they were last seen there."""
+
+    __tablename__: ClassVar[Any] = "presences"
+    __table_args__ = (Index("presences_conversation", "conversation_id"),)
+    operator_id: str = _key()
+    conversation_id: str = _of("conversations.id", primary_key=True)
+    name: str = _text()
+    doing: str = _text()
+    seen_at: int = _number()
+
+
 class Message(SQLModel, table=True):
     """`address` is the sender's or the recipient's within `channel`; `private` marks operators' notes.
 

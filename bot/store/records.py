@@ -32,6 +32,7 @@ WebhookType = Literal[
     "component.recovered",
     "budget.reached",
 ]
+Doing = Literal["looking", "writing", "gone"]
 NoticeKind = Literal["failure", "warning", "success"]
 
 
@@ -399,6 +400,15 @@ class InboxEntry:
     labels: Sequence[str] = ()
     priority: int = 0
     snoozed_until: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Present:
+    """An operator in a conversation, and what they do there."""
+
+    operator_id: str
+    name: str
+    doing: Doing
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,6 +25,7 @@ from bot.store.knowledge import KnowledgeBook
 from bot.store.mailboxes import Mailboxes
 from bot.store.operators import Operators
 from bot.store.people import People
+from bot.store.presence import Presence
 from bot.store.profiles import Profiles
 from bot.store.records import Counts
 from bot.store.sessions import Sessions
@@ -80,6 +81,7 @@ class Store:
         self.deliveries = Deliveries(database)
         self.undelivered = Undelivered(database)
         self.people = People(database)
+        self.presence = Presence(database)
         self.profiles = Profiles(database)
         self.canned = Canned(database)
         self.arranging = Arranging(database)

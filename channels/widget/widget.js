@@ -691,10 +691,10 @@ class Talk {
     }
   }
 
-  /** Forget what nobody goes on writing. @param {number} [since] */
+  /** Forget what nobody goes on writing; who types says so every few seconds. @param {number} [since] */
   hush(since = Infinity) {
     for (const [id, turn] of this.turns) if (turn.at < since) this.turns.delete(id);
-    for (const [kind, typing] of this.typing) if (typing.at < since) this.typing.delete(kind);
+    for (const [kind, typing] of this.typing) if (typing.at < since + 5e4) this.typing.delete(kind);
   }
 
   /** @param {string} kind of author */
@@ -947,7 +947,7 @@ class Chat extends HTMLElement {
     setInterval(() => {
       this.talk.hush(Date.now() - 6e4);
       this.paint();
-    }, 2e4);
+    }, 5e3);
     // Who never opened the chat costs the server nothing; who did is told of answers that came meanwhile.
     if (this.vault.get('token') || this.outbox.all().length) this.line.start();
     // A page loaded again is as it was left.

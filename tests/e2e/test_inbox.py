@@ -8,9 +8,11 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.e2e.browser import visit
+from tests.e2e.browser import Chat, visit
 from tests.e2e.test_dashboard import EMAIL, sign_in
 from tests.processes import Switchboard
+
+OTHER_EMAIL = "linus@example.com"
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +26,22 @@ def desk(browser: Browser, house: Switchboard, password: str) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-US")
     page = context.new_page()
     sign_in(page, house, password)
+    yield page
+    context.close()
+
+
+@pytest.fixture(scope="module")
+def other_password(house: Switchboard) -> str:
+    """Of another operator, called Linus."""
+    return house.command("operator", "add", OTHER_EMAIL, "--name", "Linus").split()[-1]
+
+
+@pytest.fixture
+def other_desk(browser: Browser, house: Switchboard, other_password: str) -> Iterator[Page]:
+    """Linus's browser."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-US")
+    page = context.new_page()
+    sign_in(page, house, other_password, email=OTHER_EMAIL)
     yield page
     context.close()
 
@@ -81,3 +99,35 @@ def test_several_conversations_are_selected_and_changed_at_once(
     expect(newest).to_have_count(0)
     desk.get_by_role("button", name=re.compile("^Reopen them")).click()
     expect(newest).to_be_visible()
+
+
+def test_who_looks_and_who_writes_is_seen_by_operators_and_the_visitor(
+    desk: Page, other_desk: Page, house: Switchboard, chat: Chat
+) -> None:
+    question = "Do you sell gift cards?"
+    chat.ask(question)
+    chat.expect_answers(1)
+    other_desk.goto(f"{house.url}/dashboard/conversations?tab=all")
+    desk.goto(f"{house.url}/dashboard/conversations?tab=all")
+    item(desk, house, question).locator(".entry").click()
+    seen = item(other_desk, house, question)
+    expect(seen).to_contain_text("Grace is looking")
+    seen.locator(".entry").click()
+    expect(other_desk.locator("#others")).to_have_text("Grace is looking")
+    expect(desk.locator("#others")).to_have_text("Linus is looking")
+    expect(item(desk, house, question)).to_contain_text("Linus is looking")
+    desk.get_by_role("button", name="Take over").click()
+    reply = desk.get_by_role("textbox", name="Reply")
+    expect(reply).to_be_focused()
+    reply.press_sequentially("Yes, in the")
+    expect(other_desk.locator("#others")).to_have_text("Grace is writing")
+    typing = chat.thread.locator(".live", has_text="Grace")
+    expect(typing).to_be_visible()
+    expect(typing).to_be_hidden()  # nothing more is typed for a while
+    reply.press_sequentially(" shop and here.")
+    expect(typing).to_be_visible()
+    desk.get_by_role("button", name="Send").click()
+    expect(chat.thread).to_contain_text("Yes, in the shop and here.")
+    expect(typing).to_have_count(0)
+    desk.goto(f"{house.url}/dashboard/contacts")
+    expect(other_desk.locator("#others")).to_be_hidden()

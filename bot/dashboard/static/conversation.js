@@ -7,7 +7,7 @@ import { offer } from './canned.js';
 import { keep } from './draft.js';
 import { heed } from './notify.js';
 import { Refused, fetchPage, follow, gathered, post, remember, replaceParts, tellTimes } from './page.js';
-import { arrange, presence, unfold } from './side.js';
+import { arrange, presence, renew, unfold } from './side.js';
 
 const PARTS = ['rooms', 'tabs', 'list', 'head', 'hint', 'drafts', 'side'];
 
@@ -232,6 +232,7 @@ if (mayWrite) {
     try {
       await post(`/api/conversations/${id}/messages`, { client_id: clientId(`${kind} ${words}`), text: words, kind });
       drop();
+      sentOff();
       localStorage.removeItem(attempt);
       if (older) return location.assign(location.pathname);
       toEnd();
@@ -267,7 +268,8 @@ rememberCards();
 unfold();
 if (mayWrite) arrange(id, { complain, refresh });
 bulk(refresh);
-const hearOther = mayWrite ? presence(id, main.dataset.me ?? '') : () => {};
+const sentOff = presence(id, mayWrite);
+renew(refresh);
 tellTimes();
 // Who came by keyboard or screen reader begins here, not at the top of the list once more.
 if (document.activeElement === document.body) at('contact').focus({ preventScroll: true });
@@ -283,7 +285,7 @@ if (!older) {
     message: refresh,
     delta: hear,
     typing: hearTyping,
-    presence: hearOther,
+    presence: refresh,
     approval: refresh,
   });
 }

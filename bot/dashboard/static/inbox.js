@@ -4,6 +4,7 @@
 import { bulk } from './bulk.js';
 import { heed } from './notify.js';
 import { fetchPage, follow, gathered, remember, replaceParts, tellTimes } from './page.js';
+import { renew } from './side.js';
 
 const PARTS = ['rooms', 'tabs', 'list'];
 
@@ -11,7 +12,12 @@ remember(PARTS);
 tellTimes();
 const refresh = gathered(async () => replaceParts(await fetchPage(), PARTS));
 bulk(refresh);
-follow('', { look: refresh, conversation: (told) => {
+renew(refresh);
+follow('', {
+  look: refresh,
+  conversation: (told) => {
     heed(told);
     void refresh();
-  } });
+  },
+  presence: refresh,
+});

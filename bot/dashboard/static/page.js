@@ -24,21 +24,22 @@ export class Refused extends Error {
 
 /**
  * Call the API. Raises Refused with words for people.
- * @param {string} path @param {unknown} [body] @returns {Promise<any>}
+ * @param {string} path @param {unknown} [body] @param {RequestInit} [how] @returns {Promise<any>}
  */
-export const post = (path, body = {}) => call('POST', path, body);
+export const post = (path, body = {}, how = {}) => call('POST', path, body, how);
 
 /** Take something away through the API. Raises Refused. @param {string} path @returns {Promise<any>} */
 export const remove = (path) => call('DELETE', path, {});
 
-/** @param {string} method @param {string} path @param {unknown} body @returns {Promise<any>} */
-async function call(method, path, body) {
+/** @param {string} method @param {string} path @param {unknown} body @param {RequestInit} [how] @returns {Promise<any>} */
+async function call(method, path, body, how = {}) {
   let response;
   try {
     response = await fetch(path, {
       method,
       headers: { 'Content-Type': 'application/json', 'X-CSRF-Token': csrf },
       body: JSON.stringify(body),
+      ...how,
     });
   } catch {
     throw new Refused(0, _('No connection. What you wrote is still here; try again in a moment.'));

@@ -1,11 +1,12 @@
 // @ts-check
-/** Beside the thread: what operators arrange, and who else is here. */
+/** Beside the thread: what operators arrange, and that we are here. */
 
-import { Refused, _, post } from './page.js';
+import { Refused, post } from './page.js';
 
 const HOUR = 3600_000;
 const SAID_AGAIN = 20_000;
-const FORGOTTEN = 45_000;
+const WRITES_AGAIN = 4000; // ms after which whoever goes on writing says so again
+const PAUSE = 5000; // ms without a key after which somebody does not write any more
 
 /** When a snooze ends, in the reader's own zone. @param {string} choice @returns {Date} */
 export function ends(choice) {
@@ -66,57 +67,58 @@ export function unfold() {
   });
 }
 
+/** Whoever was lost without a word is not shown for long. @param {() => Promise<void>} refresh */
+export function renew(refresh) {
+  setInterval(() => {
+    if (!document.hidden && document.querySelector('#list .here, #others:not([hidden])')) void refresh();
+  }, SAID_AGAIN);
+}
+
 /**
- * Tell the others that we are here, and show who else is. Returns what hears of them.
- * @param {string} id the conversation's @param {string} me
+ * Tell the others that we are here, and whether we write. Returns what is to be told when our words were sent.
+ * @param {string} id the conversation's @param {boolean} mayWrite
  */
-export function presence(id, me) {
-  /** @type {Map<string, {name: string, doing: string, at: number}>} */
-  const others = new Map();
+export function presence(id, mayWrite) {
   let said = '';
-  let written = 0;
+  let saidAt = 0;
+  let writes = false;
+  let pause = 0;
 
   /** @param {string} doing */
   async function say(doing) {
     said = doing;
+    saidAt = Date.now();
     try {
-      await post(`/api/conversations/${id}/presence`, { doing });
+      await post(`/api/conversations/${id}/presence`, { doing }, { keepalive: true }); // heard when we leave, too
     } catch (error) {
       if (!(error instanceof Refused)) throw error; // said again in a moment
     }
   }
 
-  function show() {
-    const line = /** @type {HTMLElement} */ (document.getElementById('others'));
-    for (const [key, { at }] of others) if (Date.now() - at > FORGOTTEN) others.delete(key);
-    const here = [...others.values()];
-    line.textContent = here
-      .map(({ name, doing }) => (doing === 'writing' ? _('%s is writing', name) : _('%s is looking', name)))
-      .join(', ');
-    line.hidden = !here.length;
-    line.toggleAttribute('data-writing', here.some(({ doing }) => doing === 'writing'));
+  const now = () => (writes ? 'writing' : 'looking');
+
+  /** No key for a while, or what was written is sent. */
+  function rest() {
+    clearTimeout(pause);
+    writes = false;
+    if (said === 'writing') void say(now());
   }
 
-  const now = () => (Date.now() - written < 6000 ? 'writing' : 'looking');
-  setInterval(() => {
-    if (!document.hidden) void say(now());
-    show();
-  }, SAID_AGAIN);
+  setInterval(() => !document.hidden && void say(now()), SAID_AGAIN);
   document.addEventListener('visibilitychange', () => void say(document.hidden ? 'gone' : now()));
   addEventListener('pagehide', () => void say('gone'));
-  document.getElementById('reply')?.addEventListener('input', () => {
-    written = Date.now();
-    if (said !== 'writing') void say('writing');
-  });
+  addEventListener('pageshow', (event) => event.persisted && void say(now()));
+  const reply = document.getElementById('reply');
+  if (mayWrite && reply instanceof HTMLTextAreaElement) {
+    reply.addEventListener('input', () => {
+      clearTimeout(pause);
+      if (!reply.value.trim()) return rest();
+      writes = true;
+      pause = setTimeout(rest, PAUSE);
+      if (said !== 'writing' || Date.now() - saidAt > WRITES_AGAIN) void say('writing');
+    });
+    reply.addEventListener('blur', rest);
+  }
   void say(now());
-
-  /** @param {{operator: {id: string, name: string}, doing: string}} told */
-  return function hear({ operator, doing }) {
-    if (operator.id === me) return;
-    const known = others.has(operator.id);
-    if (doing === 'gone') others.delete(operator.id);
-    else others.set(operator.id, { name: operator.name, doing, at: Date.now() });
-    show();
-    if (!known && doing !== 'gone') void say(now()); // who comes wants to know who is there
-  };
+  return rest;
 }
