@@ -99,16 +99,37 @@ class OperatorDesk:
         if theirs and (changed or doing == "writing"):
             await self._show_typing(entry, operator, active=doing == "writing")
 
-    async def reply(self, conversation_id: str, operator: Operator, *, client_id: str, text: str) -> Changed:
+    async def reply(
+        self,
+        conversation_id: str,
+        operator: Operator,
+        *,
+        client_id: str,
+        text: str,
+        files: Sequence[str] = (),
+    ) -> Changed:
         """Answer the contact, by the channel they wrote by; whoever answers has taken over.
 
-        The same `client_id` again is the same message. Raises NobodyToAnswer.
+        `files` are keys from the operator's tray. The same `client_id` again is the same message. Raises
+        NobodyToAnswer, NoSuchFile.
         """
-        return await self._write(conversation_id, operator, client_id=client_id, text=text, private=False)
+        return await self._write(
+            conversation_id, operator, client_id=client_id, text=text, files=files, private=False
+        )
 
-    async def note(self, conversation_id: str, operator: Operator, *, client_id: str, text: str) -> Changed:
-        """Words for operators alone."""
-        return await self._write(conversation_id, operator, client_id=client_id, text=text, private=True)
+    async def note(
+        self,
+        conversation_id: str,
+        operator: Operator,
+        *,
+        client_id: str,
+        text: str,
+        files: Sequence[str] = (),
+    ) -> Changed:
+        """Words and files for operators alone. Raises NobodyToAnswer, NoSuchFile."""
+        return await self._write(
+            conversation_id, operator, client_id=client_id, text=text, files=files, private=True
+        )
 
     async def send_again(self, delivery_id: str) -> DeliveryRecord | None:
         """Queue a message that failed, or of which nobody knows, once more; None: no such delivery.
@@ -131,7 +152,14 @@ class OperatorDesk:
             await self._live.stir(entry.contact_id, conversation_id)
 
     async def _write(
-        self, conversation_id: str, operator: Operator, *, client_id: str, text: str, private: bool
+        self,
+        conversation_id: str,
+        operator: Operator,
+        *,
+        client_id: str,
+        text: str,
+        files: Sequence[str],
+        private: bool,
     ) -> Changed:
         entry = await self._entry(conversation_id)
         changed = await self._store.people.reply(
@@ -140,6 +168,7 @@ class OperatorDesk:
             client_id=client_id,
             text=text,
             html=markup.from_markdown(text),
+            files=files,
             private=private,
             leaving=lambda channel: leaving(self._channels.get(channel), text),
         )

@@ -1,9 +1,10 @@
-"""Files that visitors uploaded and never sent are not kept for ever."""
+"""Files that were uploaded: kept under a random name, and not for ever when nobody sends them."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,16 @@ log = logging.getLogger("switchboard.uploads")
 
 UNSENT = 24 * 3600.0  # seconds an upload may wait for its message: a page left open keeps its tray that long
 _EACH = 3600.0  # seconds between two looks
+
+
+async def keep(files: Path, content: bytes) -> str:
+    """The key under which the bytes are kept from now on. Raises StoreUnavailable."""
+    key = secrets.token_hex(20)
+    try:
+        await asyncio.to_thread(_write, files, key, content)
+    except OSError as error:
+        raise StoreUnavailable(f"the file could not be kept: {error}") from error
+    return key
 
 
 async def tidy(store: Store, files: Path) -> None:
@@ -35,6 +46,16 @@ async def drop_unsent(store: Store, files: Path) -> int:
         if not keys:
             return dropped
         dropped += len(keys)
+
+
+def _write(files: Path, key: str, content: bytes) -> None:
+    files.mkdir(parents=True, exist_ok=True)
+    partial = files / f"{key}.part"
+    try:
+        partial.write_bytes(content)
+        partial.rename(files / key)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _remove(files: Path, keys: Sequence[str]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import secrets
 from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -13,7 +12,7 @@ from typing import Any
 import jwt
 from pydantic import JsonValue
 
-from bot import markup
+from bot import markup, uploads
 from bot.desk import Desk
 from bot.live import PEOPLE, Live
 from bot.orchestrator.agent import Hours
@@ -121,7 +120,7 @@ class Visitors:
         contact_id = await self._contact(visitor)
         files: list[Attachment] = []
         for key in keys:
-            file = await self._store.attachments.get(key, contact_id)
+            file = await self._store.attachments.seen(key, contact_id)
             if file is None or file.message_id is not None:
                 raise NotAllowed("there is no such attachment; upload it first")
             files.append(file.attachment)
@@ -205,18 +204,14 @@ class Visitors:
     ) -> Mapping[str, JsonValue]:
         """Keep an uploaded file under a random name; only this visitor can use or read it."""
         contact_id = await self._contact(visitor)
-        key = secrets.token_hex(20)
-        try:
-            await asyncio.to_thread(self._write, key, content)
-        except OSError as error:
-            raise StoreUnavailable(f"the file could not be kept: {error}") from error
+        key = await uploads.keep(self._files, content)
         file = Attachment(key=key, name=name, media_type=media_type, size=len(content))
         await self._store.attachments.add(file, contact_id)
         return attachment_json(file)
 
     async def file(self, visitor: str, key: str) -> tuple[Attachment, Path] | None:
         """A file of this visitor's own conversations, or None."""
-        file = await self._store.attachments.get(key, await self._contact(visitor))
+        file = await self._store.attachments.seen(key, await self._contact(visitor))
         path = self._files / key
         return (file.attachment, path) if file and path.is_file() else None
 
@@ -240,15 +235,6 @@ class Visitors:
         if not told["sub"] or any(not _can_be_kept(value) for value in told.values()):
             raise NotAllowed("the identity token was refused: it names nobody, or not in plain text")
         return told
-
-    def _write(self, key: str, content: bytes) -> None:
-        self._files.mkdir(parents=True, exist_ok=True)
-        partial = self._files / f"{key}.part"
-        try:
-            partial.write_bytes(content)
-            partial.rename(self._files / key)
-        finally:
-            partial.unlink(missing_ok=True)
 
 
 def _can_be_kept(text: str) -> bool:

@@ -100,6 +100,15 @@ class Batch:
     cursor: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Upload:
+    """A file in a request: its media type is what the bytes begin like, its name fit to be shown."""
+
+    name: str
+    media_type: str
+    content: bytes
+
+
 class Visitors(Protocol):
     """What the website needs of the bot; every method may raise NotAllowed."""
 
@@ -291,20 +300,9 @@ class Website(Channel):
     async def _attach(self, request: Request) -> Response:
         visitor = self._admit(request)
         self._spend(self._kept, visitor)
-        await _bounded(request, FILE_LIMIT + BODY_LIMIT, field="file")
-        async with request.form(max_files=1, max_fields=4) as form:
-            file = form.get("file")
-            if file is None or isinstance(file, str):
-                raise _refusal(422, "invalid", "send the file as the form's field named file", field="file")
-            content = await file.read(FILE_LIMIT + 1)
-            if len(content) > FILE_LIMIT:
-                raise _too_large()
-            media_type = (file.content_type or "").partition(";")[0].strip().lower()
-            beginning = FILE_TYPES.get(media_type)
-            if beginning is None or not beginning.match(content):
-                raise _refusal(415, "type", "pictures, PDF and plain text can be sent here", field="file")
-            name = _file_name(file.filename or "file")
-            kept = await self._known(self._visitors.keep_file(visitor, name, media_type, content))
+        file = await uploaded(request)
+        keeping = self._visitors.keep_file(visitor, file.name, file.media_type, file.content)
+        kept = await self._known(keeping)
         return _answer({"attachment": kept}, status=201)
 
     async def _attachment(self, request: Request) -> Response:
@@ -480,6 +478,23 @@ def _stranger(error: NotAllowed) -> HTTPException:
 
 def _too_large() -> HTTPException:
     return _refusal(413, "too_large", f"files up to {FILE_LIMIT // 2**20} MB can be sent here", field="file")
+
+
+async def uploaded(request: Request) -> Upload:
+    """The file in a request's form, if it is one that may be sent; else the refusal."""
+    await _bounded(request, FILE_LIMIT + BODY_LIMIT, field="file")
+    async with request.form(max_files=1, max_fields=4) as form:
+        file = form.get("file")
+        if file is None or isinstance(file, str):
+            raise _refusal(422, "invalid", "send the file as the form's field named file", field="file")
+        content = await file.read(FILE_LIMIT + 1)
+        if len(content) > FILE_LIMIT:
+            raise _too_large()
+        media_type = (file.content_type or "").partition(";")[0].strip().lower()
+        beginning = FILE_TYPES.get(media_type)
+        if beginning is None or not beginning.match(content):
+            raise _refusal(415, "type", "pictures, PDF and plain text can be sent here", field="file")
+        return Upload(name=_file_name(file.filename or "file"), media_type=media_type, content=content)
 
 
 async def _bounded(request: Request, limit: int, *, field: str | None = None) -> bytes:

@@ -13,6 +13,7 @@ from bot.api.access import Gate
 from bot.api.analytics import routes as analyses
 from bot.api.approvals import Approvals
 from bot.api.arranging import Arranging
+from bot.api.attachments import Attachments
 from bot.api.bulk import Bulk
 from bot.api.canned import Canned
 from bot.api.components import routes as every_component
@@ -56,8 +57,9 @@ def routes(
             "/api",
             routes=[
                 *session.routes(gate),
-                *Conversations(store=store, desk=desk, gate=gate, files=files).routes(),
                 *Bulk(store=store, desk=desk, gate=gate).routes(),
+                *Conversations(store=store, desk=desk, gate=gate).routes(),
+                *Attachments(store=store, gate=gate, files=files).routes(),
                 *Arranging(store=store, desk=desk, gate=gate).routes(),
                 *Contacts(store=store, live=live, gate=gate).routes(),
                 *Knowledge(store=store, index=index, articles=articles, gate=gate).routes(),

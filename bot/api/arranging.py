@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute, Route
 from bot.api.access import Gate
 from bot.api.acts import Acts
 from bot.api.bodies import answer, not_found, object_of, path_id, query, refusal
-from bot.api.conversations import TEXT_LIMIT, conversation_json
+from bot.api.conversations import TEXT_LIMIT, conversation_json, file_json
 from bot.operators import OperatorDesk
 from bot.store import NoSuchConversation, Store
 from bot.store.records import Doing
@@ -52,14 +52,15 @@ class Arranging:
 
     async def _draft(self, request: Request) -> Response:
         who = await self._gate.admit(request)
-        draft = await self._store.arranging.draft(path_id(request, "conversation"), who.operator.id)
-        if draft is None:
-            return answer({"text": "", "kind": "reply", "updated_at": None})
+        conversation_id = path_id(request, "conversation")
+        draft = await self._store.arranging.draft(conversation_id, who.operator.id)
+        files = await self._store.trays.files(conversation_id, who.operator.id)
         return answer(
             {
-                "text": draft.text,
-                "kind": "note" if draft.private else "reply",
-                "updated_at": draft.updated_at.isoformat(),
+                "text": draft.text if draft else "",
+                "kind": "note" if draft and draft.private else "reply",
+                "attachments": [file_json(each, conversation_id) for each in files],
+                "updated_at": draft.updated_at.isoformat() if draft else None,
             }
         )
 

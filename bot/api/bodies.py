@@ -76,13 +76,15 @@ async def object_of(request: Request) -> dict[str, Any]:
     return body
 
 
-def text_in(body: Mapping[str, Any], name: str, *, limit: int) -> str:
-    """A text that is not blank."""
+def text_in(body: Mapping[str, Any], name: str, *, limit: int, required: bool = True) -> str:
+    """A text that is not blank, unless it is not required."""
     value = body.get(name)
+    if not required and value is None:
+        return ""
     if not isinstance(value, str):
         raise refusal(422, "missing" if value is None else "invalid", "a text is needed here", field=name)
     value = value.replace("\x00", "")  # PostgreSQL keeps no NUL in a text
-    if not value.strip():
+    if required and not value.strip():
         raise refusal(422, "empty", "write something first", field=name)
     if len(value) > limit:
         raise refusal(422, "too_long", f"at most {limit} characters", field=name)

@@ -252,12 +252,17 @@ OPERATORS: Sequence[Call] = (
     Call(
         method="post",
         path="/api/conversations/{id}/messages",
-        about="Answer the contact, which takes the conversation over; or leave a note for operators.",
+        about="Answer the contact, which takes the conversation over; or leave a note for operators. "
+        "`attachments` are keys of files you uploaded in it; with them the text may be empty.",
         who="operator",
         group="Conversations",
         body=obj(
-            {"client_id": CLIENT_ID, "text": {**TEXT, "minLength": 1, "maxLength": 10_000}},
-            {"kind": {"type": "string", "enum": ["reply", "note"], "default": "reply"}},
+            {"client_id": CLIENT_ID},
+            {
+                "text": {**TEXT, "maxLength": 10_000},
+                "kind": {"type": "string", "enum": ["reply", "note"], "default": "reply"},
+                "attachments": {**list_of(TEXT), "maxItems": 10},
+            },
         ),
         answers={201: ("Written", _MESSAGE), 200: ("It was written before", _MESSAGE)},
     ),
@@ -796,13 +801,32 @@ OPERATORS: Sequence[Call] = (
         answers=_DONE,
     ),
     Call(
+        method="post",
+        path="/api/conversations/{id}/attachments",
+        about="Upload a picture, PDF or plain text of at most 10 MB, to send its key with a reply or note. "
+        "Until then it lies with your draft.",
+        who="operator",
+        group="Conversations",
+        body=obj({"file": FILE}),
+        body_type="multipart/form-data",
+        answers={201: ("Kept", obj({"attachment": of("Attachment")}))},
+    ),
+    Call(
         method="get",
         path="/api/conversations/{id}/attachments/{key}",
-        about="A file the contact sent.",
+        about="A file of the conversation.",
         who="operator",
         group="Conversations",
         answers={200: ("The file", FILE)},
         answer_type="application/octet-stream",
+    ),
+    Call(
+        method="delete",
+        path="/api/conversations/{id}/attachments/{key}",
+        about="Take back a file that you uploaded and have not sent.",
+        who="operator",
+        group="Conversations",
+        answers=_DONE,
     ),
     Call(
         method="get",

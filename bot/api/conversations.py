@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import mimetypes
 import re
 from collections.abc import Awaitable, Mapping, Sequence
-from pathlib import Path
-from typing import cast, get_args
+from typing import Any, cast, get_args
 
 from pydantic import JsonValue
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from bot.api.access import Gate
@@ -28,6 +26,7 @@ from bot.store.records import (
     TurnSummary,
     delivery_of,
 )
+from bot.store.trays import MOST, NoSuchFile
 from bot.visitors import message_json as visitors_message_json
 from channels.base import Attachment
 
@@ -48,11 +47,10 @@ _PARTICULAR = {
 class Conversations:
     """`/api/conversations`."""
 
-    def __init__(self, *, store: Store, desk: OperatorDesk, gate: Gate, files: Path) -> None:
+    def __init__(self, *, store: Store, desk: OperatorDesk, gate: Gate) -> None:
         self._store = store
         self._desk = desk
         self._gate = gate
-        self._files = files
 
     def routes(self) -> Sequence[BaseRoute]:
         return [
@@ -64,7 +62,6 @@ class Conversations:
             Route("/conversations/{id}/resolve", self._resolve, methods=["POST"]),
             Route("/conversations/{id}/reopen", self._reopen, methods=["POST"]),
             Route("/conversations/{id}/read", self._read, methods=["POST"]),
-            Route("/conversations/{id}/attachments/{key}", self._attachment),
         ]
 
     async def _list(self, request: Request) -> Response:
@@ -117,15 +114,20 @@ class Conversations:
         client_id = text_in(body, "client_id", limit=100)
         if not _CLIENT_ID.fullmatch(client_id):
             raise refusal(422, "invalid", "up to 100 letters, digits and .-_:", field="client_id")
-        text = text_in(body, "text", limit=TEXT_LIMIT).strip()
+        files = _files(body)
+        text = text_in(body, "text", limit=TEXT_LIMIT, required=not files).strip()
         kind = body.get("kind", "reply")
         if kind not in {"reply", "note"}:
             raise refusal(422, "invalid", "reply or note", field="kind")
         act = self._desk.reply if kind == "reply" else self._desk.note
         try:
-            changed = await act(conversation_id, who.operator, client_id=client_id, text=text)
+            changed = await act(conversation_id, who.operator, client_id=client_id, text=text, files=files)
         except NoSuchConversation:
             raise not_found("conversation") from None
+        except NoSuchFile:
+            raise refusal(
+                422, "invalid", "a file is not there any more; add it again", field="attachments"
+            ) from None
         except NobodyToAnswer:
             raise refusal(
                 409, "nobody_to_answer", "nothing was said here yet, so no address is known"
@@ -178,23 +180,15 @@ class Conversations:
             raise not_found("conversation") from None
         return Response(status_code=204)
 
-    async def _attachment(self, request: Request) -> Response:
-        """A file the contact sent; shown in a sandbox, whatever it claims to be."""
-        await self._gate.admit(request)
-        entry = await self._store.inbox.entry(path_id(request, "conversation"))
-        key = str(request.path_params["key"])
-        found = await self._store.attachments.get(key, entry.contact_id) if entry and key.isalnum() else None
-        if found is None or found.attachment.state != "here":
-            raise not_found("file")
-        return FileResponse(
-            self._files / found.attachment.key,
-            media_type=found.attachment.media_type,
-            filename=_saved_as(found.attachment),
-            headers={
-                "Content-Security-Policy": "sandbox; default-src 'none'",
-                "Cache-Control": "private, max-age=86400",
-            },
-        )
+
+def _files(body: Mapping[str, Any]) -> Sequence[str]:
+    """Keys of what is to go along."""
+    given = body.get("attachments", [])
+    if not isinstance(given, list) or not all(isinstance(key, str) and key.isalnum() for key in given):
+        raise refusal(422, "invalid", "a list of keys of files uploaded here", field="attachments")
+    if len(given) > MOST:
+        raise refusal(422, "too_many", f"at most {MOST} files", field="attachments")
+    return given
 
 
 def words_of(search: str) -> Sequence[str]:
@@ -233,12 +227,6 @@ def file_name(file: Attachment) -> str:
     return _PARTICULAR.get(media_type) or _KINDS.get(media_type.partition("/")[0], "File")
 
 
-def _saved_as(file: Attachment) -> str:
-    """The name a download gets: one for its kind has the ending that opens it."""
-    ending = mimetypes.guess_extension(file.media_type.partition(";")[0].strip().lower()) or ""
-    return file.name if file.name.strip() else file_name(file) + ending
-
-
 def conversation_json(entry: InboxEntry) -> dict[str, JsonValue]:
     """A conversation as the contract shows it to operators."""
     return {
@@ -269,17 +257,19 @@ def message_json(message: StoredMessage) -> dict[str, JsonValue]:
     return visitors_message_json(message) | {
         "private": message.private,
         "delivery": delivery,
-        "attachments": [
-            {
-                "key": file.key,
-                "name": file_name(file),
-                "media_type": file.media_type,
-                "size": file.size,
-                "state": file.state,
-                "url": f"/api/conversations/{message.conversation_id}/attachments/{file.key}",
-            }
-            for file in message.attachments
-        ],
+        "attachments": [file_json(file, message.conversation_id) for file in message.attachments],
+    }
+
+
+def file_json(file: Attachment, conversation_id: str) -> dict[str, JsonValue]:
+    """A file in a conversation, as the contract shows it to operators."""
+    return {
+        "key": file.key,
+        "name": file_name(file),
+        "media_type": file.media_type,
+        "size": file.size,
+        "state": file.state,
+        "url": f"/api/conversations/{conversation_id}/attachments/{file.key}",
     }
 
 

@@ -236,7 +236,12 @@ SCHEMAS: Mapping[str, Schema] = {
         }
     ),
     "Draft": obj(
-        {"text": TEXT, "kind": {"type": "string", "enum": ["reply", "note"]}, "updated_at": maybe(TIME)}
+        {
+            "text": TEXT,
+            "kind": {"type": "string", "enum": ["reply", "note"]},
+            "attachments": list_of(of("Attachment")),
+            "updated_at": maybe(TIME),
+        }
     ),
     "Delivery": obj(
         {

@@ -17,6 +17,7 @@ from bot.dashboard.timeline import drawn
 from bot.dashboard.why import explain
 from bot.store import Store
 from bot.store.records import Thread
+from channels.website import FILE_LIMIT, FILE_TYPES
 
 _PAGE = 40  # messages in a thread
 _REACH = 200  # messages among which a turn's answer is looked for
@@ -68,7 +69,10 @@ class Conversations:
             who=who,
             thread=thread,
             drafts=drafts,
+            sendable=FILE_TYPES,
+            largest=FILE_LIMIT,
             draft=await self._store.arranging.draft(thread.entry.id, who.operator.id),
+            files=await self._store.trays.files(thread.entry.id, who.operator.id),
             profile=await self._store.profiles.get(thread.entry.contact_id),
             **await self._asked(thread, older=bool(before)),
             **await listed(self._store, request, who, thread.entry),

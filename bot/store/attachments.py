@@ -21,6 +21,13 @@ _GET = """
     SELECT key, contact_id, message_id, name, media_type, size, state FROM attachments
     WHERE key = :key AND contact_id = :contact_id AND state <> 'dropped'
 """
+# Of what operators gave, a contact sees what they were sent: no note's file, none that lies in a tray.
+_SEEN = """
+    SELECT a.key, a.contact_id, a.message_id, a.name, a.media_type, a.size, a.state
+    FROM attachments a LEFT JOIN messages m ON m.id = a.message_id
+    WHERE a.key = :key AND a.contact_id = :contact_id AND a.state <> 'dropped'
+        AND (a.operator_id IS NULL OR NOT m.private)
+"""
 _DUE = "SELECT key FROM attachments WHERE due_at <= {now} - :waiting ORDER BY due_at LIMIT :limit"
 _CLAIM = """
     UPDATE attachments SET attempts = attempts + 1, due_at = {now} + :lease
@@ -60,11 +67,19 @@ class Attachments:
         )
 
     async def get(self, key: str, contact_id: str) -> StoredAttachment | None:
-        """The contact's own file by this key; a key is letters and digits."""
+        """A file of the contact's conversations by this key, as operators see it; a key is letters and
+        digits."""
+        return await self._one(_GET, key, contact_id)
+
+    async def seen(self, key: str, contact_id: str) -> StoredAttachment | None:
+        """The same for the contact: what they gave, and what was sent to them."""
+        return await self._one(_SEEN, key, contact_id)
+
+    async def _one(self, sql: str, key: str, contact_id: str) -> StoredAttachment | None:
         if not (key.isascii() and key.isalnum()):
             return None
         async with self._database.read() as reader:
-            row = await reader.one(_GET, key=key, contact_id=contact_id)
+            row = await reader.one(sql, key=key, contact_id=contact_id)
         if row is None:
             return None
         return StoredAttachment(

@@ -576,7 +576,8 @@ class ApiToken(SQLModel, table=True):
 class Attachment(SQLModel, table=True):
     """A file somebody gave us; it belongs to `contact_id` and, once sent, to one message.
 
-    What lies with a provider has a `url`, and is due until it is fetched or given up.
+    What lies with a provider has a `url`, and is due until it is fetched or given up. What an operator laid
+    beside a reply has an `operator_id` and the `conversation_id` it was laid there for.
     """
 
     __tablename__: ClassVar[Any] = "attachments"
@@ -585,6 +586,12 @@ class Attachment(SQLModel, table=True):
         _partial("attachments_message", "message_id", where="message_id IS NOT NULL"),
         _partial("attachments_due", "due_at", where="due_at IS NOT NULL"),
         _partial("attachments_unsent", "created_at", where="message_id IS NULL AND due_at IS NULL"),
+        _partial(
+            "attachments_tray",
+            "conversation_id",
+            "operator_id",
+            where="operator_id IS NOT NULL AND message_id IS NULL",
+        ),
     )
     key: str = _key()
     contact_id: str = _of("contacts.id")
@@ -598,6 +605,8 @@ class Attachment(SQLModel, table=True):
     attempts: int = _number()
     due_at: int | None = _unset()
     error: str | None = _unset(Text)
+    conversation_id: str | None = _unset(Text)
+    operator_id: str | None = _unset(Text)
     created_at: int = _number()
 
 

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from bot.store import asked, calls, events, messages, sendings, telling
+from bot.store import asked, calls, events, messages, sendings, telling, trays
 from bot.store.database import Database, Duplicate, Row, Transaction, moment
 from bot.store.outgoing import number, outbox, say
 from bot.store.records import Changed, ConversationStatus, Operator, StoredMessage
@@ -176,13 +176,15 @@ class People:
         text: str,
         html: str,
         leaving: Leaving,
+        files: Sequence[str] = (),
         private: bool = False,
     ) -> Changed:
         """An operator's answer, leaving by the channel of the message it answers; or a note, for operators
         only. The same `client_id` again is the same message.
 
-        `leaving` tells the parts in which it leaves by a channel, None where the recipient reads our store.
-        Raises NoSuchConversation, NobodyToAnswer.
+        `leaving` tells the parts in which it leaves by a channel, None where the recipient reads our store;
+        `files` are keys of what lies in the operator's tray, and leaves it with this.
+        Raises NoSuchConversation, NobodyToAnswer, NoSuchFile.
         """
         message_id = _message_id(operator, client_id)
         while True:
@@ -197,13 +199,16 @@ class People:
                         html=html,
                         private=private,
                         leaving=leaving,
+                        files=files,
                     )
                 )
-            except Duplicate:  # it is written already, and nothing of the above stays
+            except (Duplicate, trays.NoSuchFile) as error:  # it may be written already; nothing above stays
                 async with self._database.read() as reader:
                     row = await reader.one(messages.ONE, id=message_id)
                 if row is not None:
                     return Changed(status=row["status"], new=False, message=messages.stored(row))
+                if isinstance(error, trays.NoSuchFile):
+                    raise
 
     async def _write(
         self,
@@ -216,6 +221,7 @@ class People:
         html: str,
         private: bool,
         leaving: Leaving,
+        files: Sequence[str],
     ) -> Changed:
         numbered = await number(tx, conversation_id, 1)
         before = await tx.one(_STATUS, conversation_id=conversation_id)
@@ -246,6 +252,14 @@ class People:
             subject=answered["subject"],
             address=answered["address"],
             private=private,
+            attachments=await trays.take(
+                tx,
+                files,
+                conversation_id=conversation_id,
+                operator_id=operator.id,
+                contact_id=numbered["id"],
+                message_id=message_id,
+            ),
             in_reply_to=answered["id"],
             delivery=None if private else outbox(parts),
         )

@@ -95,10 +95,12 @@ _NAME = "UPDATE contacts SET name = :name WHERE id = :id AND name IN ('', :addre
 _OURS = """
     SELECT key, name, media_type, size FROM attachments
     WHERE key {in keys} AND contact_id = :contact_id AND message_id IS NULL AND state = 'here'
+        AND operator_id IS NULL
 """
 _BIND = """
     UPDATE attachments SET message_id = :message_id
     WHERE key {in keys} AND contact_id = :contact_id AND message_id IS NULL AND state = 'here'
+        AND operator_id IS NULL
 """
 _HERE = """
     INSERT INTO attachments (key, contact_id, message_id, name, media_type, size, channel, created_at)

@@ -31,6 +31,7 @@ from bot.store.records import Counts
 from bot.store.sessions import Sessions
 from bot.store.spending import Spending
 from bot.store.touched import Touched
+from bot.store.trays import Trays
 from bot.store.turns import Turns
 from bot.store.undelivered import Undelivered
 from bot.store.uploads import Uploads
@@ -90,6 +91,7 @@ class Store:
         self.inbox = Inbox(database)
         self.attachments = Attachments(database)
         self.uploads = Uploads(database)
+        self.trays = Trays(database)
         self.knowledge = KnowledgeBook(database)
         self.mailboxes = Mailboxes(database)
         self.webhooks = Webhooks(database)

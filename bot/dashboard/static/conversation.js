@@ -6,8 +6,9 @@ import { bulk } from './bulk.js';
 import { offer } from './canned.js';
 import { keep } from './draft.js';
 import { heed } from './notify.js';
-import { Refused, fetchPage, follow, gathered, post, remember, replaceParts, tellTimes } from './page.js';
+import { Refused, _, fetchPage, follow, gathered, post, remember, replaceParts, tellTimes } from './page.js';
 import { arrange, presence, renew, unfold } from './side.js';
+import { lay } from './tray.js';
 
 const PARTS = ['rooms', 'tabs', 'list', 'head', 'hint', 'drafts', 'side'];
 
@@ -138,11 +139,16 @@ function hearTyping({ author, active }) {
 
 const problem = at('problem');
 
+/** @param {string} words */
+function tell(words) {
+  problem.textContent = words;
+  problem.hidden = false;
+}
+
 /** @param {unknown} error */
 function complain(error) {
   if (!(error instanceof Refused)) throw error;
-  problem.textContent = error.message;
-  problem.hidden = false;
+  tell(error.message);
 }
 
 /** @param {string} act @param {HTMLButtonElement} button */
@@ -210,6 +216,7 @@ if (mayWrite) {
   const attempt = `switchboard:attempt:${id}`;
   const { contact = '', operator = '', subject = '' } = main.dataset;
   offer(reply, { contact, operator, subject });
+  const tray = lay(id, tell);
   const drop = keep(id, reply); // which tells of what was typed before anybody listened
 
   /** The same words sent again, after a lost answer or a reload, are the same message. @param {string} words */
@@ -223,16 +230,23 @@ if (mayWrite) {
 
   /** @param {'reply'|'note'} kind */
   const send = async (kind) => {
+    if (reply.readOnly) return;
+    await tray.settled();
+    if (reply.readOnly) return; // sent meanwhile, by a second press
     const words = reply.value.trim();
-    if (!words || reply.readOnly) return void reply.focus();
+    const attachments = tray.keys();
+    if (tray.failed()) return tell(_('A file could not be added. Remove it first, or add it again.'));
+    if (!words && !attachments.length) return void reply.focus();
     const buttons = /** @type {NodeListOf<HTMLButtonElement>} */ (form.querySelectorAll('button'));
     reply.readOnly = true;
     problem.hidden = true;
     buttons.forEach((each) => (each.disabled = true));
     try {
-      await post(`/api/conversations/${id}/messages`, { client_id: clientId(`${kind} ${words}`), text: words, kind });
+      const client_id = clientId(`${kind} ${attachments} ${words}`);
+      await post(`/api/conversations/${id}/messages`, { client_id, text: words, kind, attachments });
       drop();
       sentOff();
+      tray.clear();
       localStorage.removeItem(attempt);
       if (older) return location.assign(location.pathname);
       toEnd();

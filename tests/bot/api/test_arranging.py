@@ -151,7 +151,12 @@ async def test_a_draft_is_kept_for_its_operator_alone(store: Store, tmp_path: Pa
         visitor = await place.visitor("Hello")
         grace, linus = await place.operator("Grace"), await place.operator("Linus")
         draft = at(visitor.conversation_id, "draft")
-        assert (await grace.get(draft)).json() == {"text": "", "kind": "reply", "updated_at": None}
+        assert (await grace.get(draft)).json() == {
+            "text": "",
+            "kind": "reply",
+            "attachments": [],
+            "updated_at": None,
+        }
         assert (await grace.post(draft, json={"text": "Dear", "kind": "note"})).status_code == 204
         kept = (await grace.get(draft)).json()
         assert (kept["text"], kept["kind"]) == ("Dear", "note")

@@ -1,0 +1,96 @@
+"""Files from the desk: chosen, pasted and dropped, taken back, kept over a reload, and at the customer's."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, FilePayload, Page, expect
+
+from tests.e2e.browser import Chat
+from tests.e2e.test_dashboard import act, entry, sign_in, thread
+from tests.e2e.test_files import PICTURE
+from tests.e2e.test_safety import TRIPWIRE
+from tests.processes import Switchboard
+
+EMAIL = "ada.of.the.files@example.com"
+NAME = "label <img src=x onerror=alert(1)>.png"
+LABEL = FilePayload(name=NAME, mimeType="image/png", buffer=PICTURE)
+
+
+@pytest.fixture(scope="module")
+def password(house: Switchboard) -> str:
+    return house.command("operator", "add", EMAIL, "--name", "Ada").split()[-1]
+
+
+@pytest.fixture
+def desk(browser: Browser, house: Switchboard, password: str) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    context.add_init_script(TRIPWIRE)
+    page = context.new_page()
+    sign_in(page, house, password, email=EMAIL)
+    yield page
+    assert page.evaluate("tripped") == []
+    context.close()
+
+
+def hand_over(page: Page, event: str, kind: str) -> None:
+    """A file by drag or clipboard, as the browser tells the page of it."""
+    page.get_by_role("textbox", name="Reply").evaluate(
+        f"""box => {{
+            const data = new DataTransfer();
+            const bytes = Uint8Array.from(atob('{base64.b64encode(PICTURE).decode()}'), c => c.charCodeAt(0));
+            data.items.add(new File([bytes], '{event}.png', {{type: 'image/png'}}));
+            const how = {{bubbles: true, cancelable: true, clipboardData: data, dataTransfer: data}};
+            box.dispatchEvent(new {kind}('{event}', how));
+        }}"""
+    )
+
+
+def test_files_go_along_with_a_reply(desk: Page, house: Switchboard, chat: Chat) -> None:
+    chat.ask("Where is the label for my parcel?")
+    desk.get_by_role("link", name="All", exact=True).click()
+    entry(desk, house, "Where is the label for my parcel?").click()
+    tray = desk.get_by_role("list", name="Files that go along")
+    picker = desk.locator("input[type=file]")
+    picker.set_input_files([LABEL])
+    expect(tray.get_by_role("listitem")).to_have_count(1)
+    expect(tray.locator("[data-key] img")).to_have_count(1)
+    hand_over(desk, "paste", "ClipboardEvent")
+    hand_over(desk, "drop", "DragEvent")
+    expect(tray.locator("[data-key]")).to_have_count(3)
+    desk.reload()  # they lie with the draft, on the server
+    expect(tray.locator("[data-key]")).to_have_count(3)
+    desk.get_by_role("button", name="Remove paste.png").click()
+    desk.get_by_role("button", name="Remove drop.png").click()
+    picker.set_input_files([FilePayload(name="run.exe", mimeType="application/x-msdownload", buffer=b"MZ")])
+    expect(desk.get_by_role("alert")).to_contain_text("pictures, PDF and plain text can be sent")
+    desk.get_by_role("textbox", name="Reply").fill("Here is your label.")
+    act(desk, "Send")
+    expect(desk.get_by_role("alert")).to_contain_text("Remove it first")
+    desk.get_by_role("button", name="Remove run.exe").click()
+    act(desk, "Send")
+    expect(tray.get_by_role("listitem")).to_have_count(0)
+    expect(thread(desk).get_by_role("img", name=NAME)).to_be_visible()
+    expect(chat.answers.last).to_contain_text("Here is your label.")
+    picture = chat.thread.get_by_role("img", name=NAME)
+    expect(picture).to_be_visible()
+    with chat.page.expect_download() as download:
+        picture.click()
+    assert download.value.path().read_bytes() == PICTURE
+    with desk.expect_download() as saved:
+        thread(desk).get_by_role("img", name=NAME).click()
+    assert saved.value.path().read_bytes() == PICTURE
+    assert re.fullmatch(r"label [^<>/\\]*\.png", saved.value.suggested_filename)
+
+
+def test_a_file_may_go_without_words(desk: Page, house: Switchboard, chat: Chat) -> None:
+    chat.ask("May I see the boots once more?")
+    desk.get_by_role("link", name="All", exact=True).click()
+    entry(desk, house, "May I see the boots once more?").click()
+    desk.locator("input[type=file]").set_input_files([LABEL])
+    expect(desk.get_by_role("list", name="Files that go along").get_by_role("listitem")).to_have_count(1)
+    act(desk, "Send")  # while it may still be on its way up
+    expect(chat.thread.get_by_role("img", name=NAME)).to_be_visible()
