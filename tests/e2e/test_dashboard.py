@@ -53,7 +53,15 @@ def thread(page: Page) -> Locator:
 
 
 def act(page: Page, name: str) -> None:
-    page.get_by_role("button", name=name, exact=True).click()
+    button = page.get_by_role("button", name=name, exact=True)
+    expect(button).to_be_visible()
+    listening(page)
+    button.click()
+
+
+def listening(page: Page) -> None:
+    """Wait until the scripts of the page that is shown have run: its load event comes after them."""
+    page.wait_for_load_state("load")
 
 
 def test_a_person_is_asked_for_takes_over_answers_and_hands_back(
@@ -165,10 +173,13 @@ def test_it_works_on_a_narrow_screen(browser: Browser, house: Switchboard, passw
     page = context.new_page()
     sign_in(page, house, password)
     page.get_by_role("link", name="All", exact=True).click()
+    expect(page).to_have_url(re.compile(r"tab=all"))
+    listening(page)
     wide = "document.documentElement.scrollWidth > innerWidth"
     assert not page.evaluate(wide)
     entry(page, house, "Written to a telephone").click()
     expect(thread(page)).to_contain_text("Written to a telephone")
+    listening(page)
     assert not page.evaluate(wide)
     expect(page.locator(".inbox")).to_be_hidden()
     page.get_by_role("link", name="Back to the conversations").click()
@@ -281,6 +292,7 @@ def test_the_keyboard_is_enough(desk: Page, house: Switchboard, chat: Chat) -> N
     desk.keyboard.press("g")
     desk.keyboard.press("p")
     expect(desk.get_by_role("heading", name="Contacts")).to_be_visible()
+    listening(desk)
     desk.keyboard.press("?")
     expect(desk.get_by_role("dialog", name="Keyboard")).to_contain_text("take over")
     desk.keyboard.press("Escape")

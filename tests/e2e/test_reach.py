@@ -363,7 +363,8 @@ def test_the_pages_styles_do_not_reach_in_and_ours_do_not_leak_out(
         "shadow => ['.panel', '.names h2', 'textarea', '.foot button', 'form .send'].map(each => {"
         "const node = shadow.querySelector(each);"
         "const style = getComputedStyle(node), box = node.getBoundingClientRect();"
-        "return [style.fontSize, style.letterSpacing, style.color, style.display, box.width, box.height] })"
+        "return [style.fontSize, style.letterSpacing, style.color, style.display,"
+        " ...[box.width, box.height].map(size => Math.round(size * 64) / 64)] })"  # layout's own unit
     )
     assert styled.shadow(measure) == plain.shadow(measure)
     own = plain.page.get_by_role("button", name="Its own")
