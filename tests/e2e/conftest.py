@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.e2e.browser import Chat, chromium, find_chromium, visit
+from tests.e2e.desk import EMAIL, OTHER_EMAIL, at_the_desk
 from tests.e2e.learned import wait_until_learned
 from tests.processes import ROOT, ModelProcess, Switchboard, model_server, switchboard
 
@@ -63,6 +64,32 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 def chat(context: BrowserContext, house: Switchboard) -> Chat:
     """The demo page, the chat opened."""
     return visit(context, house.url).open()
+
+
+@pytest.fixture(scope="package")
+def password(house: Switchboard) -> str:
+    """Of an operator called Grace."""
+    return house.command("operator", "add", EMAIL, "--name", "Grace").split()[-1]
+
+
+@pytest.fixture(scope="package")
+def other_password(house: Switchboard) -> str:
+    """Of another operator, called Linus."""
+    return house.command("operator", "add", OTHER_EMAIL, "--name", "Linus").split()[-1]
+
+
+@pytest.fixture
+def desk(browser: Browser, house: Switchboard, password: str) -> Iterator[Page]:
+    """Grace's browser, at the list of conversations. Hostile words that run there fail the test."""
+    with at_the_desk(browser, house, password, email=EMAIL) as page:
+        yield page
+
+
+@pytest.fixture
+def other_desk(browser: Browser, house: Switchboard, other_password: str) -> Iterator[Page]:
+    """Linus's browser."""
+    with at_the_desk(browser, house, other_password, email=OTHER_EMAIL) as page:
+        yield page
 
 
 @pytest.fixture(scope="session")

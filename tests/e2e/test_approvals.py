@@ -10,9 +10,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.doubles.clerk import clerk_at_work
 from tests.e2e.browser import Chat, visit
+from tests.e2e.desk import EMAIL, TRIPWIRE, act, sign_in, thread
 from tests.e2e.learned import wait_until_learned
-from tests.e2e.test_dashboard import EMAIL, act, sign_in, thread
-from tests.e2e.test_safety import TRIPWIRE
 from tests.processes import Switchboard, switchboard
 
 

@@ -3,65 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
-import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.e2e.browser import Chat, visit
-from tests.e2e.test_safety import TRIPWIRE
+from tests.e2e.desk import act, entry, listening, sign_in, thread
 from tests.processes import Switchboard
-
-EMAIL = "grace@example.com"
-
-
-@pytest.fixture(scope="module")
-def password(house: Switchboard) -> str:
-    """Of an operator called Grace."""
-    printed = house.command("operator", "add", EMAIL, "--name", "Grace")
-    return printed.split()[-1]
-
-
-@pytest.fixture
-def desk(browser: Browser, house: Switchboard, password: str) -> Iterator[Page]:
-    """Grace's browser, at the list of conversations."""
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
-    context.add_init_script(TRIPWIRE)
-    page = context.new_page()
-    sign_in(page, house, password)
-    yield page
-    assert page.evaluate("tripped") == []
-    context.close()
-
-
-def sign_in(page: Page, house: Switchboard, password: str, *, email: str = EMAIL) -> None:
-    page.goto(f"{house.url}/dashboard")
-    page.get_by_label("Email").fill(email)
-    page.get_by_label("Password").fill(password)
-    page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("navigation", name="Main")).to_contain_text("Conversations")
-
-
-def entry(page: Page, house: Switchboard, words: str) -> Locator:
-    """The conversation in the list in which a visitor has written this, whatever was said since."""
-    (row,) = house.rows(f"SELECT DISTINCT conversation_id FROM messages WHERE text = '{words}'")
-    return page.locator(f"#entry-{row['conversation_id']}")
-
-
-def thread(page: Page) -> Locator:
-    return page.get_by_role("log", name="Conversation")
-
-
-def act(page: Page, name: str) -> None:
-    button = page.get_by_role("button", name=name, exact=True)
-    expect(button).to_be_visible()
-    listening(page)
-    button.click()
-
-
-def listening(page: Page) -> None:
-    """Wait until the scripts of the page that is shown have run: its load event comes after them."""
-    page.wait_for_load_state("load")
 
 
 def test_a_person_is_asked_for_takes_over_answers_and_hands_back(
@@ -208,40 +155,30 @@ def test_everything_a_visitor_says_is_seen_once_in_two_tabs(
     expect(thread(desk).get_by_text("Seen.", exact=True)).to_have_count(1)
 
 
-@pytest.fixture
-def linus(browser: Browser, house: Switchboard) -> Iterator[Page]:
-    """A second operator's browser."""
-    printed = house.command("operator", "add", "linus@example.com", "--name", "Linus")
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
-    page = context.new_page()
-    sign_in(page, house, printed.split()[-1], email="linus@example.com")
-    yield page
-    context.close()
-
-
 def test_two_operators_see_each_other_and_what_the_other_arranges(
-    desk: Page, linus: Page, house: Switchboard, chat: Chat
+    desk: Page, other_desk: Page, house: Switchboard, chat: Chat
 ) -> None:
+    linus = other_desk
     chat.ask("Who of you answers me?")
     chat.expect_answers(1)
     for page in (desk, linus):
         page.get_by_role("link", name="All", exact=True).click()
         entry(page, house, "Who of you answers me?").click()
-    expect(desk.get_by_text("Linus is looking")).to_be_visible()
+    expect(desk.locator("#others")).to_have_text("Linus is looking")
     linus.get_by_role("textbox", name="Reply").press_sequentially("I am on it")
-    expect(desk.get_by_text("Linus is writing")).to_be_visible()
-    linus.get_by_label("Add a label").fill("vip")
-    linus.get_by_label("Add a label").press("Enter")
-    linus.get_by_label("Priority").select_option(label="Urgent")
+    expect(desk.locator("#others")).to_have_text("Linus is writing")
+    linus.locator("#side").get_by_label("Add a label").fill("vip")
+    linus.locator("#side").get_by_label("Add a label").press("Enter")
+    linus.locator("#side").get_by_label("Priority").select_option(label="Urgent")
     shown = entry(desk, house, "Who of you answers me?")
     expect(shown).to_contain_text("vip")
     expect(shown).to_contain_text("Urgent")
-    linus.get_by_label("Assigned to").select_option(label="Grace")
+    linus.locator("#side").get_by_label("Assigned to").select_option(label="Grace")
     expect(desk.locator("#head")).to_contain_text("With a person: you")
     desk.get_by_role("link", name="Mine").click()
     expect(entry(desk, house, "Who of you answers me?")).to_be_visible()
-    expect(linus.get_by_text("Grace is looking")).to_have_count(0)
-    linus.get_by_label("Snooze").select_option(label="For an hour")
+    expect(linus.locator("#others")).to_have_text("")
+    linus.locator("#side").get_by_label("Snooze").select_option(label="For an hour")
     expect(linus.locator("#head")).to_contain_text("Snoozed")
     linus.get_by_role("button", name="Take off vip").click()
     expect(linus.get_by_role("button", name="Take off vip")).to_have_count(0)

@@ -3,47 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
-import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.e2e.browser import Chat, visit
-from tests.e2e.test_dashboard import EMAIL, sign_in
 from tests.processes import Switchboard
-
-OTHER_EMAIL = "linus@example.com"
-
-
-@pytest.fixture(scope="module")
-def password(house: Switchboard) -> str:
-    """Of an operator called Grace."""
-    return house.command("operator", "add", EMAIL, "--name", "Grace").split()[-1]
-
-
-@pytest.fixture
-def desk(browser: Browser, house: Switchboard, password: str) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-US")
-    page = context.new_page()
-    sign_in(page, house, password)
-    yield page
-    context.close()
-
-
-@pytest.fixture(scope="module")
-def other_password(house: Switchboard) -> str:
-    """Of another operator, called Linus."""
-    return house.command("operator", "add", OTHER_EMAIL, "--name", "Linus").split()[-1]
-
-
-@pytest.fixture
-def other_desk(browser: Browser, house: Switchboard, other_password: str) -> Iterator[Page]:
-    """Linus's browser."""
-    context = browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-US")
-    page = context.new_page()
-    sign_in(page, house, other_password, email=OTHER_EMAIL)
-    yield page
-    context.close()
 
 
 def write(browser: Browser, house: Switchboard, *words: str) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.test_dashboard import EMAIL, sign_in
-from tests.e2e.test_safety import TRIPWIRE, hostile
+from tests.e2e.desk import EMAIL, TRIPWIRE, sign_in
+from tests.e2e.test_safety import hostile
 from tests.postoffice import PostOffice, post_office
 from tests.processes import Switchboard, switchboard, until
 

@@ -14,18 +14,12 @@ import pytest
 from playwright.sync_api import BrowserContext, ConsoleMessage, expect
 
 from tests.e2e.browser import Chat, visit
+from tests.e2e.desk import TRIPWIRE
 from tests.e2e.elsewhere import answer, page_with, question
 from tests.processes import ROOT, Switchboard
 
 pytestmark = pytest.mark.slow  # corpora in a browser take minutes
 
-# Whatever hostile markup would call, were it ever run, leaves its name in `tripped`.
-TRIPWIRE = """
-    window.tripped = [];
-    for (const name of ['alert', 'prompt', 'confirm', 'print', 'open', 'xss', 'xssed', 'javascript'])
-        window[name] = (...given) => { tripped.push(name + ': ' + given) };
-    addEventListener('error', event => event.message && tripped.push('error: ' + event.message));
-"""
 # What the widget copies, and what it builds itself.
 ALLOWED = (
     "a|b|blockquote|br|code|del|em|h4|hr|i|li|ol|p|pre|s|span|strong|sub|sup|table|tbody|td|th|thead|tr|u|ul"
