@@ -27,6 +27,7 @@ from bot.app import House, masking, open_house, prepare
 from bot.logs import set_up_logs
 from bot.settings import BotConfig, Settings, WrongSetting, read_bot_config, read_settings
 from bot.store import StoreUnavailable
+from bot.store.actor import CONSOLE, act_as
 from bot.store.operators import AlreadyThere
 from bot.store.records import Role
 from bot.valkey import NotStarted
@@ -205,6 +206,7 @@ def operator_add(
         _fail(f"--role: {role!r} is none of admin, operator, viewer")
 
     async def main() -> None:
+        act_as(CONSOLE)
         async with open_house(settings, redis_url="") as house:
             password = secrets.token_urlsafe(12)
             try:
@@ -230,6 +232,7 @@ def operator_rename(
         _fail("NAME: it is empty, and customers see it")
 
     async def main() -> None:
+        act_as(CONSOLE)
         async with open_house(settings, redis_url="") as house:
             if not await house.store.operators.rename(email, name):
                 _fail(_nobody(email))
@@ -244,6 +247,7 @@ def operator_password(email: str) -> None:
     settings = _settings()
 
     async def main() -> None:
+        act_as(CONSOLE)
         async with open_house(settings, redis_url="") as house:
             password = secrets.token_urlsafe(12)
             if not await house.store.operators.set_password(email, await _hashed(password)):
@@ -263,6 +267,7 @@ def token_create(name: Annotated[str, typer.Argument(help="What it is for.")]) -
     settings = _settings()
 
     async def main() -> None:
+        act_as(CONSOLE)
         async with open_house(settings, redis_url="") as house:
             secret = f"swb_{secrets.token_urlsafe(32)}"
             await house.store.operators.create_token(name, hashlib.sha256(secret.encode()).hexdigest())

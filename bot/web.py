@@ -6,7 +6,7 @@ import base64
 import hashlib
 import logging
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import orjson
@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bot.store import StoreUnavailable
@@ -100,7 +100,26 @@ async def _refused(request: Request, error: Exception) -> Response:
     told: object = error.detail
     if not isinstance(told, dict):
         told = {"code": _CODES.get(error.status_code, "error"), "message": str(told)}
-    return _error(request, error.status_code, told, error.headers)
+    headers = error.headers
+    if error.status_code == 405:
+        headers = {"Allow": ", ".join(sorted(_allowed(request.app.routes, request.scope)))}
+    return _error(request, error.status_code, told, headers)
+
+
+def _allowed(routes: Iterable[BaseRoute], scope: Scope) -> set[str]:
+    """What may be done at an address, all of its routes together (RFC 9110, 15.5.6)."""
+    at: str | None = None
+    methods: set[str] = set()
+    for route in routes:
+        match, inside = route.matches(scope)
+        if match is Match.NONE:
+            continue
+        if isinstance(route, Mount):
+            return _allowed(route.routes, {**scope, **inside})
+        if isinstance(route, Route) and at in (None, route.path):
+            at = route.path
+            methods |= route.methods or set()
+    return methods
 
 
 async def _unavailable(request: Request, error: Exception) -> Response:

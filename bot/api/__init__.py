@@ -14,6 +14,7 @@ from bot.api.analytics import routes as analyses
 from bot.api.approvals import Approvals
 from bot.api.arranging import Arranging
 from bot.api.attachments import Attachments
+from bot.api.audit import AuditLog
 from bot.api.bulk import Bulk
 from bot.api.canned import Canned
 from bot.api.components import routes as every_component
@@ -74,7 +75,8 @@ def routes(
                 *every_component(components, gate),
                 *Events(store=store, approvals=approvals, live=live, gate=gate).routes(),
                 *usage.routes(store, gate, allowances),
-                *analyses(analytics, gate),
+                *analyses(analytics, gate, store),
+                *AuditLog(store=store, gate=gate, allowances=allowances).routes(),
                 *docs.routes(),
             ],
         )

@@ -16,6 +16,7 @@ from starlette.responses import Response
 from bot.api.bodies import refusal
 from bot.api.guessing import Guessing
 from bot.store import Store
+from bot.store.actor import Actor, act_as
 from bot.store.records import Operator
 
 _SAFE = {"GET", "HEAD", "OPTIONS"}
@@ -72,15 +73,19 @@ class Gate:
         An unknown account takes as long as a wrong password. Raises TooManyTries.
         """
         account = email.strip().lower()
-        address = request.client.host if request.client else ""
+        address = address_of(request)
         device = self._known_device(request, account)
         if wait := self._guessing.wait(account=account, address=address, device=device):
             raise TooManyTries(wait)
         operator = await self._store.operators.by_email(account)
         if not await self._matches(password, operator) or operator is None:
+            # What was typed for an address we don't know may be somebody's password: it is not kept.
+            nobody = Actor(kind="nobody", address=address)
+            await self._store.audit.note("session.refused", operator.id if operator else "", by=nobody)
             return None
         self._guessing.forgive(account=account, address=address, device=device)
         await self.sign_out(request)
+        act_as(Actor(kind="operator", id=operator.id, name=operator.name, address=address))
         token = secrets.token_urlsafe(32)
         await self._store.sessions.begin(_hash(token), operator.id)
         return operator, token
@@ -102,13 +107,16 @@ class Gate:
     # who is it ------------------------------------------------------------------------------------------
 
     async def who(self, request: Request) -> SignedIn | None:
-        """Who sends this request, if we know."""
+        """Who sends this request, if we know; what it changes is theirs."""
         kind, _, secret = request.headers.get("authorization", "").partition(" ")
         if kind:
-            return await self._program(secret.strip()) if kind.lower() == "bearer" else None
+            return await self._program(request, secret.strip()) if kind.lower() == "bearer" else None
         token = request.cookies.get(self._session)
         operator = await self._store.sessions.find(_hash(token)) if token else None
-        return SignedIn(operator=operator, csrf=self.csrf(token)) if operator and token else None
+        if operator is None or token is None:
+            return None
+        act_as(Actor(kind="operator", id=operator.id, name=operator.name, address=address_of(request)))
+        return SignedIn(operator=operator, csrf=self.csrf(token))
 
     async def admit(self, request: Request, *, looking: bool = False) -> SignedIn:
         """Who sends this request, allowed to; refuses with 401 or 403. What is only `looking`, viewers may do
@@ -120,6 +128,13 @@ class Gate:
             self.check_csrf(request, who)
             if not who.may_write and not looking:
                 raise refusal(403, "read_only", "viewers may look, not write")
+        return who
+
+    async def administrator(self, request: Request) -> SignedIn:
+        """As `admit`; refuses with 403 whoever is none."""
+        who = await self.admit(request)
+        if who.operator.role != "admin":
+            raise refusal(403, "not_admin", "administrators alone may do this")
         return who
 
     def check_csrf(self, request: Request, who: SignedIn, *, given: str | None = None) -> None:
@@ -144,12 +159,16 @@ class Gate:
         """What unsafe requests of this session carry; it can't be had without the session."""
         return hmac.new(self._key, b"csrf" + token.encode(), hashlib.sha256).hexdigest()
 
-    async def _program(self, secret: str) -> SignedIn | None:
+    async def _program(self, request: Request, secret: str) -> SignedIn | None:
         token = await self._store.operators.find_token(_hash(secret))
         if token is None:
             return None
-        operator = await self._store.operators.get(token.operator_id) if token.operator_id else None
-        if operator is None:  # the token acts under its own name
+        act_as(Actor(kind="token", id=token.id, name=token.name, address=address_of(request)))
+        if token.operator_id is not None:
+            operator = await self._store.operators.get(token.operator_id)
+            if operator is None:  # it was lent by somebody who is gone
+                return None
+        else:  # the token acts under its own name
             operator = Operator(
                 id=token.id,
                 email="",
@@ -177,6 +196,11 @@ class Gate:
         response.set_cookie(
             name, value, max_age=seconds, path="/", secure=self._secure, httponly=True, samesite="lax"
         )
+
+
+def address_of(request: Request) -> str:
+    """Where a request comes from."""
+    return request.client.host if request.client else ""
 
 
 def _hash(token: str) -> str:

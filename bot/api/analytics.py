@@ -16,6 +16,7 @@ from bot.api.access import Gate
 from bot.api.bodies import answer, query
 from bot.api.days import span_of
 from bot.api.usage import cost_json
+from bot.store import Store
 from bot.store.costs import Cost
 
 # What the store's figures are called outside.
@@ -31,7 +32,7 @@ NAMES: Mapping[str, str] = {
 }
 
 
-def routes(analytics: Analytics, gate: Gate) -> Sequence[BaseRoute]:
+def routes(analytics: Analytics, gate: Gate, store: Store) -> Sequence[BaseRoute]:
     async def analysis(request: Request) -> Response:
         await gate.admit(request)
         report = await analytics.report(span_of(query(request, ("from", "to")), analytics.today()))
@@ -40,6 +41,8 @@ def routes(analytics: Analytics, gate: Gate) -> Sequence[BaseRoute]:
     async def table(request: Request) -> Response:
         await gate.admit(request)
         report = await analytics.report(span_of(query(request, ("from", "to")), analytics.today()))
+        days = {"from": report.span.first.isoformat(), "to": report.span.last.isoformat()}
+        await store.audit.note("analytics.download", changes=days)
         name = f"analytics-{report.span.first}-{report.span.last}.csv"
         return Response(
             report_csv(report),

@@ -52,7 +52,7 @@ class Approvals:
         given = query(request, ("status", "before", "limit"))
         limit = whole_number(given, "limit", default=50, least=1, most=200)
         found, more = await self._store.approvals.page(
-            _state(given.get("status") or "pending"), before=place_in(given, "before"), limit=limit
+            _state(given.get("status", "pending")), before=place_in(given, "before"), limit=limit
         )
         return answer(
             {
@@ -130,10 +130,10 @@ def approval_json(approval: Approval, desk: ApprovalDesk) -> dict[str, JsonValue
 
 def _decision(body: Mapping[str, Any]) -> str:
     decision = body.get("decision")
-    if decision not in {"approve", "reject"}:
+    if not isinstance(decision, str) or decision not in ("approve", "reject"):
         code = "missing" if decision is None else "invalid"
         raise refusal(422, code, "approve or reject", field="decision")
-    return str(decision)
+    return decision
 
 
 def _arguments(body: Mapping[str, Any]) -> Arguments | None:

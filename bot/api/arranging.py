@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute, Route
 
 from bot.api.access import Gate
 from bot.api.acts import Acts
-from bot.api.bodies import answer, not_found, object_of, path_id, query, refusal
+from bot.api.bodies import answer, choice_in, not_found, object_of, path_id, query, refusal
 from bot.api.conversations import TEXT_LIMIT, conversation_json, file_json
 from bot.operators import OperatorDesk
 from bot.store import NoSuchConversation, Store
@@ -67,11 +67,9 @@ class Arranging:
     async def _keep_draft(self, request: Request) -> Response:
         who = await self._gate.admit(request)
         body = await object_of(request)
-        text, kind = body.get("text"), body.get("kind", "reply")
+        text, kind = body.get("text"), choice_in(body, "kind", ("reply", "note"), usually="reply")
         if not isinstance(text, str) or len(text) > TEXT_LIMIT:
             raise refusal(422, "invalid", f"at most {TEXT_LIMIT} characters", field="text")
-        if kind not in {"reply", "note"}:
-            raise refusal(422, "invalid", "reply or note", field="kind")
         try:
             await self._store.arranging.keep_draft(
                 path_id(request, "conversation"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -88,6 +88,14 @@ def text_in(body: Mapping[str, Any], name: str, *, limit: int, required: bool = 
         raise refusal(422, "empty", "write something first", field=name)
     if len(value) > limit:
         raise refusal(422, "too_long", f"at most {limit} characters", field=name)
+    return value
+
+
+def choice_in(body: Mapping[str, Any], name: str, choices: Sequence[str], *, usually: str) -> str:
+    """One of some words; `usually` where none is given."""
+    value = body.get(name, usually)
+    if not isinstance(value, str) or value not in choices:
+        raise refusal(422, "invalid", f"one of {', '.join(choices)}", field=name)
     return value
 
 

@@ -13,6 +13,7 @@ from bot.api.schemas import (
     ACT,
     CALL_STATE,
     CLIENT_ID,
+    CURSOR,
     DAY,
     EVENTS,
     FILE,
@@ -29,6 +30,8 @@ from bot.api.schemas import (
     maybe,
     obj,
     of,
+    page,
+    text,
 )
 
 Who = Literal["anyone", "visitor", "operator"]
@@ -45,14 +48,28 @@ class Call:
     group: str
     query: Mapping[str, Schema] = field(default_factory=dict)
     body: Schema | None = None
+    body_required: bool = True
     body_type: str = "application/json"
     answers: Mapping[int, tuple[str, Schema | None]]
     answer_type: str = "application/json"
 
 
+_EMAIL: Schema = {**text(320), "pattern": r"^[^\s@\x00]+@[^\s@\x00]+$"}
+_CANNED_NAME: Schema = {**text(40), "pattern": r"^[A-Za-z0-9_.-]{1,40}$"}
 _MESSAGE = obj({"message": of("Message")})
 _ACTED: Mapping[int, tuple[str, Schema | None]] = {
     200: ("The conversation as it is now; doing it again changes nothing", of("Conversation"))
+}
+_AUDITED: Mapping[str, Schema] = {
+    "who": {**TEXT, "maxLength": 100, "description": "The id of an operator or a token."},
+    "what": {
+        **TEXT,
+        "maxLength": 100,
+        "description": "An act, or all of a kind: `operator.role`, `operator`.",
+    },
+    "about": {**TEXT, "maxLength": 100, "description": "The id of what it was done to."},
+    "from": DAY,
+    "to": DAY,
 }
 _DONE: Mapping[int, tuple[str, Schema | None]] = {204: ("Done", None)}
 
@@ -69,7 +86,8 @@ VISITORS: Sequence[Call] = (
         "`WEB_IDENTITY_SECRET`) that vouches for who the visitor is.",
         who="anyone",
         group="Visitors",
-        body=obj({}, {"token": TEXT, "identity": TEXT}),
+        body=obj({}, {"token": maybe(TEXT), "identity": maybe(TEXT)}),
+        body_required=False,
         answers={
             200: (
                 "The session",
@@ -177,8 +195,8 @@ OPERATORS: Sequence[Call] = (
         about="Sign in; the answer sets the session's cookie.",
         who="anyone",
         group="Session",
-        body=obj({"email": TEXT, "password": TEXT}),
-        answers={200: ("Signed in", of("Operator"))},
+        body=obj({"email": text(320), "password": text(1000)}),
+        answers={200: ("Signed in", of("Me"))},
     ),
     Call(
         method="post",
@@ -194,7 +212,7 @@ OPERATORS: Sequence[Call] = (
         about="Who is asking.",
         who="operator",
         group="Session",
-        answers={200: ("You", of("Operator"))},
+        answers={200: ("You", of("Me"))},
     ),
     Call(
         method="get",
@@ -211,8 +229,8 @@ OPERATORS: Sequence[Call] = (
                 **TEXT,
                 "description": "Words begun in one message, or parts of a name, address or subject.",
             },
-            "before": {**TEXT, "description": "`next` of the page before."},
-            "limit": {"type": "integer", "minimum": 1, "maximum": 200, "default": 50},
+            "before": CURSOR,
+            "limit": page(),
         },
         answers={
             200: (
@@ -229,7 +247,7 @@ OPERATORS: Sequence[Call] = (
         group="Conversations",
         query={
             "before": {**WHOLE, "description": "Only messages before this seq (`earlier` of an answer)."},
-            "limit": {"type": "integer", "minimum": 1, "maximum": 200, "default": 50},
+            "limit": page(),
         },
         answers={
             200: (
@@ -342,7 +360,7 @@ OPERATORS: Sequence[Call] = (
         who="operator",
         group="Conversations",
         body=obj(
-            {"ids": list_of(TEXT), "act": ACT},
+            {"ids": {**list_of(TEXT), "minItems": 1, "maxItems": 100}, "act": ACT},
             {
                 "assignee": maybe(TEXT),
                 "until": TIME,
@@ -406,7 +424,7 @@ OPERATORS: Sequence[Call] = (
         about="Contacts, the newest first; `q` are words in a name or an address.",
         who="operator",
         group="Contacts",
-        query={"q": TEXT, "before": TEXT, "limit": WHOLE},
+        query={"q": TEXT, "before": CURSOR, "limit": page()},
         answers={
             200: (
                 "A page",
@@ -502,7 +520,7 @@ OPERATORS: Sequence[Call] = (
         about="Learned documents by name; `q` stands in a name or a title.",
         who="operator",
         group="Knowledge",
-        query={"q": TEXT, "after": TEXT, "limit": WHOLE},
+        query={"q": TEXT, "after": TEXT, "limit": page(100, 500)},
         answers={
             200: (
                 "A page",
@@ -547,7 +565,7 @@ OPERATORS: Sequence[Call] = (
         about="What a question would be answered from.",
         who="operator",
         group="Knowledge",
-        body=obj({"question": TEXT}),
+        body=obj({"question": text(2_000)}),
         answers={
             200: (
                 "Passages, the best first",
@@ -612,7 +630,7 @@ OPERATORS: Sequence[Call] = (
         about="Somebody has seen to these questions.",
         who="operator",
         group="Knowledge",
-        body=obj({"ids": list_of(TEXT)}),
+        body=obj({"ids": {**list_of(TEXT), "maxItems": 500}}),
         answers=_DONE,
     ),
     Call(
@@ -621,7 +639,7 @@ OPERATORS: Sequence[Call] = (
         about="Write an article, in Markdown. The bot knows it when the answer comes.",
         who="operator",
         group="Knowledge",
-        body=obj({"title": TEXT, "text": TEXT}),
+        body=obj({"title": text(200), "text": text(100_000)}),
         answers={201: ("The article", obj({"article": of("Article")}))},
     ),
     Call(
@@ -638,7 +656,7 @@ OPERATORS: Sequence[Call] = (
         about="Write an article anew.",
         who="operator",
         group="Knowledge",
-        body=obj({"title": TEXT, "text": TEXT}),
+        body=obj({"title": text(200), "text": text(100_000)}),
         answers={200: ("The article", obj({"article": of("Article")}))},
     ),
     Call(
@@ -671,7 +689,7 @@ OPERATORS: Sequence[Call] = (
         about="Let somebody in; the password is told once. For administrators.",
         who="operator",
         group="Staff",
-        body=obj({"email": TEXT}, {"name": TEXT, "role": ROLE}),
+        body=obj({"email": _EMAIL}, {"name": text(100), "role": ROLE}),
         answers={201: ("The operator", obj({"operator": of("Operator"), "password": TEXT}))},
     ),
     Call(
@@ -680,7 +698,8 @@ OPERATORS: Sequence[Call] = (
         about="Another name or another role. For administrators.",
         who="operator",
         group="Staff",
-        body=obj({}, {"name": TEXT, "role": ROLE}),
+        body=obj({}, {"name": text(100), "role": ROLE}),
+        body_required=False,
         answers={200: ("The operator", obj({"operator": of("Operator")}))},
     ),
     Call(
@@ -724,7 +743,7 @@ OPERATORS: Sequence[Call] = (
         about="A token for a program, told once. For administrators.",
         who="operator",
         group="Staff",
-        body=obj({"name": TEXT}),
+        body=obj({"name": text(100)}),
         answers={201: ("The token", obj({"id": TEXT, "name": TEXT, "token": TEXT}))},
     ),
     Call(
@@ -734,6 +753,25 @@ OPERATORS: Sequence[Call] = (
         who="operator",
         group="Staff",
         answers=_DONE,
+    ),
+    Call(
+        method="get",
+        path="/api/audit",
+        about="What operators and programs did, the latest first. For administrators.",
+        who="operator",
+        group="Staff",
+        query={**_AUDITED, "before": CURSOR, "limit": page()},
+        answers={200: ("A page", obj({"audit": list_of(of("AuditEntry")), "next": maybe(TEXT)}))},
+    ),
+    Call(
+        method="get",
+        path="/api/audit.csv",
+        about="The same as one table. For administrators.",
+        who="operator",
+        group="Staff",
+        query=_AUDITED,
+        answers={200: ("The table", TEXT)},
+        answer_type="text/csv",
     ),
     Call(
         method="get",
@@ -749,7 +787,7 @@ OPERATORS: Sequence[Call] = (
         about="A new one.",
         who="operator",
         group="Canned answers",
-        body=obj({"name": TEXT, "text": TEXT}),
+        body=obj({"name": _CANNED_NAME, "text": text(10_000)}),
         answers={201: ("The answer", obj({"canned": of("Canned")}))},
     ),
     Call(
@@ -758,7 +796,7 @@ OPERATORS: Sequence[Call] = (
         about="Another name or text for one.",
         who="operator",
         group="Canned answers",
-        body=obj({"name": TEXT, "text": TEXT}),
+        body=obj({"name": _CANNED_NAME, "text": text(10_000)}),
         answers={200: ("The answer", obj({"canned": of("Canned")}))},
     ),
     Call(
@@ -775,7 +813,7 @@ OPERATORS: Sequence[Call] = (
         about="How a message would be routed: the agent and the tier of models, null for the usual ones.",
         who="operator",
         group="Routing",
-        body=obj({"text": TEXT}),
+        body=obj({"text": text(2_000)}),
         answers={
             200: (
                 "The route",
@@ -880,7 +918,7 @@ OPERATORS: Sequence[Call] = (
         "for, the longest waiting first; others the latest first.",
         who="operator",
         group="Approvals",
-        query={"status": CALL_STATE, "before": TEXT, "limit": WHOLE},
+        query={"status": CALL_STATE, "before": CURSOR, "limit": page()},
         answers={200: ("A page of them", obj({"approvals": list_of(of("Approval")), "next": maybe(TEXT)}))},
     ),
     Call(
@@ -912,7 +950,7 @@ OPERATORS: Sequence[Call] = (
         "`status` is asked for. `error` says in words why.",
         who="operator",
         group="Conversations",
-        query={"status": TEXT, "before": TEXT, "limit": WHOLE},
+        query={"status": TEXT, "before": CURSOR, "limit": page()},
         answers={200: ("A page of them", obj({"deliveries": list_of(of("Delivery")), "next": maybe(TEXT)}))},
     ),
     Call(
@@ -940,7 +978,7 @@ OPERATORS: Sequence[Call] = (
         "`error` says why.",
         who="operator",
         group="Events",
-        query={"before": TEXT, "limit": WHOLE},
+        query={"before": CURSOR, "limit": page()},
         answers={200: ("A page of them", obj({"webhooks": list_of(of("Webhook")), "next": maybe(TEXT)}))},
     ),
     Call(

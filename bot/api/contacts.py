@@ -16,6 +16,7 @@ from bot.api.conversations import conversation_json, display_name, words_of
 from bot.live import Live
 from bot.store import Store
 from bot.store.listing import BadPage
+from bot.store.merging import Moved
 from bot.store.records import ContactEntry, KnownAddress, Profile
 
 NAME_LIMIT = 200  # characters
@@ -107,7 +108,11 @@ class Contacts:
         merge = next((each for each in profile.merges if each.id == merge_id), None)
         if merge is None:
             raise refusal(422, "unknown", "one of the contact's `merges`", field="merge_id")
-        if not await self._store.contacts.undo_merge(merge.id):
+        try:
+            undone = await self._store.contacts.undo_merge(merge.id)
+        except Moved:
+            raise refusal(409, "changed", "somebody merged one of them a moment ago; look again") from None
+        if not undone:
             raise refusal(409, "undone", "that was undone already", field="merge_id")
         await self._stir(profile.id)
         await self._stir(merge.source_id)

@@ -12,7 +12,17 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from bot.api.access import Gate
-from bot.api.bodies import answer, not_found, object_of, path_id, query, refusal, text_in, whole_number
+from bot.api.bodies import (
+    answer,
+    choice_in,
+    not_found,
+    object_of,
+    path_id,
+    query,
+    refusal,
+    text_in,
+    whole_number,
+)
 from bot.operators import OperatorDesk
 from bot.store import NoSuchConversation, Store
 from bot.store.listing import BadPage
@@ -68,7 +78,7 @@ class Conversations:
         who = await self._gate.admit(request)
         given = query(request, ("status", "assignee", "channel", "label", "q", "before", "limit"))
         limit = whole_number(given, "limit", default=50, least=1, most=200)
-        status = given.get("status") or None
+        status = given.get("status")
         if status is not None and status not in get_args(ConversationStatus):
             raise refusal(422, "invalid", f"one of {', '.join(get_args(ConversationStatus))}", field="status")
         try:
@@ -116,9 +126,7 @@ class Conversations:
             raise refusal(422, "invalid", "up to 100 letters, digits and .-_:", field="client_id")
         files = _files(body)
         text = text_in(body, "text", limit=TEXT_LIMIT, required=not files).strip()
-        kind = body.get("kind", "reply")
-        if kind not in {"reply", "note"}:
-            raise refusal(422, "invalid", "reply or note", field="kind")
+        kind = choice_in(body, "kind", ("reply", "note"), usually="reply")
         act = self._desk.reply if kind == "reply" else self._desk.note
         try:
             changed = await act(conversation_id, who.operator, client_id=client_id, text=text, files=files)

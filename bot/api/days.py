@@ -14,18 +14,17 @@ _LONGEST = 400  # days in one answer
 
 def span_of(given: Mapping[str, str], today: date) -> Span:
     """The days asked for by `from` and `to`. Refuses with 422."""
-    last = _day(given, "to") or today
-    first = _day(given, "from") or last - timedelta(days=_USUALLY - 1)
+    last = day_in(given, "to") if "to" in given else today
+    first = day_in(given, "from") if "from" in given else last - timedelta(days=_USUALLY - 1)
     span = Span(first=first, last=last)
     if not 1 <= span.length <= _LONGEST:
         raise refusal(422, "invalid", f"1 to {_LONGEST} days before `to`", field="from")
     return span
 
 
-def _day(given: Mapping[str, str], name: str) -> date | None:
-    value = given.get(name)
-    if not value:
-        return None
+def day_in(given: Mapping[str, str], name: str) -> date:
+    """The day that is given by this name. Refuses with 422."""
+    value = given[name]
     try:
         day = date.fromisoformat(value)
     except ValueError:

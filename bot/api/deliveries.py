@@ -36,7 +36,7 @@ class Deliveries:
         given = query(request, ("status", "before", "limit"))
         limit = whole_number(given, "limit", default=50, least=1, most=200)
         found, more = await self._store.undelivered.page(
-            _status(given.get("status") or "failed"), before=place_in(given, "before"), limit=limit
+            _status(given.get("status", "failed")), before=place_in(given, "before"), limit=limit
         )
         return answer({"deliveries": [delivery_json(each) for each in found], "next": place(more)})
 

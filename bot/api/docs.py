@@ -94,7 +94,10 @@ def _operation(call: Call) -> dict[str, Any]:
     if parameters:
         operation["parameters"] = parameters
     if call.body is not None:
-        operation["requestBody"] = {"required": True, "content": {call.body_type: {"schema": call.body}}}
+        operation["requestBody"] = {
+            "required": call.body_required,
+            "content": {call.body_type: {"schema": call.body}},
+        }
     return operation
 
 

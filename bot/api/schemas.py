@@ -35,6 +35,25 @@ def maybe(schema: Schema) -> Schema:
 
 
 TEXT: Schema = {"type": "string"}
+
+
+def text(most: int) -> Schema:
+    """A text of at most so many characters that is not blank."""
+    return {"type": "string", "minLength": 1, "maxLength": most, "pattern": r"[^\s\x00]"}
+
+
+CURSOR: Schema = {
+    "type": "string",
+    "pattern": r"^([0-9]{1,18}\.[0-9A-Za-z_]+)?$",
+    "description": "`next` of the page before.",
+}
+
+
+def page(usually: int = 50, most: int = 200) -> Schema:
+    """How much one page is to hold."""
+    return {"type": "integer", "minimum": 1, "maximum": most, "default": usually}
+
+
 NUMBER: Schema = {"type": "number"}
 WHOLE: Schema = {"type": "integer", "minimum": 0}
 YES_NO: Schema = {"type": "boolean"}
@@ -370,16 +389,34 @@ SCHEMAS: Mapping[str, Schema] = {
             "nearest": list_of(obj({"id": TEXT, "used_usd": NUMBER})),
         }
     ),
-    "Operator": obj(
+    "Operator": obj({"id": TEXT, "email": TEXT, "name": TEXT, "role": ROLE}),
+    "Me": obj(
         {
             "id": TEXT,
             "email": TEXT,
             "name": TEXT,
-            "role": {"type": "string", "enum": ["admin", "operator", "viewer"]},
+            "role": ROLE,
             "csrf_token": {
                 **maybe(TEXT),
                 "description": "Send it as X-CSRF-Token with every POST that a cookie vouches for.",
             },
+        }
+    ),
+    "AuditEntry": obj(
+        {
+            "id": TEXT,
+            "at": TIME,
+            "actor": obj(
+                {
+                    "kind": {"type": "string", "enum": ["operator", "token", "console", "nobody"]},
+                    "id": TEXT,
+                    "name": TEXT,
+                }
+            ),
+            "address": {**TEXT, "description": "Where the request came from; empty for the console."},
+            "act": {**TEXT, "description": "As `operator.role` or `contact.merge`."},
+            "about": {**TEXT, "description": "The id of what it was done to."},
+            "changes": {"type": "object", "description": "What is other since; never what somebody wrote."},
         }
     ),
 }

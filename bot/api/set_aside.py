@@ -41,7 +41,7 @@ class SetAside:
         card = await self._store.mailboxes.card(path_id(request, "card"))
         if card is None:
             raise not_found("card")
-        return self._as_file(card.original, card.id)
+        return await self._as_file(card.original, card.id)
 
     async def _put_away(self, request: Request) -> Response:
         await self._gate.admit(request)
@@ -57,13 +57,14 @@ class SetAside:
         kept = await self._store.inbox.original(path_id(request, "conversation"), message_id)
         if kept is None:
             raise not_found("mail")
-        return self._as_file(kept.key, message_id)
+        return await self._as_file(kept.key, message_id)
 
-    def _as_file(self, key: str, name: str) -> Response:
+    async def _as_file(self, key: str, name: str) -> Response:
         """Never shown in the browser: whoever wrote it could have put anything into it."""
         path = self._files / key
         if not path.is_file():
             raise not_found("mail")
+        await self._store.audit.note("mail.download", name)
         return FileResponse(
             path,
             media_type="application/octet-stream",

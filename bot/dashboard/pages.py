@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from bot.api.access import Gate, SignedIn
-from bot.api.bodies import body_of
+from bot.api.bodies import body_of, refusal
 from bot.dashboard import words
 from bot.dashboard.languages import N_, _, chosen, many, speak
 from bot.store import Store
@@ -91,7 +91,10 @@ def to_sign_in(request: Request) -> Response:
 async def form(request: Request) -> Mapping[str, str]:
     """The fields of a form, the last of each name."""
     if not hasattr(request.state, "form"):  # a body can be read once
-        fields = parse_qs((await body_of(request)).decode(errors="replace"), max_num_fields=50)
+        try:
+            fields = parse_qs((await body_of(request)).decode(errors="replace"), max_num_fields=50)
+        except ValueError:
+            raise refusal(400, "too_many_fields", "at most 50 fields") from None
         request.state.form = {name: values[-1] for name, values in fields.items()}
     return cast("Mapping[str, str]", request.state.form)
 

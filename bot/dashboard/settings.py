@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, get_args
+from urllib.parse import urlencode
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from bot.api.audit import FILTERS, wanted_of
+from bot.api.bodies import place, place_in
 from bot.components import Components, described
 from bot.dashboard.languages import COOKIE, N_, languages
 from bot.dashboard.pages import Pages, form
 from bot.orchestrator.agent import Agent
 from bot.settings import BotConfig
 from bot.store import Store
+from bot.store.audit import Act, AuditFilter
 from bot.store.budgets import Allowances
 
 SECTIONS: Mapping[str, str] = {
@@ -29,7 +34,9 @@ SECTIONS: Mapping[str, str] = {
     "operators": N_("Operators"),
     "tokens": N_("API tokens"),
     "webhooks": N_("Webhooks"),
+    "audit": N_("Audit log"),
 }
+_PAGE = 50  # entries of the audit log
 _A_YEAR = 365 * 86_400  # seconds
 
 
@@ -120,9 +127,35 @@ class Settings:
                 values["operators"] = await self._store.operators.every()
             case "tokens":
                 values["tokens"] = await self._store.operators.tokens() if is_admin else ()
+            case "audit":
+                values |= await self._audit(request) if is_admin else {}
             case "webhooks":
                 values["failed"] = (await self._store.webhooks.failed(before=None, limit=50))[0]
         return values
+
+    async def _audit(self, request: Request) -> Mapping[str, Any]:
+        """A page of what was done, as it was asked for; what cannot be understood is left aside."""
+        given = {name: request.query_params.get(name, "") for name in FILTERS}
+        asked = {name: value for name, value in given.items() if value}
+        try:
+            wanted = wanted_of(asked, self._allowances.zone)
+            before = place_in(request.query_params, "before")
+        except HTTPException:
+            asked, wanted, before = {}, AuditFilter(), None
+        entries, more = await self._store.audit.page(wanted, before=before, limit=_PAGE)
+        people = {each.id: each.name for each in await self._store.operators.every()}
+        actors = people | {each.id: each.name for each in await self._store.operators.tokens()}
+        if "who" in asked:
+            actors.setdefault(asked["who"], asked["who"])
+        return {
+            "entries": entries,
+            "given": given | {name: asked.get(name, "") for name in FILTERS},
+            "acts": get_args(Act),
+            "actors": actors,
+            "names": actors,
+            "table": urlencode(asked),
+            "older": urlencode(asked | {"before": place(more)}) if more else "",
+        }
 
     def _week(self) -> Sequence[Sequence[str]]:
         """When somebody is there, for each day from Monday on."""

@@ -12,6 +12,7 @@ from bot import markup
 from bot.api.conversations import display_name, file_name
 from bot.dashboard.fields import Field, label
 from bot.dashboard.languages import N_, _, many
+from bot.store.audit import AuditEntry
 from bot.store.records import (
     Approval,
     DeliveryState,
@@ -73,6 +74,39 @@ _SCOPE: Mapping[str, str] = {
     "conversation": N_("A conversation"),
     "contact_day": N_("A contact's day"),
     "day": N_("The day"),
+}
+_ACTOR: Mapping[str, str] = {"console": N_("The console"), "nobody": N_("Nobody we know")}
+_ACT: Mapping[str, str] = {
+    "session.begin": N_("Signed in"),
+    "session.end": N_("Signed out"),
+    "session.refused": N_("Sign-in refused"),
+    "operator.add": N_("Added an operator"),
+    "operator.rename": N_("Renamed an operator"),
+    "operator.role": N_("Changed a role"),
+    "operator.password": N_("Set a new password"),
+    "token.create": N_("Made a token"),
+    "token.revoke": N_("Revoked a token"),
+    "conversation.status": N_("Moved a conversation"),
+    "conversation.reply": N_("Answered"),
+    "conversation.note": N_("Left a note"),
+    "conversation.labels": N_("Changed labels"),
+    "conversation.priority": N_("Changed a priority"),
+    "approval.approve": N_("Approved a call"),
+    "approval.reject": N_("Rejected a call"),
+    "contact.correct": N_("Corrected a contact"),
+    "contact.merge": N_("Made one contact of two"),
+    "contact.unmerge": N_("Made two contacts of one"),
+    "canned.keep": N_("Wrote a canned answer"),
+    "canned.remove": N_("Removed a canned answer"),
+    "article.write": N_("Wrote an article"),
+    "article.remove": N_("Removed an article"),
+    "gap.close": N_("Closed a knowledge gap"),
+    "delivery.again": N_("Sent a message again"),
+    "webhook.again": N_("Told an event again"),
+    "mail.put_away": N_("Put a mail away"),
+    "mail.download": N_("Downloaded a mail"),
+    "analytics.download": N_("Downloaded analytics"),
+    "audit.download": N_("Downloaded the audit log"),
 }
 _PRIORITY: Mapping[int, str] = {2: N_("Urgent"), 1: N_("High"), 0: N_("Normal"), -1: N_("Low")}
 _STEP: Mapping[str, str] = {
@@ -199,6 +233,16 @@ def state(name: str) -> str:
 def scope(name: str) -> str:
     """What a budget is for."""
     return _(_SCOPE[name])
+
+
+def act(name: str) -> str:
+    """What was done, for the audit log."""
+    return _(_ACT[name]) if name in _ACT else name
+
+
+def actor(entry: AuditEntry) -> str:
+    """Who did it."""
+    return entry.actor_name or (_(_ACTOR[entry.actor_kind]) if entry.actor_kind in _ACTOR else entry.actor_id)
 
 
 def priority(rank: int) -> str:

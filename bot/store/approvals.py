@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pydantic import JsonValue
+
 from bot.orchestrator.agent import CallState
-from bot.store import asked, calls
+from bot.store import asked, audit, calls
 from bot.store.database import Database, Transaction
 from bot.store.outgoing import NoSuchConversation, number
 from bot.store.records import Approval, Decided, Operator
@@ -118,7 +120,12 @@ class Approvals:
             )
             if row is None:
                 return Decided(approval=await asked.found(tx, call_id), new=False)
-            return Decided(approval=await asked.announce(tx, call_id, "approval.decided"), new=True)
+            approval = await asked.announce(tx, call_id, "approval.decided")
+            changes: dict[str, JsonValue] = {"tool": approval.tool, "arguments": dict(approval.arguments)}
+            if approval.arguments != approval.proposed:
+                changes["proposed"] = dict(approval.proposed)
+            audit.note(tx, "approval.approve", call_id, changes)
+            return Decided(approval=approval, new=True)
 
         return await self._database.write(write)
 
@@ -136,6 +143,8 @@ class Approvals:
                 return Decided(approval=await asked.found(tx, call_id), new=False)
             approval = await asked.announce(tx, call_id, "approval.decided")
             await asked.bring_news(tx, approval)
+            changes: dict[str, JsonValue] = {"tool": approval.tool, "proposed": dict(approval.proposed)}
+            audit.note(tx, "approval.reject", call_id, changes)
             return Decided(approval=approval, new=True)
 
         return await self._database.write(write)

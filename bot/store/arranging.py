@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from bot.store import audit
 from bot.store.database import Database, Transaction, moment
 from bot.store.outgoing import NoSuchConversation
 from bot.store.records import ReplyDraft
@@ -52,6 +53,10 @@ class Arranging:
             tx.many(_LABEL, [{"id": conversation_id, "label": each} for each in new])
             if gone:
                 tx.later(_UNLABEL, id=conversation_id, labels=gone)
+            if new or gone:
+                audit.note(
+                    tx, "conversation.labels", conversation_id, {"put_on": [*new], "taken_off": [*gone]}
+                )
             return bool(new or gone)
 
         return await self._database.write(change)
@@ -66,7 +71,10 @@ class Arranging:
 
         async def change(tx: Transaction) -> bool:
             await _existing(tx, conversation_id)
-            return await tx.one(_PRIORITY, id=conversation_id, priority=priority) is not None
+            changed = await tx.one(_PRIORITY, id=conversation_id, priority=priority) is not None
+            if changed:
+                audit.note(tx, "conversation.priority", conversation_id, {"to": priority})
+            return changed
 
         return await self._database.write(change)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.store.database import Database, Row, moment, new_id
+from bot.store import audit
+from bot.store.database import Database, Row, Transaction, moment, new_id
 from bot.store.records import CannedAnswer
 
 _EVERY = "SELECT id, name, text, updated_at FROM canned_answers ORDER BY name LIMIT :limit"
@@ -15,7 +16,7 @@ _KEEP = """
     RETURNING id, name, text, updated_at
 """
 _ONE = "SELECT id, name, text, updated_at FROM canned_answers WHERE id = :id"
-_REMOVE = "DELETE FROM canned_answers WHERE id = :id RETURNING id"
+_REMOVE = "DELETE FROM canned_answers WHERE id = :id RETURNING name"
 _MOST = 1_000
 
 
@@ -38,13 +39,25 @@ class Canned:
 
     async def keep(self, answer_id: str | None, *, name: str, text: str) -> CannedAnswer:
         """A new one, or another text for one that there is. Raises Duplicate when the name is taken."""
-        row = await self._database.change(_KEEP, id=answer_id or new_id("can"), name=name, text=text)
-        assert row is not None
-        return _canned(row)
+
+        async def keep(tx: Transaction) -> CannedAnswer:
+            row = await tx.one(_KEEP, id=answer_id or new_id("can"), name=name, text=text)
+            assert row is not None
+            audit.note(tx, "canned.keep", row["id"], {"name": name})
+            return _canned(row)
+
+        return await self._database.write(keep)
 
     async def remove(self, answer_id: str) -> bool:
         """Take one away. False when there is none such."""
-        return await self._database.change(_REMOVE, id=answer_id) is not None
+
+        async def remove(tx: Transaction) -> bool:
+            row = await tx.one(_REMOVE, id=answer_id)
+            if row is not None:
+                audit.note(tx, "canned.remove", answer_id, {"name": row["name"]})
+            return row is not None
+
+        return await self._database.write(remove)
 
 
 def _canned(row: Row) -> CannedAnswer:

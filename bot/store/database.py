@@ -15,6 +15,8 @@ from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
+from bot.store.actor import Actor
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -48,10 +50,11 @@ class Reader(Protocol):
 class Transaction(Reader, Protocol):
     """Committed when its body ends, rolled back when the body raises or is cancelled.
 
-    `announces`: what happens in it is also told to WEBHOOK_URL.
+    `announces`: what happens in it is also told to WEBHOOK_URL. `by` is who acts in it; None: the house.
     """
 
     announces: bool
+    by: Actor | None
 
     def later(self, sql: str, **params: Any) -> None:
         """Run a statement nobody needs the rows of, in order, no later than the next one or the commit."""

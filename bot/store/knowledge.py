@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.store.database import Database, Row, moment, new_id
+from bot.store import audit
+from bot.store.database import Database, Row, Transaction, moment, new_id
 from bot.store.records import Article, Gap, LearnedSource
 
 _REMEMBER = """
@@ -27,7 +28,11 @@ _GAPS = """
             AND LENGTH(m.text) > 40 ORDER BY m.seq LIMIT 1) AS answer
     FROM knowledge_gaps g WHERE g.closed_at IS NULL ORDER BY g.created_at DESC LIMIT :limit
 """
-_CLOSE = "UPDATE knowledge_gaps SET closed_at = COALESCE(closed_at, {now}) WHERE id {in ids}"
+# By their ids, not through the index of all that are open.
+_CLOSE = """
+    UPDATE knowledge_gaps SET closed_at = {now} WHERE id {in ids} AND COALESCE(closed_at, 0) = 0
+    RETURNING id
+"""
 _ARTICLES = "SELECT id, title, text, updated_at FROM articles ORDER BY updated_at DESC, id DESC LIMIT :limit"
 _ARTICLE = "SELECT id, title, text, updated_at FROM articles WHERE id = :id"
 _WRITE = """
@@ -37,7 +42,7 @@ _WRITE = """
         updated_by = excluded.updated_by, updated_at = excluded.updated_at
     RETURNING id, title, text, updated_at
 """
-_REMOVE = "DELETE FROM articles WHERE id = :id RETURNING id"
+_REMOVE = "DELETE FROM articles WHERE id = :id RETURNING title"
 _VERSION = "SELECT COUNT(*) AS count, COALESCE(MAX(updated_at), 0) AS latest FROM articles"
 MOST_ARTICLES = 5_000
 
@@ -92,7 +97,12 @@ class KnowledgeBook:
 
     async def close_gaps(self, ids: Sequence[str]) -> None:
         """Somebody has seen to these."""
-        await self._database.change(_CLOSE, ids=list(ids))
+
+        async def close(tx: Transaction) -> None:
+            for row in await tx.all(_CLOSE, ids=list(ids)):
+                audit.note(tx, "gap.close", row["id"])
+
+        await self._database.write(close)
 
     async def articles(self) -> Sequence[Article]:
         """What operators wrote, the latest first."""
@@ -107,15 +117,25 @@ class KnowledgeBook:
 
     async def write(self, article_id: str | None, *, title: str, text: str, by: str) -> Article:
         """A new article, or another text for one that there is."""
-        row = await self._database.change(
-            _WRITE, id=article_id or new_id("art"), title=title, text=text, updated_by=by
-        )
-        assert row is not None
-        return _article(row)
+
+        async def write(tx: Transaction) -> Article:
+            row = await tx.one(_WRITE, id=article_id or new_id("art"), title=title, text=text, updated_by=by)
+            assert row is not None
+            audit.note(tx, "article.write", row["id"], {"title": title})
+            return _article(row)
+
+        return await self._database.write(write)
 
     async def remove(self, article_id: str) -> bool:
         """The bot is not to know it any more. False when there is none such."""
-        return await self._database.change(_REMOVE, id=article_id) is not None
+
+        async def remove(tx: Transaction) -> bool:
+            row = await tx.one(_REMOVE, id=article_id)
+            if row is not None:
+                audit.note(tx, "article.remove", article_id, {"title": row["title"]})
+            return row is not None
+
+        return await self._database.write(remove)
 
     async def version(self) -> tuple[int, int]:
         """Something that changes whenever an article does."""

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 
-from bot.store.database import Database, Row, microseconds, moment, new_id
+from bot.store import audit
+from bot.store.database import Database, Row, Transaction, microseconds, moment, new_id
 from bot.store.records import MailboxState, SetAside
 from channels.email.mailboxes import Position
 
@@ -137,7 +138,14 @@ class Mailboxes:
 
     async def put_away(self, card_id: str) -> bool:
         """An operator has seen to it. False when somebody had."""
-        return await self._database.change(_SEEN, id=card_id) is not None
+
+        async def put_away(tx: Transaction) -> bool:
+            seen = await tx.one(_SEEN, id=card_id) is not None
+            if seen:
+                audit.note(tx, "mail.put_away", card_id)
+            return seen
+
+        return await self._database.write(put_away)
 
 
 def _card(row: Row) -> SetAside:

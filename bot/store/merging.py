@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from bot.store import budgets
+from bot.store import audit, budgets
 from bot.store.database import Transaction, new_id
 
 # Both rows stay locked to the commit, always in the order of their ids.
@@ -96,6 +96,7 @@ async def merge(tx: Transaction, both: Locked, *, decided_by: str) -> str:
         at_event=at_event,
         decided_by=decided_by,
     )
+    audit.note(tx, "contact.merge", both.target_id, {"contact": both.source_id, "merge": merge_id})
     return merge_id
 
 
@@ -114,4 +115,5 @@ async def undo(tx: Transaction, merge_id: str) -> bool:
     tx.later(_MOVE_IDENTITIES, contact_id=row["source_id"], ids=orjson.loads(row["identities"]))
     tx.later(_MOVE_CONVERSATIONS, contact_id=row["source_id"], ids=conversations)
     tx.later(_RETURN_ATTACHMENTS, contact_id=row["source_id"], ids=conversations)
+    audit.note(tx, "contact.unmerge", row["target_id"], {"contact": row["source_id"], "merge": merge_id})
     return True

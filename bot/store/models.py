@@ -824,4 +824,27 @@ class Article(SQLModel, table=True):
     updated_at: int = _number()
 
 
+class AuditEntry(SQLModel, table=True):
+    """What somebody did: who, what, to which object, when, from where, and what is other since.
+
+    Triggers refuse every change of a row.
+    """
+
+    __tablename__: ClassVar[Any] = "audit"
+    __table_args__ = (
+        Index("audit_at", "at", "id"),
+        Index("audit_actor", "actor_id", "at", "id"),
+        Index("audit_about", "about", "at", "id"),
+    )
+    id: str = _key()
+    at: int = _number()
+    actor_kind: str = _text()
+    actor_id: str = _text()
+    actor_name: str = _text()
+    address: str = _text()
+    act: str = _text()
+    about: str = _text()
+    changes: str = _text()
+
+
 metadata = SQLModel.metadata

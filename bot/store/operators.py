@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bot.store import audit
 from bot.store.database import Database, Row, Transaction, moment, new_id
 from bot.store.records import ApiToken, Operator, Role, TokenRecord
 
@@ -29,8 +30,10 @@ _FIND_KEY = """
 """
 _USED = "UPDATE api_tokens SET last_used_at = {now} WHERE id = :id"
 _REVOKE = """
-    UPDATE api_tokens SET revoked_at = {now} WHERE id = :id AND revoked_at IS NULL RETURNING id
+    UPDATE api_tokens SET revoked_at = {now} WHERE id = :id AND revoked_at IS NULL RETURNING id, name
 """
+# Their rows stay locked to the commit: who changes a role waits for whoever does.
+_HOLD_ADMINS = "UPDATE operators SET role = role WHERE role = 'admin' RETURNING id"
 # Somebody must be able to let others in.
 _SET_ROLE = """
     UPDATE operators SET role = :role WHERE id = :id AND (:role = 'admin' OR role <> 'admin' OR EXISTS (
@@ -57,17 +60,22 @@ class Operators:
 
     async def add(self, email: str, name: str, password_hash: str, role: Role = "operator") -> Operator:
         """A new operator. Raises AlreadyThere."""
-        row = await self._database.change(
-            _ADD,
-            id=new_id("op"),
-            email=_address(email),
-            name=name,
-            password_hash=password_hash,
-            role=role,
-        )
-        if row is None:
-            raise AlreadyThere(email)
-        return operator(row)
+
+        async def add(tx: Transaction) -> Operator:
+            row = await tx.one(
+                _ADD,
+                id=new_id("op"),
+                email=_address(email),
+                name=name,
+                password_hash=password_hash,
+                role=role,
+            )
+            if row is None:
+                raise AlreadyThere(email)
+            audit.note(tx, "operator.add", row["id"], {"email": row["email"], "role": role})
+            return operator(row)
+
+        return await self._database.write(add)
 
     async def by_email(self, email: str) -> Operator | None:
         """The operator who signs in with this address."""
@@ -88,7 +96,16 @@ class Operators:
 
     async def rename(self, email: str, name: str) -> bool:
         """Customers see this name from now on. False when there is no such operator."""
-        return await self._database.change(_RENAME, email=_address(email), name=name) is not None
+
+        async def change(tx: Transaction) -> bool:
+            before = await tx.one(_BY_EMAIL, email=_address(email))
+            row = await tx.one(_RENAME, email=_address(email), name=name)
+            if before is None or row is None:
+                return False
+            audit.note(tx, "operator.rename", row["id"], {"from": before["name"], "to": name})
+            return True
+
+        return await self._database.write(change)
 
     async def set_password(self, email: str, password_hash: str) -> bool:
         """The operator signs in with another password, everywhere anew. False when there is none such."""
@@ -97,6 +114,7 @@ class Operators:
             row = await tx.one(_REHASH, email=_address(email), password_hash=password_hash)
             if row is not None:
                 tx.later(_END_SESSIONS, id=row["id"])
+                audit.note(tx, "operator.password", row["id"])
             return row is not None
 
         return await self._database.write(change)
@@ -104,7 +122,19 @@ class Operators:
     async def set_role(self, operator_id: str, role: Role) -> bool:
         """What the operator may do from now on. False when nobody could let others in any more, or there is
         no such operator."""
-        return await self._database.change(_SET_ROLE, id=operator_id, role=role) is not None
+
+        async def change(tx: Transaction) -> bool:
+            # Two administrators who each take the other's role away at the same moment must not both do it.
+            await tx.all(_HOLD_ADMINS)
+            before = await tx.one(_BY_ID, id=operator_id)
+            row = await tx.one(_SET_ROLE, id=operator_id, role=role)
+            if before is None or row is None:
+                return False
+            if before["role"] != role:
+                audit.note(tx, "operator.role", operator_id, {"from": before["role"], "to": role})
+            return True
+
+        return await self._database.write(change)
 
     async def tokens(self, limit: int = 200) -> Sequence[TokenRecord]:
         """Tokens that are good, the newest first."""
@@ -129,11 +159,16 @@ class Operators:
 
     async def create_token(self, name: str, token_hash: str, operator_id: str | None = None) -> ApiToken:
         """A token for a program; only its hash is kept."""
-        row = await self._database.change(
-            _ADD_KEY, id=new_id("tok"), name=name, token_hash=token_hash, operator_id=operator_id
-        )
-        assert row is not None
-        return _token(row)
+
+        async def create(tx: Transaction) -> ApiToken:
+            row = await tx.one(
+                _ADD_KEY, id=new_id("tok"), name=name, token_hash=token_hash, operator_id=operator_id
+            )
+            assert row is not None
+            audit.note(tx, "token.create", row["id"], {"name": name})
+            return _token(row)
+
+        return await self._database.write(create)
 
     async def find_token(self, token_hash: str) -> ApiToken | None:
         """The token with this hash unless it was revoked; its use is noted, about once a minute."""
@@ -147,7 +182,14 @@ class Operators:
 
     async def revoke_token(self, token_id: str) -> bool:
         """Refuse a token from now on. False when there is none such."""
-        return await self._database.change(_REVOKE, id=token_id) is not None
+
+        async def revoke(tx: Transaction) -> bool:
+            row = await tx.one(_REVOKE, id=token_id)
+            if row is not None:
+                audit.note(tx, "token.revoke", token_id, {"name": row["name"]})
+            return row is not None
+
+        return await self._database.write(revoke)
 
 
 def _address(email: str) -> str:

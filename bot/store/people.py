@@ -6,7 +6,9 @@ import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from bot.store import asked, calls, events, messages, sendings, telling, trays
+from pydantic import JsonValue
+
+from bot.store import asked, audit, calls, events, messages, sendings, telling, trays
 from bot.store.database import Database, Duplicate, Row, Transaction, moment
 from bot.store.outgoing import number, outbox, say
 from bot.store.records import Changed, ConversationStatus, Operator, StoredMessage
@@ -160,6 +162,7 @@ class People:
                 await sendings.withdraw(tx, conversation_id)
             if status == "resolved":
                 await asked.expire_all(tx, conversation_id)
+            _note(tx, conversation_id, before, status, row["assignee_id"])
             return Changed(status=status, new=True)
 
         try:
@@ -277,7 +280,15 @@ class People:
                 created_at=row["now"],
                 **_changed(before, status, assignee_id, operator),
             )
+        audit.note(
+            tx,
+            "conversation.note" if private else "conversation.reply",
+            conversation_id,
+            {"message": message_id},
+        )
         if not private:
+            if status != before["status"] or assignee_id != before["assignee_id"]:
+                _note(tx, conversation_id, before, status, assignee_id)
             calls.tell_all(tx, conversation_id)
             await sendings.withdraw(tx, conversation_id)
         return Changed(status=status, new=True, message=message, delivery_id=delivery_id)
@@ -292,6 +303,15 @@ def _changed(
         return {"tells": moved}
     assignee = {"id": operator.id, "name": operator.name} if operator and assignee_id else None
     return {"tells": (*moved, *telling.ASSIGNED), "assignee": assignee}
+
+
+def _note(
+    tx: Transaction, conversation_id: str, before: Row, status: ConversationStatus, assignee_id: str | None
+) -> None:
+    changes: dict[str, JsonValue] = {"from": before["status"], "to": status}
+    if assignee_id != before["assignee_id"]:
+        changes |= {"assignee_from": before["assignee_id"], "assignee_to": assignee_id}
+    audit.note(tx, "conversation.status", conversation_id, changes)
 
 
 def _message_id(operator: Operator, client_id: str) -> str:

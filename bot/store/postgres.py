@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import asyncpg
 
+from bot.store.actor import who_acts
 from bot.store.database import Body, Database, Duplicate, Row, StoreUnavailable, numbered, rendered
 
 # The statement's own moment: `now()` would be the transaction's, old by the time a lock was had, and
@@ -77,6 +78,7 @@ class _Session:
     """A transaction, or a reader."""
 
     def __init__(self, texts: dict[str, tuple[str, tuple[str, ...]]], *, announces: bool = False) -> None:
+        self.by = who_acts()
         self._texts = texts
         self.announces = announces
         self._waiting: list[tuple[str, Any, bool]] = []

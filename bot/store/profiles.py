@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import orjson
 from pydantic import JsonValue
 
-from bot.store import listing, merging
+from bot.store import audit, listing, merging
 from bot.store.database import Database, Reader, Row, Transaction, moment
 from bot.store.listing import place_of
 from bot.store.merging import Moved
@@ -109,10 +109,22 @@ class Profiles:
 
     async def correct(self, contact_id: str, *, name: str, attributes: Mapping[str, JsonValue]) -> bool:
         """What operators know of the contact, instead of what was known. False when there is none such."""
-        row = await self._database.change(
-            _RENAME, id=contact_id, name=name, attributes=orjson.dumps(attributes).decode()
-        )
-        return row is not None
+
+        async def correct(tx: Transaction) -> bool:
+            before = await tx.one(_CONTACT, id=contact_id)
+            row = await tx.one(
+                _RENAME, id=contact_id, name=name, attributes=orjson.dumps(attributes).decode()
+            )
+            if before is None or row is None:
+                return False
+            known = orjson.loads(before["attributes"])
+            other = [each for each in {**known, **attributes} if known.get(each) != attributes.get(each)]
+            audit.note(
+                tx, "contact.correct", contact_id, {"name": name != before["name"], "attributes": [*other]}
+            )
+            return True
+
+        return await self._database.write(correct)
 
     async def merge(self, source_id: str, target_id: str, *, decided_by: str) -> str | None:
         """Make one contact of two, the source a part of the target; the id to undo it by.

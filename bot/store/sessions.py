@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.store import audit
 from bot.store.database import Database, Transaction
 from bot.store.operators import operator
 from bot.store.records import Operator
@@ -17,7 +18,7 @@ _FIND = """
     WHERE s.token_hash = :token_hash AND s.expires_at > {now}
 """
 _EXTEND = "UPDATE operator_sessions SET expires_at = {now} + :lifetime WHERE token_hash = :token_hash"
-_END = "DELETE FROM operator_sessions WHERE token_hash = :token_hash"
+_END = "DELETE FROM operator_sessions WHERE token_hash = :token_hash RETURNING operator_id"
 _LIFETIME = 14 * 86_400_000_000  # microseconds without a sign of the operator
 _EXTENDED_EVERY = 3_600_000_000  # microseconds: who works all day must not write all day
 
@@ -34,6 +35,7 @@ class Sessions:
         async def begin(tx: Transaction) -> None:
             tx.later(_FORGET_EXPIRED)
             tx.later(_BEGIN, token_hash=token_hash, operator_id=operator_id, lifetime=_LIFETIME)
+            audit.note(tx, "session.begin", operator_id)
 
         await self._database.write(begin)
 
@@ -49,4 +51,10 @@ class Sessions:
 
     async def end(self, token_hash: str) -> None:
         """Sign out."""
-        await self._database.change(_END, token_hash=token_hash)
+
+        async def end(tx: Transaction) -> None:
+            row = await tx.one(_END, token_hash=token_hash)
+            if row is not None:
+                audit.note(tx, "session.end", row["operator_id"])
+
+        await self._database.write(end)

@@ -9,6 +9,7 @@ from bot.store.alarms import Alarms
 from bot.store.approvals import Approvals
 from bot.store.arranging import Arranging
 from bot.store.attachments import Attachments
+from bot.store.audit import Audit
 from bot.store.canned import Canned
 from bot.store.codes import Codes
 from bot.store.contacts import Contacts
@@ -86,6 +87,7 @@ class Store:
         self.profiles = Profiles(database)
         self.canned = Canned(database)
         self.arranging = Arranging(database)
+        self.audit = Audit(database)
         self.operators = Operators(database)
         self.sessions = Sessions(database)
         self.inbox = Inbox(database)

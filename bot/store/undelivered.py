@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.store import sendings
+from bot.store import audit, sendings
 from bot.store.database import Database, Row, Transaction, moment
 from bot.store.outgoing import number
 from bot.store.records import DeliveryRecord
@@ -68,6 +68,7 @@ class Undelivered:
             parts = await tx.all(_AGAIN, id=delivery_id)
             if parts:
                 await sendings.show(tx, delivery_id)
+                audit.note(tx, "delivery.again", delivery_id, {"conversation": found["conversation_id"]})
             row = await tx.one(_ONE, id=delivery_id)
             assert row is not None
             return _record(row), bool(parts)

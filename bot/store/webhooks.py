@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import orjson
 from pydantic import JsonValue
 
-from bot.store import messages, telling
+from bot.store import audit, messages, telling
 from bot.store.database import Database, Row, Transaction, moment
 from bot.store.outgoing import NoSuchConversation, number
 from bot.store.records import Backlog, ClaimedWebhook, StoredMessage, WebhookRecord, WebhookType
@@ -61,7 +61,7 @@ _FAILED = f"""
 _ONE = f"SELECT {_SHOWN} FROM webhooks WHERE id = :id"  # noqa: S608
 _AGAIN = """
     UPDATE webhooks SET failed_at = NULL, due_at = {now}, error = NULL
-    WHERE id = :id AND failed_at IS NOT NULL
+    WHERE id = :id AND failed_at IS NOT NULL RETURNING id
 """
 _END = 2**62  # later than every time
 
@@ -171,7 +171,8 @@ class Webhooks:
         """Have what was given up told after all, out of its order; None: there is no such event."""
 
         async def queue(tx: Transaction) -> Row | None:
-            tx.later(_AGAIN, id=webhook_id)
+            if await tx.one(_AGAIN, id=webhook_id):
+                audit.note(tx, "webhook.again", webhook_id)
             return await tx.one(_ONE, id=webhook_id)
 
         row = await self._database.write(queue)

@@ -16,6 +16,7 @@ from functools import partial
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
+from bot.store.actor import Actor, who_acts
 from bot.store.database import Body, Row, StoreUnavailable
 from bot.store.line import Line, Ticket, connect, plain, text, understood
 
@@ -40,8 +41,9 @@ T = TypeVar("T")
 class _Writing:
     """A transaction: nothing it is asked for makes it wait."""
 
-    def __init__(self, connection: sqlite3.Connection, *, announces: bool) -> None:
+    def __init__(self, connection: sqlite3.Connection, *, announces: bool, by: Actor | None) -> None:
         self.announces = announces
+        self.by = by
         self._connection = connection
 
     async def one(self, sql: str, **params: Any) -> Row | None:
@@ -63,7 +65,8 @@ class _Writing:
             return self._connection.execute(text(sql), plain(params)).fetchall()
 
 
-_Waiting = tuple[Body[Any], Ticket[Any], float]  # until when it waits for another process to end
+# Whose it is, and until when it waits for another process to end.
+_Waiting = tuple[Body[Any], Actor | None, Ticket[Any], float]
 
 
 class Writer:
@@ -94,7 +97,7 @@ class Writer:
     async def write(self, body: Body[T]) -> T:
         """Run a body to its end, or, once it is cancelled before that, not at all."""
         ticket: Ticket[T] = Ticket()
-        self._waiting.append((body, ticket, time.monotonic() + _BUSY_SECONDS))
+        self._waiting.append((body, who_acts(), ticket, time.monotonic() + _BUSY_SECONDS))
         if self._goes_on is None and not self._held:
             self._go_on()
         return await ticket.future
@@ -112,7 +115,7 @@ class Writer:
         self._goes_on = None
         began = time.monotonic()
         while self._waiting and not self._held:
-            body, ticket, until = self._waiting[0]
+            body, by, ticket, until = self._waiting[0]
             now = time.monotonic()
             if now - began > _TOGETHER:
                 return self._pause(_BREATH)
@@ -125,15 +128,15 @@ class Writer:
                     ticket.fail(error)
             self._waiting.popleft()
             if self._connection.in_transaction:
-                self._perform(body, ticket)
+                self._perform(body, by, ticket)
         return None
 
     def _pause(self, seconds: float) -> None:
         self._goes_on = asyncio.get_running_loop().call_later(seconds, self._go_on)
 
-    def _perform(self, body: Body[T], ticket: Ticket[T]) -> None:
+    def _perform(self, body: Body[T], by: Actor | None, ticket: Ticket[T]) -> None:
         try:
-            result = _driven(body(_Writing(self._connection, announces=self._announces)))
+            result = _driven(body(_Writing(self._connection, announces=self._announces, by=by)))
             self._connection.execute("COMMIT")
             tell = partial(ticket.succeed, result)
         except BaseException as error:  # noqa: BLE001 - it belongs to the task that waits

@@ -47,6 +47,7 @@ WHOLE_TABLES = {
     "mailboxes._STATES",
     "operators._COUNT",
     "operators._EVERY",
+    "operators._HOLD_ADMINS",
     "operators._SET_ROLE",
     "operators._TOKENS",
     "store._STATUSES",
