@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,6 +26,7 @@ from tools.handoff import hand_off
 MOST_CALLS = 24  # made in one turn, or asked of an operator
 _REPAIRS = 1  # times that calls which can't be made are told back for another try
 _RESERVE = 5.0  # seconds of the turn kept for telling what came of its calls
+_TOO_LATE = "there was no time left for it"
 _AGAIN = 3  # times that the same question to a tool is answered from memory
 
 State = Literal["done", "failed", "doubtful", "waits", "refused"]
@@ -153,19 +155,31 @@ class Hands:
         return [ModelMessage(role="tool", content=told[call.id].said, call_id=call.id) for call in calls]
 
     async def make(
-        self, name: str, given: str | Arguments, *, wish: str = "", needs: Sequence[str] = ()
+        self,
+        name: str,
+        given: str | Arguments,
+        *,
+        wish: str = "",
+        needs: Sequence[str] = (),
+        until: float = math.inf,
     ) -> Told:
-        """One call, from a model's JSON or a plan's values. Raises LeaseLost."""
+        """One call, from a model's JSON or a plan's values. Raises LeaseLost.
+
+        Nothing is asked any more after `until` (of the monotonic clock); a change that was begun is waited
+        for as long as its tool may take, because nobody would know its end otherwise.
+        """
         tool = self.tools.get(name)
         if tool is None:
             return Told(state="refused", result=f"there is no tool {name!r}")
         wish = wish or self._asked.question
-        told = await self._made(tool, given, needs, wish)
+        told = await self._made(tool, given, needs, wish, until=until)
         if told.state != "refused":
             self.made.append(Made(tool=tool, told=told, wish=wish))
         return told
 
-    async def _made(self, tool: Tool, given: str | Arguments, needs: Sequence[str], wish: str) -> Told:
+    async def _made(
+        self, tool: Tool, given: str | Arguments, needs: Sequence[str], wish: str, *, until: float
+    ) -> Told:
         try:
             arguments = tool.check(_object(given))
         except WrongArguments as wrong:
@@ -182,18 +196,17 @@ class Hands:
                 else "a person from the team can go on with them"
             )
             return Told(state="failed", result=result, arguments=arguments)
-        if self._left <= 0:
-            return Told(state="failed", result="there was no time left for it", arguments=arguments)
+        if self._left(until) <= 0:
+            return Told(state="failed", result=_TOO_LATE, arguments=arguments)
         unsaid = self._unsaid(tool, arguments)
         if unsaid or tool.approval is not None:
             self._propose(tool, arguments, unsaid, wish)
             result = "a colleague has been asked to approve this; it has not been done"
             return Told(state="waits", result=result, arguments=arguments)
         if tool.effect == "read":
-            made = await self._read(tool, arguments, needs)
+            made = await self._read(tool, arguments, needs, until)
         else:
-            async with self._writing:
-                made = await self._perform(tool, arguments, needs)
+            made = await self._write(tool, arguments, needs, until)
         if made.state == "doubtful":
             self._nobody_knows(tool.name, wish)
         if made.state == "done" and tool.name == hand_off.name:
@@ -205,7 +218,7 @@ class Hands:
         state: State = "refused" if made.state == "wrong" else made.state
         return Told(state=state, result=made.result, words=made.words, arguments=arguments)
 
-    async def _read(self, tool: Tool, arguments: Arguments, needs: Sequence[str]) -> Performed:
+    async def _read(self, tool: Tool, arguments: Arguments, needs: Sequence[str], until: float) -> Performed:
         """A question to a tool; who asks the same again is told the same, and after a while to stop."""
         key = tool.name, orjson.dumps(arguments, option=orjson.OPT_SORT_KEYS)
         if key in self._known:
@@ -214,10 +227,19 @@ class Hands:
             self.exhausted |= times + 1 >= _AGAIN
             return made
         # Who waits longer has no time to tell what else was found; a change is waited for all the same.
-        in_time = replace(tool, timeout=min(tool.timeout, self._left))
+        in_time = replace(tool, timeout=min(tool.timeout, self._left(until)))
         made = await self._perform(in_time, arguments, needs)
         self._known[key] = made, 0
         return made
+
+    async def _write(
+        self, tool: Tool, arguments: Arguments, needs: Sequence[str], until: float
+    ) -> Performed:
+        """A change, after those begun before it; not begun any more when they took all the time."""
+        async with self._writing:
+            if self._left(until) <= 0:
+                return Performed(tool=tool.name, arguments=arguments, state="failed", result=_TOO_LATE)
+            return await self._perform(tool, arguments, needs)
 
     async def _perform(self, tool: Tool, arguments: Arguments, needs: Sequence[str]) -> Performed:
         turn = self._asked.turn
@@ -233,10 +255,9 @@ class Hands:
         self._calls += 1
         return await perform(tool, context, arguments, turn.journal, self._asked.trace, needs=needs)
 
-    @property
-    def _left(self) -> float:
-        """Seconds for calls."""
-        return self._asked.turn.deadline - _RESERVE - time.monotonic()
+    def _left(self, until: float) -> float:
+        """Seconds for calls that must have ended by then."""
+        return min(self._asked.turn.deadline - _RESERVE, until) - time.monotonic()
 
     def _unsaid(self, tool: Tool, arguments: Arguments) -> Sequence[str]:
         """The names of arguments to be written that the customer's words don't carry."""

@@ -71,7 +71,12 @@ async def perform(
                 performed = await make(tool, context, checked)
             else:
                 performed = await seen_through(_write(tool, context, checked, journal))
-        step.output = {"state": performed.state, "result": performed.result, "again": performed.again}
+        step.output = {
+            "state": performed.state,
+            "result": performed.result,
+            "again": performed.again,
+            "within": round(tool.timeout, 1),
+        }
         if performed.state != "done":
             step.status, step.error = "failed", performed.result
     return performed

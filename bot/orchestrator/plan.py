@@ -1,12 +1,14 @@
 """Several wishes in one message: subtasks, what each needs of the others, and carrying them out.
 
-What is independent runs side by side, what depends runs in order; results are handed on as data. A subtask
-that fails takes along only those that need it.
+What is independent runs side by side, what depends runs in order; results are handed on as data. Each has a
+deadline, so that whatever needs it and the answer find time, too. A subtask that fails or is late takes along
+only those that need it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -79,7 +81,7 @@ class NoPlan(Exception):  # noqa: N818
     """What was meant to be a plan is none; the message says why."""
 
 
-Perform = Callable[[Subtask, Arguments], Awaitable[Finding]]
+Perform = Callable[[Subtask, Arguments, float], Awaitable[Finding]]
 
 
 def read(written: str, tools: Collection[str]) -> Plan:
@@ -115,12 +117,17 @@ def checked(subtasks: Sequence[Subtask]) -> Plan:
     return Plan(subtasks=tuple(subtasks))
 
 
-async def carry_out(plan: Plan, perform: Perform) -> Sequence[Finding]:
-    """What came of each subtask, in the plan's order. `perform` keeps a subtask's time and never fails.
+async def carry_out(plan: Plan, perform: Perform, *, until: float) -> Sequence[Finding]:
+    """What came of each subtask, in the plan's order. `perform` is told a subtask's deadline and never fails.
 
-    An error it raises all the same ends everything: somebody else has the turn, or has lost it.
+    `until`, like deadlines in seconds of the monotonic clock, is the whole plan's. Of the time that is left
+    when a subtask begins, it and each of the longest chain that waits for it have an equal share. A lookup is
+    ended at its deadline; a tool's call keeps it as far as it may be broken off.
+
+    An error that `perform` raises all the same ends everything: somebody else has the turn, or has lost it.
     """
     running: dict[str, asyncio.Task[Finding]] = {}
+    chains = _chains(plan)
 
     async def one(subtask: Subtask) -> Finding:
         found = {name: await running[name] for name in subtask.needs}
@@ -132,7 +139,17 @@ async def carry_out(plan: Plan, perform: Perform) -> Sequence[Finding]:
             arguments = {name: _given(value, found) for name, value in subtask.arguments.items()}
         except LookupError as missing:
             return Finding(subtask=subtask, state="skipped", result=str(missing.args[0]))
-        return await perform(subtask, arguments)
+        now = time.monotonic()
+        deadline = now + (until - now) / chains[subtask.id]
+        try:
+            async with asyncio.timeout(None if subtask.tool else deadline - now) as limit:
+                return await perform(subtask, arguments, deadline)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            return Finding(
+                subtask=subtask, state="failed", result=f"it took longer than {deadline - now:.1f} s"
+            )
 
     try:
         async with asyncio.TaskGroup() as group:
@@ -153,6 +170,15 @@ def _in_order(plan: Plan) -> Sequence[Subtask]:
             if each.id not in ordered and all(name in ordered for name in each.needs)
         }
     return list(ordered.values())
+
+
+def _chains(plan: Plan) -> Mapping[str, int]:
+    """How many subtasks the longest chain has that begins with each."""
+    longest: dict[str, int] = {}
+    for subtask in reversed(_in_order(plan)):
+        after = [longest[each.id] for each in plan.subtasks if subtask.id in each.needs]
+        longest[subtask.id] = 1 + max(after, default=0)
+    return longest
 
 
 def _given(value: JsonValue | Taken, found: Mapping[str, Finding]) -> JsonValue:

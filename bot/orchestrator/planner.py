@@ -23,6 +23,7 @@ LookUp = Callable[[str, Sequence[str]], Awaitable[Found | NoMatch | Down]]  # a 
 
 _PATIENCE = 12.0  # seconds; without a plan the answering model does one thing after another
 _RESERVE = 20.0  # seconds of the turn that must be left for carrying it out and for the answer
+_ANSWER = 10.0  # seconds of the turn that carrying it out leaves for the answer
 _LONGEST = 1_500  # tokens of a plan
 _WINDOW = 4  # utterances before the message
 
@@ -54,17 +55,17 @@ async def planned(
     if plan is None:
         return (), ()
 
-    async def perform(subtask: Subtask, arguments: Arguments) -> Finding:
+    async def perform(subtask: Subtask, arguments: Arguments, deadline: float) -> Finding:
         needs = plan.named(subtask.needs) or [PLAN]
         if not subtask.tool:
             found = await look_up(subtask.wish, needs)
             passages = found.passages if isinstance(found, Found) else ()
             return Finding(subtask=subtask, state="done" if passages else "failed", passages=passages)
-        told = await hands.make(subtask.tool, arguments, wish=subtask.wish, needs=needs)
+        told = await hands.make(subtask.tool, arguments, wish=subtask.wish, needs=needs, until=deadline)
         state: Literal["done", "failed"] = "done" if told.state == "done" else "failed"
         return Finding(subtask=subtask, state=state, result=told.said, arguments=arguments)
 
-    findings = await carry_out(plan, perform)
+    findings = await carry_out(plan, perform, until=asked.turn.deadline - _ANSWER)
     passages = [passage for each in findings for passage in each.passages]
     return _as_messages([each for each in findings if each.subtask.tool]), passages
 
@@ -133,6 +134,7 @@ async def _written(asked: Asked, hands: Hands) -> Plan | None:
             step.status, step.error = "failed", f"{type(failure).__name__}: {failure}"
             return None
         step.tell(
+            within=round(turn.deadline - _ANSWER - time.monotonic(), 1),
             subtasks=[
                 {
                     "id": each.id,
@@ -146,6 +148,6 @@ async def _written(asked: Asked, hands: Hands) -> Plan | None:
                     ],
                 }
                 for each in plan.subtasks
-            ]
+            ],
         )
     return plan

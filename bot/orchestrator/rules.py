@@ -21,6 +21,7 @@ from tools.base import Arguments, Tool
 
 LookUp = Callable[[str], Awaitable[Found | NoMatch | Down]]
 
+_ANSWER = 1.0  # second of the turn that is left to say what came of everything
 _REMEMBERED = 4  # of the customer's messages that a form is filled from
 
 
@@ -117,10 +118,12 @@ async def _carry_out(
 ) -> Deeds:
     told: dict[str, Told] = {}
 
-    async def perform(subtask: Subtask, arguments: Arguments) -> Finding:
+    async def perform(subtask: Subtask, arguments: Arguments, deadline: float) -> Finding:
         if not subtask.tool:
             return await _looked_up(subtask, look_up)
-        told[subtask.id] = made = await hands.make(subtask.tool, arguments, wish=subtask.wish, needs=[PLAN])
+        told[subtask.id] = made = await hands.make(
+            subtask.tool, arguments, wish=subtask.wish, needs=[PLAN], until=deadline
+        )
         done = made.state in {"done", "waits"}
         return Finding(
             subtask=subtask,
@@ -132,7 +135,9 @@ async def _carry_out(
     ready = [subtask for subtask, _, form in plan if form is None or form.missing is None]
     with asked.trace.step("route", PLAN, by="rules") as step:
         step.output = {"subtasks": [{"wish": each.wish, "tool": each.tool} for each, _, _ in plan]}
-    found = {each.subtask.id: each for each in await carry_out(checked(ready), perform)} if ready else {}
+    until = asked.turn.deadline - _ANSWER
+    findings = await carry_out(checked(ready), perform, until=until) if ready else ()
+    found = {each.subtask.id: each for each in findings}
     paragraphs: list[str] = []
     citations: list[Citation] = []
     failed: list[str] = []

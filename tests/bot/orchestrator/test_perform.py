@@ -72,7 +72,7 @@ async def test_a_write_is_on_record_before_and_after_and_carries_its_key() -> No
     (step,) = trace.steps
     assert (step.kind, step.name, step.status, step.needs) == ("tool", "refund", "ok", ("route",))
     assert step.input == {"order": "123456"}
-    assert step.output == {"state": "done", "result": "refunded 123456", "again": False}
+    assert step.output == {"state": "done", "result": "refunded 123456", "again": False, "within": 10.0}
 
 
 async def test_what_was_done_before_is_told_and_not_done_again() -> None:

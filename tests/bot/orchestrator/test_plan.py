@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
+import time
 from collections.abc import Mapping
 
 import pytest
@@ -29,11 +31,15 @@ class Floor:
         self.results = results
         self.began: list[str] = []
         self.given: dict[str, Mapping[str, JsonValue]] = {}
+        self.left: dict[str, float] = {}  # seconds until a subtask's deadline, when it began
         self.gates: dict[str, asyncio.Event] = {}
         self.changed = asyncio.Condition()
 
-    async def __call__(self, subtask: Subtask, arguments: Mapping[str, JsonValue]) -> Finding:
+    async def __call__(
+        self, subtask: Subtask, arguments: Mapping[str, JsonValue], deadline: float
+    ) -> Finding:
         self.given[subtask.id] = arguments
+        self.left[subtask.id] = deadline - time.monotonic()
         async with self.changed:
             self.began.append(subtask.id)
             self.changed.notify_all()
@@ -62,7 +68,7 @@ async def test_what_is_independent_runs_side_by_side_and_what_depends_after_it()
         {"id": "order", "wish": "where is it", "tool": "order_status", "arguments": {"order_id": "123456"}},
         {"id": "returns", "wish": "can shoes be returned"},
     )
-    task = asyncio.create_task(carry_out(asked, floor))
+    task = asyncio.create_task(carry_out(asked, floor, until=math.inf))
     await floor.until("order", "returns")
     assert "address" not in floor.began
     floor.gates["order"].set()
@@ -88,10 +94,44 @@ async def test_a_subtask_that_fails_takes_along_only_those_that_need_it() -> Non
             {"id": "returns", "wish": "returns"},
         ),
         floor,
+        until=math.inf,
     )
     assert [each.state for each in found] == ["failed", "skipped", "skipped", "done"]
     assert found[1].result == "it needs 'order', which has not been done"
     assert floor.began == ["order", "returns"]
+
+
+async def test_each_has_its_share_of_the_time_and_leaves_the_rest_to_those_that_wait_for_it() -> None:
+    floor = Floor(order="{}", address="changed", note="sent", returns="30 days")
+    began = time.monotonic()
+    await carry_out(
+        plan(
+            {"id": "order", "wish": "where is it", "tool": "order_status"},
+            {"id": "address", "wish": "change it", "tool": "change_address", "after": ["order"]},
+            {"id": "note", "wish": "tell them", "tool": "note", "after": ["address", "order"]},
+            {"id": "returns", "wish": "returns"},
+        ),
+        floor,
+        until=began + 3_000,
+    )
+    shares = {name: round(left, -2) for name, left in floor.left.items()}
+    assert shares == {"order": 1_000, "returns": 3_000, "address": 1_500, "note": 3_000}
+
+
+async def test_a_lookup_past_its_deadline_is_ended_and_the_rest_goes_on() -> None:
+    floor = Floor(order="{}", returns="30 days")
+    floor.gates = {"returns": asyncio.Event()}  # never opened
+    found = await carry_out(
+        plan(
+            {"id": "returns", "wish": "returns"},
+            {"id": "address", "wish": "change it", "tool": "change_address", "after": ["returns"]},
+            {"id": "order", "wish": "where is it", "tool": "order_status"},
+        ),
+        floor,
+        until=time.monotonic() + 0.4,
+    )
+    assert [each.state for each in found] == ["failed", "skipped", "done"]
+    assert found[0].result.startswith("it took longer than 0.")
 
 
 @pytest.mark.parametrize("result", ["no JSON", "{}", "[1]", '{"customer": null}', '{"customer": []}', '"x"'])
@@ -104,6 +144,7 @@ async def test_what_a_result_lacks_is_not_made_up(result: str) -> None:
             {"id": "address", "wish": "", "tool": "change_address", "arguments": taken},
         ),
         floor,
+        until=math.inf,
     )
     assert (found[1].state, found[1].result) == (
         "skipped",
@@ -114,7 +155,7 @@ async def test_what_a_result_lacks_is_not_made_up(result: str) -> None:
 async def test_whoever_lost_the_turn_stops_everything() -> None:
     stopped = asyncio.Event()
 
-    async def perform(subtask: Subtask, _: Mapping[str, JsonValue]) -> Finding:
+    async def perform(subtask: Subtask, _: Mapping[str, JsonValue], __: float) -> Finding:
         if subtask.id == "a":
             raise LeaseLost
         try:
@@ -124,7 +165,7 @@ async def test_whoever_lost_the_turn_stops_everything() -> None:
         raise AssertionError
 
     with pytest.raises(LeaseLost):
-        await carry_out(plan({"id": "a", "wish": ""}, {"id": "b", "wish": ""}), perform)
+        await carry_out(plan({"id": "a", "wish": ""}, {"id": "b", "wish": ""}), perform, until=math.inf)
     assert stopped.is_set()
 
 
@@ -184,7 +225,7 @@ async def test_every_plan_ends_with_each_after_what_it_needs(needs: list[list[in
     except NoPlan:
         return
     floor = Floor(**{str(n): "done" for n in range(len(needs))})
-    found = await carry_out(asked, floor)
+    found = await carry_out(asked, floor, until=math.inf)
     assert all(each.state == "done" for each in found)
     for subtask in subtasks:
         assert all(floor.began.index(name) < floor.began.index(subtask.id) for name in subtask.needs)

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import cast
 
 import pytest
 from pydantic import JsonValue
@@ -431,6 +432,39 @@ async def test_several_wishes_become_a_plan_that_runs_side_by_side() -> None:
     planned = next(each for each in trace.steps if each.name == "plan")
     assert planned.tokens_out
     assert len(model.requests) == 2
+
+
+async def test_a_subtask_past_its_deadline_sinks_only_what_needs_it_and_the_answer_knows() -> None:
+    async def hangs(context: ToolContext, arguments: Arguments) -> str:
+        return await asyncio.get_running_loop().create_future()
+
+    shop = Shop(points="120 points", change_address="changed")
+    tools = [
+        a_tool("order_status", ORDER, hangs, timeout=60.0),
+        shop.tool("points", {}),
+        shop.tool("change_address", {"customer": {"type": "string"}}, effect="write"),
+    ]
+    plan = {
+        "subtasks": [
+            {"id": "a", "wish": "order", "tool": "order_status", "arguments": {"order_id": "123456"}},
+            {"id": "b", "wish": "points", "tool": "points"},
+            {"id": "c", "wish": "address", "tool": "change_address", "after": ["a"]},
+        ]
+    }
+    model = ScriptedModel(json.dumps(plan), "You have 120 points. Of your order I could not hear.")
+    trace = Trace(turn_id="turn")
+    await run(
+        turn("Where is 123456, how many points have I, and change my address?", seconds=20.4),
+        shop_and(model, tools=tools, router=ByWord(several=True)),
+        trace,
+    )
+    late = next(each for each in trace.steps if each.name == "order_status")
+    assert late.status == "failed"
+    assert 4 < cast("float", late.output["within"]) < 6  # half of what the answer leaves
+    assert [name for name, _ in shop.calls] == ["points"]
+    told = [each.content for each in model.requests[1].messages if each.role == "tool"]
+    assert [each.partition(":")[0] for each in told] == ["NOT DONE", "120 points", "NOT DONE"]
+    assert "it needs 'a', which has not been done" in told[2]
 
 
 @pytest.mark.parametrize("written", ["no plan", '{"subtasks": [{"id": "a", "tool": "nothing"}]}'])
