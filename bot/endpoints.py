@@ -43,6 +43,18 @@ class Endpoints:
                 raise NotAnswered("the service sends its callers elsewhere", sent=True)
         raise NotAnswered("the service sends its callers in circles", sent=True)
 
+    async def address(self, url: str, *, own: bool) -> str:
+        there = _parsed(url)
+        _allowed(there, own=own)
+        host = there.raw_host or ""
+        try:
+            found = await _Resolver(self._resolve, own=own).resolve(host, there.port or 0)
+        except (OSError, UnicodeError) as error:
+            raise NotAnswered(f"the service cannot be reached: {_why(error)}", sent=False) from None
+        if not found:
+            raise NotAnswered(f"the name {host} is not known", sent=False)
+        return found[0]["host"]
+
     async def close(self) -> None:
         for session in self._sessions.values():
             await session.close()

@@ -144,7 +144,7 @@ def toolbox(
     linked: list[tuple[Component, Link]] = []
     for name, server in config.mcp.items():
         known = component(f"mcp:{name}", server.url or " ".join(server.command), _limits(server))
-        linked.append((known, McpLink(name, server, watcher=known)))
+        linked.append((known, McpLink(name, server, web, watcher=known)))
     for name, service in config.openapi.items():
         known = component(f"openapi:{name}", service.url or str(service.file), _limits(service))
         linked.append((known, OpenApiLink(name, service, web, watcher=known)))

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("switchboard.tools")
 
-# (the tool's own name, arguments, whether it changes something, the call's key)
-Call = Callable[[str, Arguments, bool, str], Awaitable[str]]
+# (the tool's own name, arguments, whether it changes something, whose call it is)
+Call = Callable[[str, Arguments, bool, ToolContext], Awaitable[str]]
 
 _USUAL = Adjustment()
 _LONGEST_DESCRIPTION = 1_000  # characters
@@ -87,7 +87,7 @@ class McpServer(BaseModel):
         )
 
         async def called(context: ToolContext, arguments: Arguments) -> str:
-            return await call(told.name, arguments, not reads, context.key)
+            return await call(told.name, arguments, not reads, context)
 
         parameters: dict[str, Any] = told.input_schema
         described = " ".join((told.description or told.title or told.name).split())

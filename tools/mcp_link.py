@@ -11,11 +11,14 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
-from tools.base import Arguments, Tool, ToolFailed
+from tools.base import Arguments, Tool, ToolContext, ToolFailed
 from tools.mcp import McpServer, flattened
+from tools.templates import leads_here
 from tools.watcher import Watcher
+from tools.web import Web
 
 if TYPE_CHECKING:
+    import httpx2
     import mcp_types
     from mcp import Client
 
@@ -32,15 +35,17 @@ _NOT_ASKED = {-32600, -32601, -32602}  # JSON-RPC: the request was refused as su
 class McpLink:
     """One server's tools, as they were listed last; there are none before it first answered.
 
-    `run` keeps the connection; without it nothing is called. While it is broken, calls fail at once.
+    `run` keeps the connection; without it nothing is called. While it is broken, calls fail at once. `web`
+    tells where a server by `url` may be connected to.
     """
 
-    def __init__(self, name: str, server: McpServer, *, watcher: Watcher | None = None) -> None:
+    def __init__(self, name: str, server: McpServer, web: Web, *, watcher: Watcher | None = None) -> None:
         self.title = f"MCP server {name}"
         self.tools: Sequence[Tool] = ()
         self.tried = asyncio.Event()  # set once a first connection was made, or failed
         self._name = name
         self._server = server
+        self._web = web
         self._watcher = watcher
         self._client: Client | None = None
         self._stir = asyncio.Event()
@@ -82,14 +87,15 @@ class McpLink:
         except Exception as error:
             raise ToolFailed(_why(error)) from error
 
-    async def call(self, name: str, arguments: Arguments, changes: bool, key: str) -> str:
+    async def call(self, name: str, arguments: Arguments, changes: bool, context: ToolContext) -> str:
         """Raises ToolFailed."""
         from mcp import MCPError
         from mcp_types import RequestParamsMeta
 
         if self._client is None:
             raise ToolFailed("the server is not connected")
-        meta = RequestParamsMeta(**{"switchboard/idempotencyKey": key}) if key else None  # type: ignore[typeddict-unknown-key]
+        told = {"traceparent": context.traceparent, "switchboard/idempotencyKey": context.key}
+        meta = RequestParamsMeta(**{name: value for name, value in told.items() if value})  # type: ignore[typeddict-item]
         try:
             result = await self._client.call_tool(name, dict(arguments), meta=meta)
         except MCPError as error:
@@ -142,10 +148,20 @@ class McpLink:
                     headers=self._server.headers,
                     timeout=httpx2.Timeout(30.0, read=300.0, connect=5.0),
                     trust_env=False,
+                    event_hooks={"request": [self._pin]},
                 )
             )
             where = streamable_http_client(self._server.url, http_client=http, max_sse_event_size=_LARGEST)
         return Client(where, message_handler=heard, cache=None)  # type: ignore[arg-type]
+
+    async def _pin(self, request: httpx2.Request) -> None:
+        """The connection goes to the address that was looked at; the server is still asked, and has to prove
+        itself, by its name."""
+        own = self._server.own or leads_here(self._server.url)
+        host = request.url.host
+        address = await self._web.address(str(request.url), own=own)
+        request.extensions = {**request.extensions, "sni_hostname": host}
+        request.url = request.url.copy_with(host=address)
 
     async def _list(self, client: Client) -> None:
         began = time.perf_counter()

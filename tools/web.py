@@ -52,6 +52,10 @@ class Web(Protocol):
         """Raises NotAnswered."""
         ...
 
+    async def address(self, url: str, *, own: bool) -> str:
+        """Where a connection to the host of `url` has to go. Raises NotAnswered where none may."""
+        ...
+
 
 async def asked(
     web: Web, request: Request, effect: Effect, *, expected: Collection[int] = frozenset()

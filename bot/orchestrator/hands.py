@@ -232,9 +232,7 @@ class Hands:
         self._known[key] = made, 0
         return made
 
-    async def _write(
-        self, tool: Tool, arguments: Arguments, needs: Sequence[str], until: float
-    ) -> Performed:
+    async def _write(self, tool: Tool, arguments: Arguments, needs: Sequence[str], until: float) -> Performed:
         """A change, after those begun before it; not begun any more when they took all the time."""
         async with self._writing:
             if self._left(until) <= 0:

@@ -49,6 +49,9 @@ class Down:
             return Answer(status=404, text="no such order")
         raise NotAnswered("the service cannot be reached", sent=False)
 
+    async def address(self, url: str, *, own: bool) -> str:
+        raise NotAnswered("the service cannot be reached", sent=False)
+
 
 async def test_a_service_that_is_down_is_left_alone_and_one_that_says_no_is_not() -> None:
     web, registry = Down(), Registry()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Mapping
 from typing import Annotated
 
-from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.transport_security import TransportSecuritySettings
 from mcp_types import ToolAnnotations
 from pydantic import BaseModel, Field
 from starlette.applications import Starlette
@@ -25,12 +27,18 @@ class McpShop:
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, ...]] = []
+        self.metas: list[Mapping[str, object]] = []  # what came along with calls of order_status
+        self.hosts: list[str] = []  # whom they were for
         self.server = MCPServer("shop")
         add = self.server.tool
 
         @add(annotations=READS)
-        async def order_status(order_id: Annotated[str, Field(pattern=r"^[0-9]{6}$")]) -> Order:
+        async def order_status(
+            order_id: Annotated[str, Field(pattern=r"^[0-9]{6}$")], context: Context[None, None]
+        ) -> Order:
             """Where an order is."""
+            self.metas.append(dict(context.request_context.meta or {}))
+            self.hosts.append((context.headers or {}).get("host", ""))
             self.calls.append(("order_status", order_id))
             return Order(order_id=order_id, status="shipped")
 
@@ -65,7 +73,8 @@ class McpShop:
             return "odd"
 
     def app(self) -> Starlette:
-        return self.server.streamable_http_app()
+        anybody = TransportSecuritySettings(enable_dns_rebinding_protection=False)
+        return self.server.streamable_http_app(transport_security=anybody)
 
 
 if __name__ == "__main__":

@@ -8,19 +8,23 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import uvicorn
 from pydantic import ValidationError
 
+from bot.endpoints import Endpoints
 from bot.serve import _Server
+from tests.bot.test_endpoints import Names
 from tests.doubles.mcp_shop import McpShop
 from tests.front import until
 from tests.tools.given import JO, context
 from tools.base import Person, Tool, ToolFailed, WrongArguments
 from tools.mcp import McpServer
 from tools.mcp_link import McpLink
+from tools.web import Web
 
 STDIO = (sys.executable, "-m", "tests.doubles.mcp_shop")
 
@@ -55,8 +59,10 @@ async def served(shop: McpShop, port: int = 0) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def connected(server: McpServer, watcher: Watched | None = None) -> AsyncIterator[McpLink]:
-    link = McpLink("shop", server, watcher=watcher)
+async def connected(
+    server: McpServer, watcher: Watched | None = None, web: Web | None = None
+) -> AsyncIterator[McpLink]:
+    link = McpLink("shop", server, web or Endpoints(), watcher=watcher)
     running = asyncio.create_task(link.run())
     try:
         async with asyncio.timeout(30):
@@ -172,7 +178,7 @@ async def test_a_server_that_goes_away_and_comes_back_is_connected_to_again(shop
     watched = Watched()
     async with served(shop) as url:
         port = int(url.rpartition(":")[2].partition("/")[0])
-        link = McpLink("shop", McpServer(url=url), watcher=watched)
+        link = McpLink("shop", McpServer(url=url), Endpoints(), watcher=watched)
         running = asyncio.create_task(link.run())
         await until(lambda: link.tools)
     status = tools(link)["shop_order_status"]
@@ -244,3 +250,30 @@ def test_what_cannot_be_a_server_says_why(section: dict[str, Any], why: str) -> 
 def test_secrets_do_not_show() -> None:
     server = McpServer(command=("x",), headers={"A": "hush"}, env={"B": "hush"})
     assert "hush" not in repr(server)
+
+
+async def test_a_public_name_that_leads_inside_is_not_connected_to(shop: McpShop) -> None:
+    watched = Watched()
+    async with served(shop) as url:
+        there = url.replace("http://127.0.0.1", "https://shop.example")
+        web = Endpoints(resolve=Names("8.8.8.8", "127.0.0.1"))
+        async with connected(McpServer(url=there), watched, web) as link:
+            assert list(link.tools) == []
+    assert "shop.example is not a public address" in watched.errors[0]
+
+
+async def test_a_host_of_our_own_may_be_inside_and_is_asked_by_its_name(shop: McpShop) -> None:
+    async with served(shop) as url:
+        there = url.replace("127.0.0.1", "shop.internal")
+        web = Endpoints(resolve=Names("127.0.0.1"))
+        async with connected(McpServer(url=there, own=True), web=web) as link:
+            assert "shipped" in await call(tools(link)["shop_order_status"], order_id="123456")
+    assert shop.hosts[0].startswith("shop.internal:")
+
+
+async def test_a_call_tells_the_server_which_turn_it_belongs_to(shop: McpShop) -> None:
+    turn = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    async with served(shop) as url, connected(McpServer(url=url)) as link:
+        status = tools(link)["shop_order_status"]
+        await status.call(replace(context(), traceparent=turn), {"order_id": "123456"})
+    assert shop.metas[0]["traceparent"] == turn
