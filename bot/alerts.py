@@ -52,11 +52,12 @@ class Alerts:
         data: Mapping[str, JsonValue],
         kind: NoticeKind = "warning",
         conversation_id: str | None = None,
+        seldom: str = "",
     ) -> bool:
         """Tell what has happened, once for each `once` until that is over; False when it was told before.
 
-        `title` is a line, `text` a few sentences that say what it means and what to do. Raises
-        StoreUnavailable.
+        Of all that share a `seldom` only the first goes to the addresses; webhook and log have each. `title`
+        is a line, `text` a few sentences that say what it means and what to do. Raises StoreUnavailable.
         """
         told = await self._alarms.begin(
             once,
@@ -67,9 +68,11 @@ class Alerts:
             kind=kind,
             targets=tuple(self._urls),
             conversation_id=conversation_id,
+            seldom=seldom,
         )
         if told:
-            log.error("%s: %s", title, text, extra={"event": event})
+            level = logging.WARNING if kind == "warning" else logging.ERROR
+            log.log(level, "%s: %s", title, text, extra={"event": event})
             self._woken.set()
         return told
 

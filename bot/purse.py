@@ -20,8 +20,8 @@ _REMEMBERED = 10_000  # marks that this process need not ask the store about aga
 
 
 class Purses:
-    """Gives each turn its purse. That a budget is used up is told once, over all workers: as an event, and
-    where it is the whole day's, to the owner."""
+    """Gives each turn its purse. That a budget is used up is told once, over all workers: as an event, and to
+    the owner, of turns, conversations and customers only the first of a day."""
 
     def __init__(self, *, store: Store, alerts: Alerts, allowances: Allowances) -> None:
         self._store = store
@@ -38,29 +38,37 @@ class Purses:
         if key in self._told:
             return
         with contextlib.suppress(StoreUnavailable):
-            if mark.scope == "day":
-                await self._alerts.tell(
-                    "budget.reached",
-                    once=key,
-                    title=_title(mark),
-                    text=_text(mark),
-                    data=mark.as_json(),
-                    kind="failure" if mark.point == "limit" else "warning",
-                )
-            elif await self._store.alarms.begin(
-                key,
-                "budget.reached",
-                mark.as_json(),
-                title=_title(mark),
-                text="",
-                kind="warning",
-                targets=(),
-                conversation_id=mark.spender.conversation_id,
-            ):
-                log.warning(_title(mark), extra=mark.as_json())
+            # Near its limit a budget of one customer is nothing to wake anybody for.
+            quiet = mark.scope != "day" and mark.point == "downgrade"
+            await (self._quietly if quiet else self._aloud)(mark)
             self._told[key] = None
             if len(self._told) > _REMEMBERED:
                 self._told.popitem(last=False)
+
+    async def _aloud(self, mark: BudgetMark) -> None:
+        await self._alerts.tell(
+            "budget.reached",
+            once=mark.key,
+            title=_title(mark),
+            text=_text(mark),
+            data=mark.as_json(),
+            kind="failure" if mark.scope == "day" and mark.point == "limit" else "warning",
+            conversation_id=mark.spender.conversation_id if mark.scope != "day" else None,
+            seldom="" if mark.scope == "day" else f"budget {mark.scope} {mark.spender.day}",
+        )
+
+    async def _quietly(self, mark: BudgetMark) -> None:
+        if await self._store.alarms.begin(
+            mark.key,
+            "budget.reached",
+            mark.as_json(),
+            title=_title(mark),
+            text="",
+            kind="warning",
+            targets=(),
+            conversation_id=mark.spender.conversation_id,
+        ):
+            log.warning(_title(mark), extra=mark.as_json())
 
 
 class DeskPurse:
@@ -104,9 +112,14 @@ def _title(mark: BudgetMark) -> str:
 
 
 def _text(mark: BudgetMark) -> str:
-    said = (
-        f"${mark.used / 1e6:,.2f} of ${mark.limit / 1e6:,.2f} for {mark.spender.day} are used or set aside."
-    )
+    amounts = f"${mark.used / 1e6:,.2f} of ${mark.limit / 1e6:,.2f}"
+    if mark.scope != "day":
+        return (
+            f"{amounts} are used or set aside. No model answers there any more: the customer gets the help "
+            "pages' own words, or a person. Of others that come to this today, only WEBHOOK_URL and the log "
+            f"are told. budget.{mark.scope} in bot.toml is the limit."
+        )
+    said = f"{amounts} for {mark.spender.day} are used or set aside."
     if mark.point == "downgrade":
         return f"{said} Until tomorrow the cheaper models answer, where there are any."
     return (

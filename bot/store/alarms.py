@@ -55,15 +55,20 @@ class Alarms:
         kind: NoticeKind,
         targets: Sequence[str],
         conversation_id: str | None = None,
+        seldom: str = "",
     ) -> bool:
-        """Have a trouble told, unless it was told already and has not ended since. Whether it is told now."""
+        """Have a trouble told, unless it was told already and has not ended since. Whether it is told now.
+
+        Of all that share a `seldom` only the first goes to `targets`.
+        """
 
         async def tell(tx: Transaction) -> bool:
             tx.later(_FORGET, age=_KEPT)
             if await tx.one(_RAISE, key=key) is None:
                 return False
             await _tell(tx, event, data, conversation_id)
-            _write(tx, title, text, kind, targets)
+            if not seldom or await tx.one(_RAISE, key=seldom) is not None:
+                _write(tx, title, text, kind, targets)
             return True
 
         return await self._database.write(tell)

@@ -220,15 +220,37 @@ async def test_that_the_day_is_used_up_is_told_to_the_owner_once_over_all_worker
             events = await reader.all(
                 "SELECT data, conversation_id FROM webhooks WHERE type = 'budget.reached' ORDER BY data"
             )
-        [notice] = notices
-        assert (notice["title"], notice["kind"]) == ("Today's budget is used up", "failure")
-        assert "Raise budget.day in bot.toml" in notice["text"]
+        heard = {each["title"]: each for each in notices}
+        assert len(heard) == len(notices) == 2
+        day = heard["Today's budget is used up"]
+        conversation = heard["The budget of a conversation is used up"]
+        assert (day["kind"], conversation["kind"]) == ("failure", "warning")
+        assert "Raise budget.day in bot.toml" in day["text"]
         told = [orjson.loads(each["data"]) for each in events]
         assert [(each["scope"], each["point"]) for each in told] == [
             ("conversation", "limit"),
             ("day", "limit"),
         ]
         assert [each["conversation_id"] for each in events] == [claim.conversation_id, None]
+
+
+async def test_the_owner_hears_of_the_first_conversation_of_a_day_and_the_webhook_of_each(
+    database_url: str,
+) -> None:
+    worst = Charge(model="small", usage=Usage(tokens_in=1, tokens_out=1), cost=LIMIT, priced_at=PRICES.dated)
+    async with stores(database_url, 1) as [store]:
+        alerts = Alerts(store=store, urls=["json://127.0.0.1"])
+        purses = Purses(store=store, alerts=alerts, allowances=Allowances(conversation=LIMIT))
+        for number in range(3):
+            claim = await claimed(
+                store, (await said(store, str(number), sender=f"customer-{number}")).message.conversation_id
+            )
+            for _ in range(2):
+                await purses.of(claim).reserve(worst)
+        assert await row(store, "SELECT COUNT(*) AS n FROM notices") == {"n": 1}
+        assert await row(
+            store, "SELECT COUNT(DISTINCT conversation_id) AS n FROM webhooks WHERE type = 'budget.reached'"
+        ) == {"n": 3}
 
 
 async def test_when_most_of_a_budget_is_used_up_the_cheaper_model_answers(database_url: str) -> None:
