@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from tests.e2e.browser import Chat, visit
 from tests.e2e.desk import act, entry, listening, sign_in, thread
@@ -98,6 +100,7 @@ def test_no_keystroke_is_lost(desk: Page, house: Switchboard, chat: Chat) -> Non
     desk.get_by_role("link", name="All", exact=True).click()
     entry(desk, house, "Is anybody there?").click()
     box = desk.get_by_role("textbox", name="Reply")
+    listening(desk)
     box.fill("Half a sentence")
     desk.reload()
     expect(box).to_have_value("Half a sentence")
@@ -247,6 +250,73 @@ def test_the_keyboard_is_enough(desk: Page, house: Switchboard, chat: Chat) -> N
     desk.keyboard.type("jk?te")  # words, no shortcuts
     desk.keyboard.press("Control+Enter")
     expect(thread(desk).get_by_text("jk?te", exact=True)).to_have_count(1)
+
+
+@contextmanager
+def late(page: Page, address: str) -> Iterator[None]:
+    """What the page asks for there it gets only after what is done meanwhile."""
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route(address, hold)
+    yield
+    assert held
+    for each in held:
+        each.continue_()
+    page.unroute(address)
+
+
+def test_who_types_on_while_a_reply_is_sent_loses_no_letter(
+    desk: Page, house: Switchboard, chat: Chat
+) -> None:
+    chat.ask("Does anybody type fast?")
+    chat.expect_answers(1)
+    desk.goto(f"{house.url}/dashboard/conversations?tab=all")
+    entry(desk, house, "Does anybody type fast?").click()
+    box = desk.get_by_role("textbox", name="Reply")
+    box.fill("I do.")
+    listening(desk)
+    with late(desk, "**/messages"):
+        with desk.expect_request("**/messages"):
+            desk.keyboard.press("Control+Enter")
+        desk.keyboard.type("And more.")
+        desk.keyboard.press("Control+Enter")
+        desk.keyboard.type("!")
+    for said in ("I do.", "And more.!"):
+        expect(thread(desk).get_by_text(said, exact=True)).to_have_count(1)
+    expect(box).to_have_value("")
+
+
+def test_what_is_done_before_the_scripts_have_come_is_done_when_they_have(
+    desk: Page, house: Switchboard, chat: Chat
+) -> None:
+    chat.ask("Is somebody quick there?")
+    chat.expect_answers(1)
+    (row,) = house.rows("SELECT conversation_id FROM messages WHERE text = 'Is somebody quick there?'")
+    address = f"{house.url}/dashboard/conversations/{row['conversation_id']}?tab=all"
+    with late(desk, "**/conversation.js"):
+        desk.goto(address, wait_until="commit")
+        desk.get_by_role("textbox", name="Reply").fill("At your service.")
+        desk.get_by_role("button", name="Send", exact=True).click()
+    expect(thread(desk).get_by_text("At your service.", exact=True)).to_have_count(1)
+    expect(desk.get_by_role("textbox", name="Reply")).to_have_value("")
+    with late(desk, "**/conversation.js"):
+        desk.goto(address, wait_until="commit")
+        desk.get_by_role("textbox", name="Reply").fill("Sent by keyboard.")
+        desk.keyboard.press("Control+Enter")
+    expect(thread(desk).get_by_text("Sent by keyboard.", exact=True)).to_have_count(1)
+    with late(desk, "**/keys.js"):
+        desk.goto(address, wait_until="commit")
+        expect(thread(desk)).to_be_visible()
+        desk.keyboard.type("/tea")  # where the search is, once the slash has brought it there
+    expect(desk.get_by_label("Search conversations")).to_have_value("tea")
+    expect(desk.locator("#head")).to_contain_text("With a person: you")
+    with late(desk, "**/conversation.js"):
+        desk.goto(address, wait_until="commit")
+        desk.get_by_role("button", name="Hand back to the bot", exact=True).click()
+    expect(desk.locator("#head")).to_contain_text("With the bot")
 
 
 def test_a_canned_answer_is_taken_with_its_names_filled_in(

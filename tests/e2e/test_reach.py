@@ -366,6 +366,11 @@ def test_the_pages_styles_do_not_reach_in_and_ours_do_not_leak_out(
         "return [style.fontSize, style.letterSpacing, style.color, style.display,"
         " ...[box.width, box.height].map(size => Math.round(size * 64) / 64)] })"  # layout's own unit
     )
+    for chat in (plain, styled):  # the panel is transformed on its way in
+        expect(chat.panel).to_be_visible()
+        chat.shadow(
+            "shadow => Promise.all(shadow.getAnimations().map(each => each.finished)).then(() => null)"
+        )
     assert styled.shadow(measure) == plain.shadow(measure)
     own = plain.page.get_by_role("button", name="Its own")
     assert own.evaluate("own => getComputedStyle(own).borderTopWidth") != "0px"

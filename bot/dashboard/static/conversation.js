@@ -228,36 +228,42 @@ if (mayWrite) {
     return key;
   };
 
-  /** @param {'reply'|'note'} kind */
+  let sending = false;
+  let once_more = false;
+
+  /** They may type on meanwhile, and send that as well. @param {'reply'|'note'} kind */
   const send = async (kind) => {
-    if (reply.readOnly) return;
-    await tray.settled();
-    if (reply.readOnly) return; // sent meanwhile, by a second press
-    const words = reply.value.trim();
-    const attachments = tray.keys();
-    if (tray.failed()) return tell(_('A file could not be added. Remove it first, or add it again.'));
-    if (!words && !attachments.length) return void reply.focus();
+    if (sending) return void (once_more = true);
+    sending = true;
+    once_more = false;
     const buttons = /** @type {NodeListOf<HTMLButtonElement>} */ (form.querySelectorAll('button'));
-    reply.readOnly = true;
-    problem.hidden = true;
-    buttons.forEach((each) => (each.disabled = true));
     try {
+      await tray.settled();
+      const written = reply.value;
+      const words = written.trim();
+      const attachments = tray.keys();
+      if (tray.failed()) return tell(_('A file could not be added. Remove it first, or add it again.'));
+      if (!words && !attachments.length) return;
+      problem.hidden = true;
+      buttons.forEach((each) => (each.disabled = true));
       const client_id = clientId(`${kind} ${attachments} ${words}`);
       await post(`/api/conversations/${id}/messages`, { client_id, text: words, kind, attachments });
-      drop();
+      drop(written);
       sentOff();
-      tray.clear();
+      tray.clear(attachments);
       localStorage.removeItem(attempt);
       if (older) return location.assign(location.pathname);
       toEnd();
       await refresh();
     } catch (error) {
+      once_more = false;
       complain(error);
     } finally {
-      reply.readOnly = false;
+      sending = false;
       buttons.forEach((each) => (each.disabled = false));
       reply.focus();
     }
+    if (once_more) await send('reply');
   };
 
   form.addEventListener('submit', (event) => {

@@ -6,7 +6,7 @@ import { Refused, post } from './page.js';
 const PAUSE = 800; // ms without a key after which the server is told
 
 /**
- * Keep what is written. Returns what drops it once it was sent.
+ * Keep what is written. Returns what drops what was sent of it; what was typed since stays.
  * @param {string} id the conversation's @param {HTMLTextAreaElement} reply
  */
 export function keep(id, reply) {
@@ -28,8 +28,10 @@ export function keep(id, reply) {
     }
   }
 
+  const note = () => localStorage.setItem(place, JSON.stringify({ text: reply.value, at: Date.now() }));
+
   reply.addEventListener('input', () => {
-    localStorage.setItem(place, JSON.stringify({ text: reply.value, at: Date.now() }));
+    note();
     clearTimeout(waits);
     waits = setTimeout(tell, PAUSE);
   });
@@ -37,9 +39,11 @@ export function keep(id, reply) {
   if (typed) reply.dispatchEvent(new InputEvent('input', { bubbles: true }));
   else if (here && here.at > there && here.text) void tell();
 
-  return function drop() {
-    reply.value = '';
-    localStorage.removeItem(place);
+  /** @param {string} sent */
+  return function drop(sent) {
+    if (reply.value.startsWith(sent)) reply.setRangeText('', 0, sent.length, 'preserve');
+    if (reply.value) note();
+    else localStorage.removeItem(place);
     void tell();
   };
 }

@@ -7,7 +7,7 @@ const MOST = 10; // files in one message
 
 /**
  * @typedef {{
- *   keys: () => string[], settled: () => Promise<void>, failed: () => boolean, clear: () => void,
+ *   keys: () => string[], settled: () => Promise<void>, failed: () => boolean, clear: (keys: string[]) => void,
  * }} Tray
  */
 
@@ -140,7 +140,7 @@ export function lay(id, complain) {
     keys: () => [...list.querySelectorAll('li')].flatMap((each) => each.dataset.key ?? []),
     settled: async () => void (await Promise.all(coming)),
     failed: () => list.querySelector('[data-failed]') !== null,
-    clear: () => list.replaceChildren(),
+    clear: (keys) => list.querySelectorAll('li').forEach((each) => keys.includes(each.dataset.key ?? '') && each.remove()),
   };
 }
 
