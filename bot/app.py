@@ -24,6 +24,7 @@ from bot.articles import Articles
 from bot.bell import Bell, RedisLink
 from bot.codes import SentCodes
 from bot.components import Components
+from bot.copilot import Copilot
 from bot.dashboard import Dashboard, Originals
 from bot.demo import SAMPLE, SHOP, HelpCentre
 from bot.demo_shop import demo_sections
@@ -172,12 +173,14 @@ async def open_house(settings: Settings, *, redis_url: str, demo_shop: str = "")
         alerts = Alerts(store=store, urls=settings.alert_urls)
         allowances = _allowances(config)
         analytics = Analytics(store=store, allowances=allowances)
+        purses = Purses(store=store, alerts=alerts, allowances=allowances)
+        copilot = Copilot(store=store, live=live, agent=agent, purses=purses, masking=mask)
         desk = Desk(
             store=store,
             bell=bell,
             live=live,
             agent=agent,
-            purses=Purses(store=store, alerts=alerts, allowances=allowances),
+            purses=purses,
             channels=channels,
             registry=registry,
             files=files,
@@ -258,6 +261,7 @@ async def open_house(settings: Settings, *, redis_url: str, demo_shop: str = "")
                         components=components,
                         index=index,
                         articles=articles,
+                        copilot=copilot,
                     ),
                     *health.routes(),
                 ]
@@ -592,6 +596,7 @@ def _operators_routes(
     components: Components,
     index: LocalIndex,
     articles: Articles,
+    copilot: Copilot,
 ) -> Sequence[BaseRoute]:
     approvals = ApprovalDesk(store=store, bell=bell, live=live, agent=agent)
     desk = OperatorDesk(store=store, bell=bell, live=live, channels=channels)
@@ -612,6 +617,7 @@ def _operators_routes(
             agent=agent,
             index=index,
             articles=articles,
+            copilot=copilot,
         ),
         *Dashboard(
             store=store,

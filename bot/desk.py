@@ -242,7 +242,7 @@ class Desk:
                 conversation_id=claim.conversation_id,
                 person=person(claim),
                 channel=claim.channel,
-                said=_utterances(claim),
+                said=utterances(claim),
                 pending=claim.pending,
                 speech=voice,
                 purse=purse,
@@ -427,7 +427,7 @@ class Desk:
         task.add_done_callback(self._errands.discard)
 
 
-def _utterances(claim: Claim) -> Sequence[Utterance]:
+def utterances(claim: Claim) -> Sequence[Utterance]:
     """What was said, ending with what is to be answered: a reply to something earlier may stand after it."""
 
     texts = {**claim.quoted, **{message.id: message.text for message in claim.messages}}

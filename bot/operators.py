@@ -9,10 +9,19 @@ from collections.abc import Mapping, Sequence
 
 from bot import markup
 from bot.bell import Bell
+from bot.copilot import share_changed
 from bot.live import INBOX, PEOPLE, Live
 from bot.sending import leaving
 from bot.store import NoSuchConversation, Store, StoreUnavailable
-from bot.store.records import Changed, ConversationStatus, DeliveryRecord, Doing, InboxEntry, Operator
+from bot.store.records import (
+    Changed,
+    ConversationStatus,
+    DeliveryRecord,
+    Doing,
+    InboxEntry,
+    Operator,
+    Suggestion,
+)
 from channels.base import Channel, DeliveryStatus
 
 _SHOWN = 20.0  # seconds for which a provider shows that somebody types
@@ -107,15 +116,22 @@ class OperatorDesk:
         client_id: str,
         text: str,
         files: Sequence[str] = (),
+        suggestion: Suggestion | None = None,
     ) -> Changed:
         """Answer the contact, by the channel they wrote by; whoever answers has taken over.
 
-        `files` are keys from the operator's tray. The same `client_id` again is the same message. Raises
+        `files` are keys from the operator's tray. The same `client_id` again is the same message.
+        `suggestion` is what the text was made from: how much of it was changed is written down. Raises
         NobodyToAnswer, NoSuchFile.
         """
-        return await self._write(
+        changed = await self._write(
             conversation_id, operator, client_id=client_id, text=text, files=files, private=False
         )
+        if suggestion is not None and changed.message is not None:
+            await self._store.copilot.sent(
+                suggestion, changed.message, share_changed(suggestion.text, changed.message.text)
+            )
+        return changed
 
     async def note(
         self,

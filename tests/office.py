@@ -19,16 +19,19 @@ from pwdlib.hashers.argon2 import Argon2Hasher
 from starlette.applications import Starlette
 
 from bot import api
+from bot.alerts import Alerts
 from bot.analytics import Analytics
 from bot.api.access import Gate
 from bot.approvals import ApprovalDesk
 from bot.articles import Articles
 from bot.components import Components
+from bot.copilot import Copilot
 from bot.dashboard import Dashboard, Originals
 from bot.fleet import RedisFleet
 from bot.operators import OperatorDesk
 from bot.orchestrator.agent import LanguageModel
 from bot.probes import watch_stores
+from bot.purse import Purses
 from bot.serve import _Server
 from bot.settings import BotConfig
 from bot.store import Store
@@ -148,6 +151,12 @@ async def office(
                     agent=house.agent,
                     index=index,
                     articles=Articles(store=store, index=index, folder=folder / "articles"),
+                    copilot=Copilot(
+                        store=store,
+                        live=house.live,
+                        agent=house.agent,
+                        purses=Purses(store=store, alerts=Alerts(store=store), allowances=allowances),
+                    ),
                 ),
                 *Dashboard(
                     store=store,

@@ -20,6 +20,7 @@ from bot.api.canned import Canned
 from bot.api.components import routes as every_component
 from bot.api.contacts import Contacts
 from bot.api.conversations import Conversations
+from bot.api.copilot import CopilotCalls
 from bot.api.deliveries import Deliveries
 from bot.api.events import Events
 from bot.api.knowledge import Knowledge
@@ -29,6 +30,7 @@ from bot.api.webhooks import Webhooks
 from bot.approvals import ApprovalDesk
 from bot.articles import Articles
 from bot.components import Components
+from bot.copilot import Copilot
 from bot.live import Live
 from bot.operators import OperatorDesk
 from bot.orchestrator.agent import Agent
@@ -51,6 +53,7 @@ def routes(
     agent: Agent,
     index: LocalIndex,
     articles: Articles,
+    copilot: Copilot,
 ) -> Sequence[BaseRoute]:
     """Everything under `/api` that is not a visitor's."""
     return [
@@ -64,6 +67,7 @@ def routes(
                 *Arranging(store=store, desk=desk, gate=gate).routes(),
                 *Contacts(store=store, live=live, gate=gate).routes(),
                 *Knowledge(store=store, index=index, articles=articles, gate=gate).routes(),
+                *CopilotCalls(store=store, copilot=copilot, gate=gate).routes(),
                 *Canned(store=store, gate=gate).routes(),
                 *Staff(store=store, gate=gate).routes(),
                 *trying.routes(agent, gate),

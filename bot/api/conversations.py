@@ -15,6 +15,7 @@ from bot.api.access import Gate
 from bot.api.bodies import (
     answer,
     choice_in,
+    is_id,
     not_found,
     object_of,
     path_id,
@@ -33,6 +34,7 @@ from bot.store.records import (
     InboxEntry,
     InboxFilter,
     StoredMessage,
+    Suggestion,
     TurnSummary,
     delivery_of,
 )
@@ -127,9 +129,21 @@ class Conversations:
         files = _files(body)
         text = text_in(body, "text", limit=TEXT_LIMIT, required=not files).strip()
         kind = choice_in(body, "kind", ("reply", "note"), usually="reply")
-        act = self._desk.reply if kind == "reply" else self._desk.note
+        suggestion = await self._suggestion(body, conversation_id)
         try:
-            changed = await act(conversation_id, who.operator, client_id=client_id, text=text, files=files)
+            if kind == "reply":
+                changed = await self._desk.reply(
+                    conversation_id,
+                    who.operator,
+                    client_id=client_id,
+                    text=text,
+                    files=files,
+                    suggestion=suggestion,
+                )
+            else:
+                changed = await self._desk.note(
+                    conversation_id, who.operator, client_id=client_id, text=text, files=files
+                )
         except NoSuchConversation:
             raise not_found("conversation") from None
         except NoSuchFile:
@@ -144,6 +158,18 @@ class Conversations:
         if changed.message.conversation_id != conversation_id:
             raise refusal(409, "used", "this client_id was used in another conversation", field="client_id")
         return answer({"message": message_json(changed.message)}, status=201 if changed.new else 200)
+
+    async def _suggestion(self, body: Mapping[str, Any], conversation_id: str) -> Suggestion | None:
+        """What a reply was made from, if it tells."""
+        given = body.get("suggestion")
+        if given is None:
+            return None
+        found = (
+            await self._store.copilot.suggestion(given) if isinstance(given, str) and is_id(given) else None
+        )
+        if found is None or found.conversation_id != conversation_id:
+            raise refusal(422, "invalid", "a suggestion of this conversation", field="suggestion")
+        return found
 
     async def _take(self, request: Request) -> Response:
         who = await self._gate.admit(request)

@@ -130,6 +130,24 @@ SCHEMAS: Mapping[str, Schema] = {
         },
         {"private": {**YES_NO, "description": "A note; only operators' answers carry this."}},
     ),
+    "Suggestion": obj(
+        {
+            "id": {**TEXT, "description": "Also the id of the turn that tells why."},
+            "conversation_id": TEXT,
+            "text": {**TEXT, "description": "What an operator would send, in Markdown."},
+            "html": {**TEXT, "description": "The same, safe to show as it is."},
+            "citations": list_of(of("Citation")),
+            "created_at": TIME,
+        }
+    ),
+    "Summary": obj(
+        {
+            "text": TEXT,
+            "model": {**TEXT, "description": "What wrote it; empty where no model did."},
+            "up_to_seq": {**WHOLE, "description": "The last message it knows of."},
+            "created_at": TIME,
+        }
+    ),
     "Conversation": obj(
         {
             "id": TEXT,
@@ -291,7 +309,7 @@ SCHEMAS: Mapping[str, Schema] = {
     "Turn": obj(
         {
             "id": TEXT,
-            "status": {"type": "string", "enum": ["running", "concluded", "abandoned"]},
+            "status": {"type": "string", "enum": ["running", "concluded", "abandoned", "aside"]},
             "outcome": TEXT,
             "started_at": TIME,
             "cost_usd": NUMBER,

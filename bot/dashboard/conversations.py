@@ -73,6 +73,7 @@ class Conversations:
             largest=FILE_LIMIT,
             draft=await self._store.arranging.draft(thread.entry.id, who.operator.id),
             files=await self._store.trays.files(thread.entry.id, who.operator.id),
+            summary=await self._store.copilot.summary(thread.entry.id),
             profile=await self._store.profiles.get(thread.entry.contact_id),
             **await self._asked(thread, older=bool(before)),
             **await listed(self._store, request, who, thread.entry),

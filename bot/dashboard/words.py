@@ -53,6 +53,9 @@ _OUTCOME: Mapping[str, str] = {
     "hand_off": N_("handed over to a person"),
     "approval": N_("asked an operator for approval"),
     "silence": N_("said nothing"),
+    "suggestion": N_("suggested an answer to an operator"),
+    "no_suggestion": N_("found nothing to suggest to an operator"),
+    "summary": N_("summed the conversation up"),
 }
 _ROLE: Mapping[str, str] = {
     "admin": N_("Administrator"),

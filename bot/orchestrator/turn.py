@@ -62,7 +62,7 @@ async def run(turn: Turn, agent: Agent, trace: Trace) -> Outcome:
         trace=trace,
         draft=Draft(turn.speech),
         question="\n".join(pending).strip(),
-        language=_language(turn),
+        language=language_of(turn),
         tier=agent.tier,
     )
     news = turn.journal.news
@@ -97,7 +97,7 @@ async def _answer(asked: Asked, pending: Sequence[str], before: Sequence[str]) -
     with asked.trace.step("route", "message", messages=asked.turn.pending) as step:
         said = asked.turn.said
         earlier = answered(said[: len(said) - asked.turn.pending])
-        kind: Kind = _kind(asked.question, pending, agent.name, earlier)
+        kind: Kind = kind_of(asked.question, pending, agent.name, earlier)
         step.output = {"language": asked.language, "kind": kind, "mood": mood(asked.question)}
     match kind:
         case "question":
@@ -114,7 +114,7 @@ async def _answer(asked: Asked, pending: Sequence[str], before: Sequence[str]) -
             return Reply(text=text)
 
 
-def _kind(question: str, pending: Sequence[str], name: str, earlier: Sequence[str]) -> Kind:
+def kind_of(question: str, pending: Sequence[str], name: str, earlier: Sequence[str]) -> Kind:
     """What a message is, as far as its words alone tell. In doubt a question: then it gets an answer.
 
     `earlier` is what the customer wrote before and the bot has answered.
@@ -136,13 +136,13 @@ async def _question(asked: Asked, before: Sequence[str]) -> Outcome:
     """Who should answer, and what the pages say, side by side; then the answer."""
     try:
         async with asyncio.TaskGroup() as group:
-            lookup = group.create_task(_look_up(asked, before))
+            lookup = group.create_task(look_up(asked, before))
             routing = group.create_task(routed(asked))
     except ExceptionGroup as errors:
         raise errors.exceptions[0] from None  # what it is decides whether this counts as an attempt
     found, usual, (asked, several) = lookup.result(), asked.agent, routing.result()
     if asked.agent.knowledge is not usual.knowledge:
-        found = await _look_up(asked, before)  # the question's vector is there already
+        found = await look_up(asked, before)  # the question's vector is there already
     hands = Hands(asked, asked.agent.tools)
     if hands.stuck is not None:  # by an attempt at this turn that died
         return await hand_off(asked, hands.stuck.reason, hands.stuck.why, told=uncertain(asked, hands))
@@ -159,7 +159,7 @@ async def _by_models(
     done: Sequence[ModelMessage] = ()
     if several and not hands.tools.keys() <= BUILT_IN:  # those by themselves are not worth a plan's time
         done, more = await planned(
-            asked, hands, lambda wish, needs: _look_up(asked, before, wish=wish, needs=needs)
+            asked, hands, lambda wish, needs: look_up(asked, before, wish=wish, needs=needs)
         )
         passages += [each for each in more if each not in passages]
     answer = hands.stuck or await by_models(asked, passages, hands, done)
@@ -191,7 +191,7 @@ async def _by_rules(
 
     `failed` is why no model answered, if there are any: then a person has the last word, not a question back.
     """
-    deeds = await by_rules(asked, hands, lambda wish: _look_up(asked, before, wish=wish, needs=[PLAN]))
+    deeds = await by_rules(asked, hands, lambda wish: look_up(asked, before, wish=wish, needs=[PLAN]))
     if deeds is not None:
         return await _tell(asked, hands, deeds, failed=failed)
     match found:
@@ -236,7 +236,7 @@ async def _quote(asked: Asked, passages: Sequence[Passage], *, failed: HandOffRe
     return quoted
 
 
-async def _look_up(
+async def look_up(
     asked: Asked, before: Sequence[str], *, wish: str | None = None, needs: Sequence[str] = ()
 ) -> Lookup:
     question = (asked.question if wish is None else wish)[:_LONGEST_QUESTION]
@@ -264,7 +264,7 @@ async def _look_up(
     return found
 
 
-def _language(turn: Turn) -> Language:
+def language_of(turn: Turn) -> Language:
     """The customer's language: told by the newest message that tells."""
     spoken = [utterance.text for utterance in turn.said if utterance.speaker == "contact"]
     pending = "\n".join(spoken[-turn.pending :]) if turn.pending else ""

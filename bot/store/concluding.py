@@ -47,8 +47,13 @@ _DRAFT = """
     WHERE id = :turn_id AND status <> 'concluded'
     ON CONFLICT (turn_id) DO NOTHING
 """
-
-
+SUMMARISE = """
+    INSERT INTO summaries (conversation_id, text, model, up_to_seq, created_at)
+    VALUES (:conversation_id, :text, :model, :up_to_seq, {now})
+    ON CONFLICT (conversation_id) DO UPDATE SET text = excluded.text, model = excluded.model,
+        up_to_seq = excluded.up_to_seq, created_at = excluded.created_at
+    RETURNING text, model, up_to_seq, created_at
+"""
 _ANSWERS = """
     SELECT COUNT(*) AS count FROM (
         SELECT m.id FROM deliveries d JOIN messages m ON m.id = d.message_id
@@ -102,7 +107,7 @@ async def conclude(
         asked=len(outcome.calls) if isinstance(outcome, NeedsApproval | HandOff) else 0,
         told=len(claim.news),
     )
-    _trace(tx, claim.turn_id, steps)
+    trace(tx, claim.turn_id, steps)
     if row is None:
         _keep_draft(tx, claim, outcome, html)
         return None
@@ -138,6 +143,14 @@ async def conclude(
             question=question,
             conversation_id=claim.conversation_id,
             turn_id=claim.turn_id,
+        )
+    if isinstance(outcome, HandOff):
+        tx.later(
+            SUMMARISE,
+            conversation_id=claim.conversation_id,
+            text=outcome.summary,
+            model="",
+            up_to_seq=claim.up_to_seq,
         )
     calls.tell(tx, claim.news)
     if moved and claim.earlier:
@@ -176,7 +189,7 @@ def abandon(tx: Transaction, claim: Claim, *, reason: str) -> None:
 
 def lose(tx: Transaction, claim: Claim, steps: Sequence[Step], *, text: str, html: str) -> None:
     """What `Turns.lose` promises, in the given transaction."""
-    _trace(tx, claim.turn_id, steps)
+    trace(tx, claim.turn_id, steps)
     _keep_draft(tx, claim, Reply(text=text), html)
 
 
@@ -207,7 +220,7 @@ def _keep_draft(tx: Transaction, claim: Claim, outcome: Outcome, html: str) -> N
     )
 
 
-def _trace(tx: Transaction, turn_id: str, steps: Sequence[Step]) -> None:
+def trace(tx: Transaction, turn_id: str, steps: Sequence[Step]) -> None:
     if steps:
         tx.many(
             _STEP,

@@ -63,7 +63,7 @@ def stored(row: Row) -> StoredMessage:
         address=row["address"],
         verified=bool(row["verified"]),
         private=bool(row["private"]),
-        citations=() if citations == "[]" else tuple(Citation(**each) for each in orjson.loads(citations)),
+        citations=cited(citations),
         attachments=()
         if attachments == "[]"
         else tuple(Attachment(**each) for each in orjson.loads(attachments)),
@@ -74,6 +74,11 @@ def stored(row: Row) -> StoredMessage:
         if status
         else None,
     )
+
+
+def cited(citations: str) -> Sequence[Citation]:
+    """What a column of citations holds."""
+    return () if citations == "[]" else tuple(Citation(**each) for each in orjson.loads(citations))
 
 
 def as_json(items: Sequence[Citation] | Sequence[Attachment]) -> str:

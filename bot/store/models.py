@@ -848,3 +848,36 @@ class AuditEntry(SQLModel, table=True):
 
 
 metadata = SQLModel.metadata
+
+
+class Suggestion(SQLModel, table=True):
+    """An answer that an operator asked for, in a turn that says nothing itself. `changed` is the share of it
+    that they changed before they sent it as `sent_text`; null while nobody has."""
+
+    __tablename__: ClassVar[Any] = "suggestions"
+    __table_args__ = (
+        Index("suggestions_created", "created_at"),
+        Index("suggestions_conversation", "conversation_id"),
+    )
+    turn_id: str = _of("turns.id", primary_key=True)
+    conversation_id: str = _of("conversations.id")
+    operator_id: str = _text()
+    text: str = _text()
+    citations: str = _text("[]")
+    created_at: int = _number()
+    taken_at: int | None = _unset()
+    dismissed_at: int | None = _unset()
+    message_id: str | None = _unset(Text)
+    sent_text: str = _text()
+    changed: float | None = _unset(Float)
+
+
+class Summary(SQLModel, table=True):
+    """A conversation in short, up to a message; `model` wrote it, "" where nobody did."""
+
+    __tablename__: ClassVar[Any] = "summaries"
+    conversation_id: str = _of("conversations.id", primary_key=True)
+    text: str = _text()
+    model: str = _text()
+    up_to_seq: int = _number()
+    created_at: int = _number()

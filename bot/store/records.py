@@ -257,6 +257,10 @@ class ClaimedCall:
     fence: int
 
 
+# A turn `aside` says nothing: it was made for an operator.
+TurnStatus = Literal["running", "concluded", "abandoned", "aside"]
+
+
 @dataclass(frozen=True, kw_only=True)
 class TurnRecord:
     """A turn as the dashboard's "why this answer" shows it; `draft` is what it was kept from saying."""
@@ -264,7 +268,7 @@ class TurnRecord:
     id: str
     conversation_id: str
     attempt: int
-    status: Literal["running", "concluded", "abandoned"]
+    status: TurnStatus
     outcome: str
     reason: str
     started_at: datetime
@@ -484,11 +488,39 @@ class ReplyDraft:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Suggestion:
+    """An answer that an operator asked for; its id is that of the turn it was made in. `changed` is the share
+    of it that they changed before they sent it as `sent_text`, None while nobody has."""
+
+    id: str
+    conversation_id: str
+    operator_id: str
+    text: str
+    citations: Sequence[Citation]
+    created_at: datetime
+    taken: bool
+    dismissed: bool
+    message_id: str | None
+    sent_text: str
+    changed: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """A conversation in short, up to a message; `model` wrote it, "" where it is the customer's own words."""
+
+    text: str
+    model: str
+    up_to_seq: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
 class TurnSummary:
     """A turn in a conversation's list; `draft` is what it was kept from saying."""
 
     id: str
-    status: Literal["running", "concluded", "abandoned"]
+    status: TurnStatus
     outcome: str
     started_at: datetime
     cost: int

@@ -14,6 +14,7 @@ from bot.store.canned import Canned
 from bot.store.codes import Codes
 from bot.store.contacts import Contacts
 from bot.store.conversations import Conversations
+from bot.store.copilot import Copilot
 from bot.store.costs import Costs
 from bot.store.counting import Counting
 from bot.store.database import Database, is_postgres, sqlite_path
@@ -86,6 +87,7 @@ class Store:
         self.presence = Presence(database)
         self.profiles = Profiles(database)
         self.canned = Canned(database)
+        self.copilot = Copilot(database)
         self.arranging = Arranging(database)
         self.audit = Audit(database)
         self.operators = Operators(database)

@@ -132,7 +132,7 @@ class Turns:
         if row is None:
             return None
         async with self._database.read() as reader:  # nobody who writes needs to wait for this
-            return await _seen(reader, turn_id, conversation_id, row)
+            return await seen(reader, turn_id, conversation_id, row)
 
     async def answered_enough(self, claim: Claim, per_hour: int | None) -> bool:
         """Whether the recipient has had that many answers within an hour that no person wrote."""
@@ -155,8 +155,8 @@ class Turns:
             row = await reader.one(_REFRESH, conversation_id=claim.conversation_id)
             if row is None:
                 return claim
-            seen = await _seen(reader, claim.turn_id, claim.conversation_id, row)
-        return replace(seen, fence=claim.fence, attempt=claim.attempt)
+            found = await seen(reader, claim.turn_id, claim.conversation_id, row)
+        return replace(found, fence=claim.fence, attempt=claim.attempt)
 
     async def release(self, claim: Claim, *, delay: float = 0.0, forgiven: bool = True) -> bool:
         """Give the turn back, due again after `delay` seconds; a forgiven one was not an attempt."""
@@ -273,7 +273,7 @@ def _delivered(row: Row) -> Step:
     )
 
 
-async def _seen(reader: Reader, turn_id: str, conversation_id: str, row: Row) -> Claim:
+async def seen(reader: Reader, turn_id: str, conversation_id: str, row: Row) -> Claim:
     """The claim with the bounded window a turn sees."""
     rows = await reader.all(messages.NEWEST, conversation_id=conversation_id, limit=_WINDOW)
     window = [messages.stored(each) for each in reversed(rows)]

@@ -4,13 +4,14 @@
 import { decideCards, keepCards, rememberCards, renewCards } from './approval.js';
 import { bulk } from './bulk.js';
 import { offer } from './canned.js';
+import { suggestions } from './copilot.js';
 import { keep } from './draft.js';
 import { heed } from './notify.js';
 import { Refused, _, fetchPage, follow, gathered, post, remember, replaceParts, tellTimes } from './page.js';
 import { arrange, presence, renew, unfold } from './side.js';
 import { lay } from './tray.js';
 
-const PARTS = ['rooms', 'tabs', 'list', 'head', 'hint', 'drafts', 'side'];
+const PARTS = ['rooms', 'tabs', 'list', 'head', 'hint', 'drafts', 'side', 'copilot'];
 
 /** @template {HTMLElement} T @param {string} id @returns {T} */
 const at = (id) => /** @type {T} */ (document.getElementById(id));
@@ -181,6 +182,20 @@ async function sendAgain(button) {
   }
 }
 
+/** @param {HTMLButtonElement} button */
+async function sumUp(button) {
+  button.disabled = true;
+  problem.hidden = true;
+  try {
+    await post(`/api/conversations/${id}/summary`);
+    await refresh();
+  } catch (error) {
+    complain(error);
+  } finally {
+    button.disabled = false;
+  }
+}
+
 /** Show a page beside the thread: a turn's steps, a whole mail. @param {string} address */
 async function show(address) {
   const page = await fetchPage(address);
@@ -194,6 +209,7 @@ document.addEventListener('click', (event) => {
   if (button?.dataset.act) void perform(button.dataset.act, button);
   if (button?.dataset.page) void show(button.dataset.page);
   if (button?.dataset.again) void sendAgain(button);
+  if (button && 'summarise' in button.dataset) void sumUp(button);
   if (button && 'close' in button.dataset) beside.close();
   if (event.target === beside) beside.close();
   const link = event.target.closest('.message .body a');
@@ -218,6 +234,7 @@ if (mayWrite) {
   offer(reply, { contact, operator, subject });
   const tray = lay(id, tell);
   const drop = keep(id, reply); // which tells of what was typed before anybody listened
+  const offered = suggestions(id, reply, complain);
 
   /** The same words sent again, after a lost answer or a reload, are the same message. @param {string} words */
   const clientId = (words) => {
@@ -246,11 +263,13 @@ if (mayWrite) {
       if (!words && !attachments.length) return;
       problem.hidden = true;
       buttons.forEach((each) => (each.disabled = true));
+      const suggestion = kind === 'reply' ? offered.taken() : undefined;
       const client_id = clientId(`${kind} ${attachments} ${words}`);
-      await post(`/api/conversations/${id}/messages`, { client_id, text: words, kind, attachments });
+      await post(`/api/conversations/${id}/messages`, { client_id, text: words, kind, attachments, suggestion });
       drop(written);
       sentOff();
       tray.clear(attachments);
+      offered.forget();
       localStorage.removeItem(attempt);
       if (older) return location.assign(location.pathname);
       toEnd();

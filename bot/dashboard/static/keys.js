@@ -42,6 +42,8 @@ const told = () => [
   [['r'], _('write a reply')],
   [['/'], _('search; in the reply box, canned answers')],
   [['Ctrl', 'Enter'], _('send')],
+  [['Ctrl', 'J'], _('suggest an answer; once more takes it into the reply')],
+  [['Esc'], _('dismiss the suggestion')],
   [['t'], _('take over')],
   [['b'], _('hand back to the bot')],
   [['e'], _('resolve')],
@@ -123,7 +125,7 @@ function commands() {
     hint: _('go there'),
     act: () => each instanceof HTMLElement && each.click(),
   }));
-  const acts = [...document.querySelectorAll('.head .acts button, #details')].map((each) => ({
+  const acts = [...document.querySelectorAll('.head .acts button, #details, [data-suggest], [data-summarise]')].map((each) => ({
     name: each.getAttribute('aria-label') ?? each.textContent?.trim() ?? '',
     hint: _('do it'),
     act: () => each instanceof HTMLElement && each.click(),
