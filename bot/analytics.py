@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import statistics
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,7 @@ from typing import Literal
 
 from bot.store import Store, StoreUnavailable
 from bot.store.budgets import Allowances
+from bot.store.copilot import Asked
 from bot.store.costs import BudgetState, ConversationCost, Cost, DailyCost
 from bot.store.figures import Amounts, GapGroup
 
@@ -73,12 +75,42 @@ class Duration:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Suggested:
+    """What became of answers that operators asked for: how many they took, put away, and sent, how many of
+    those as they were; `median_changed` is the share of the sent ones that people changed."""
+
+    asked: int = 0
+    taken: int = 0
+    dismissed: int = 0
+    sent: int = 0
+    unchanged: int = 0
+    median_changed: float | None = None
+
+    @classmethod
+    def of(cls, suggestions: Sequence[Asked]) -> Suggested:
+        changes = [each.changed for each in suggestions if each.changed is not None]
+        return cls(
+            asked=len(suggestions),
+            taken=sum(each.taken for each in suggestions),
+            dismissed=sum(each.dismissed and not each.taken for each in suggestions),
+            sent=len(changes),
+            unchanged=sum(not each for each in changes),
+            median_changed=statistics.median(changes) if changes else None,
+        )
+
+    @property
+    def taken_share(self) -> float | None:
+        return _share(self.taken, self.asked)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Totals:
     """What happened within some days, all together. `spent` is what models have cost."""
 
     amounts: Amounts
     spent: Cost
     gaps: int
+    suggested: Suggested
 
     def count(self, name: str, channel: str | None = None) -> int:
         return self.amounts.count(name, channel)
@@ -129,6 +161,7 @@ class Report:
     daily: Mapping[tuple[str, str, str], int]
     spending: Sequence[DailyCost]
     gaps: Sequence[GapGroup]
+    suggested: Mapping[str, Suggested]
 
     def on(self, day: date, name: str, channel: str | None = None) -> int:
         """How often on a day."""
@@ -178,6 +211,8 @@ class Analytics:
         gap_count, gaps = await self._store.figures.gaps(*span.moments(zone), _GAPS)
         gaps_before, _ = await self._store.figures.gaps(*span.before.moments(zone), 0)
         days = (span.first.isoformat(), span.last.isoformat())
+        suggested = await self._store.copilot.asked(*span.moments(zone))
+        suggested_before = await self._store.copilot.asked(*span.before.moments(zone))
         return Report(
             span=span,
             timezone=str(zone),
@@ -186,6 +221,7 @@ class Analytics:
                 amounts=await self._store.figures.totals(*days),
                 spent=sum((each.spent for each in now), Cost()),
                 gaps=gap_count,
+                suggested=Suggested.of(suggested),
             ),
             before=Totals(
                 amounts=await self._store.figures.totals(
@@ -193,10 +229,12 @@ class Analytics:
                 ),
                 spent=sum((each.spent for each in spending if each.day < days[0]), Cost()),
                 gaps=gaps_before,
+                suggested=Suggested.of(suggested_before),
             ),
             daily=await self._store.figures.daily(*days, DAILY),
             spending=now,
             gaps=gaps,
+            suggested=_by_day(suggested, zone),
         )
 
     async def dearest(self, span: Span, limit: int) -> Sequence[ConversationCost]:
@@ -206,6 +244,14 @@ class Analytics:
     async def budgets(self) -> Sequence[BudgetState]:
         """How far the limits there are are used up now."""
         return await self._store.costs.budgets(self._allowances, self.today().isoformat(), limit=1)
+
+
+def _by_day(suggestions: Sequence[Asked], zone: tzinfo) -> Mapping[str, Suggested]:
+    """What became of suggestions by the day they were asked for; of days without any, nothing."""
+    days: dict[str, list[Asked]] = defaultdict(list)
+    for each in suggestions:
+        days[each.at.astimezone(zone).date().isoformat()].append(each)
+    return defaultdict(Suggested, {day: Suggested.of(those) for day, those in days.items()})
 
 
 def _share(part: float, whole: float) -> float | None:

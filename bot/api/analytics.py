@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from bot.analytics import Analytics, Duration, Report, Totals
+from bot.analytics import Analytics, Duration, Report, Suggested, Totals
 from bot.api.access import Gate
 from bot.api.bodies import answer, query
 from bot.api.days import span_of
@@ -75,6 +75,7 @@ def report_json(report: Report) -> dict[str, JsonValue]:
                 "day": day.isoformat(),
                 **{outside: report.on(day, name) for name, outside in NAMES.items()},
                 "degraded_minutes": report.on(day, "degraded"),
+                "suggestions": suggested_json(report.suggested.get(day.isoformat(), Suggested())),
                 **cost_json(by_day[day.isoformat()]),
             }
             for day in report.span.days
@@ -128,8 +129,21 @@ def totals_json(totals: Totals) -> dict[str, JsonValue]:
         "ratings": totals.count("rated"),
         "degraded_minutes": totals.degraded_minutes,
         "gaps": totals.gaps,
+        "suggestions": suggested_json(totals.suggested),
         "cost_per_settled_usd": None if each is None else each / 1e6,
         **cost_json(totals.spent),
+    }
+
+
+def suggested_json(suggested: Suggested) -> dict[str, JsonValue]:
+    """What became of the answers that operators asked for."""
+    return {
+        "asked": suggested.asked,
+        "taken": suggested.taken,
+        "dismissed": suggested.dismissed,
+        "sent": suggested.sent,
+        "sent_unchanged": suggested.unchanged,
+        "median_changed": suggested.median_changed,
     }
 
 
@@ -137,13 +151,16 @@ def report_csv(report: Report) -> str:
     """A row for each day and channel on which anything happened; what belongs to no channel has none."""
     out = io.StringIO()
     rows = csv.writer(out)
-    rows.writerow(["day", "channel", *NAMES.values(), "degraded_minutes", "model_calls", "cost_usd"])
+    asked_for = tuple(f"suggestions_{name}" for name in suggested_json(Suggested()))
+    rows.writerow(
+        ["day", "channel", *NAMES.values(), "degraded_minutes", "model_calls", "cost_usd", *asked_for]
+    )
     spent: dict[tuple[str, str], Cost] = {}
     for each in report.spending:
         key = (each.day, each.channel)
         spent[key] = spent.get(key, Cost()) + each.spent
     counted = {(day, channel) for day, channel, _ in report.daily}
-    for day, channel in sorted(counted | spent.keys()):
+    for day, channel in sorted(counted | spent.keys() | {(day, "") for day in report.suggested}):
         cost = spent.get((day, channel), Cost())
         rows.writerow(
             [
@@ -152,9 +169,16 @@ def report_csv(report: Report) -> str:
                 *(report.daily.get((day, channel, name), 0) for name in (*NAMES, "degraded")),
                 cost.calls,
                 f"{cost.cost / 1e6:.6f}",
+                *_suggested_row(report, day, channel),
             ]
         )
     return out.getvalue()
+
+
+def _suggested_row(report: Report, day: str, channel: str) -> Sequence[JsonValue]:
+    """Suggestions belong to days and to no channel."""
+    told = suggested_json(report.suggested.get(day, Suggested()))
+    return ["" if channel or value is None else value for value in told.values()]
 
 
 def _duration_json(duration: Duration) -> dict[str, JsonValue]:

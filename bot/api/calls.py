@@ -1094,7 +1094,13 @@ OPERATORS: Sequence[Call] = (
                         "days": list_of(
                             {
                                 "allOf": [
-                                    obj({"day": DAY, "degraded_minutes": WHOLE}),
+                                    obj(
+                                        {
+                                            "day": DAY,
+                                            "degraded_minutes": WHOLE,
+                                            "suggestions": of("Suggested"),
+                                        }
+                                    ),
                                     of("Counts"),
                                     of("Cost"),
                                 ]
@@ -1124,7 +1130,8 @@ OPERATORS: Sequence[Call] = (
     Call(
         method="get",
         path="/api/analytics.csv",
-        about="The same days as a table: a row for each day and channel.",
+        about="The same days as a table: a row for each day and channel; what belongs to no channel, "
+        "suggested answers among it, in a row without one.",
         who="operator",
         group="Usage",
         query={"from": DAY, "to": DAY},

@@ -130,6 +130,19 @@ SCHEMAS: Mapping[str, Schema] = {
         },
         {"private": {**YES_NO, "description": "A note; only operators' answers carry this."}},
     ),
+    "Suggested": obj(
+        {
+            "asked": WHOLE,
+            "taken": WHOLE,
+            "dismissed": WHOLE,
+            "sent": WHOLE,
+            "sent_unchanged": WHOLE,
+            "median_changed": {
+                **maybe(NUMBER),
+                "description": "The share of a suggestion that half of the senders changed at the most.",
+            },
+        }
+    ),
     "Suggestion": obj(
         {
             "id": {**TEXT, "description": "Also the id of the turn that tells why."},
@@ -383,6 +396,7 @@ SCHEMAS: Mapping[str, Schema] = {
                         "description": "Minutes in which something failed, or stood in for something.",
                     },
                     "gaps": {**WHOLE, "description": "Questions that knowledge could not answer."},
+                    "suggestions": of("Suggested"),
                     "cost_per_settled_usd": maybe(NUMBER),
                 }
             ),

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from bot.analytics import Analytics, Report, Span, Totals
+from bot.analytics import Analytics, Report, Span, Suggested, Totals
 from bot.api.bodies import query
 from bot.api.conversations import display_name
 from bot.api.days import span_of
@@ -180,6 +180,13 @@ def _cards(report: Report, today: date, show: Measures) -> Sequence[Card]:
             change=_growth(now.spent.cost, before.spent.cost, show) if fair else Change(),
         ),
         Card(
+            name=_("Suggestions taken"),
+            value=show.share(now.suggested.taken_share),
+            note=_suggested(now.suggested, show),
+            before=show.share(before.suggested.taken_share),
+            change=_points(now.suggested.taken_share, before.suggested.taken_share),
+        ),
+        Card(
             name=_("Degraded"),
             value=_("%(number)s min") % {"number": show.number(now.degraded_minutes)},
             note=_("in which something failed or stood in"),
@@ -192,6 +199,17 @@ def _of(totals: Totals, part: str, whole: str, show: Measures) -> str:
     return _("%(part)s of %(whole)s") % {
         "part": show.number(totals.count(part)),
         "whole": show.number(totals.count(whole)),
+    }
+
+
+def _suggested(told: Suggested, show: Measures) -> str:
+    """What people did with suggested answers."""
+    if told.median_changed is None:
+        return _("%(number)s asked for") % {"number": show.number(told.asked)} if told.asked else ""
+    return _("%(unchanged)s of %(sent)s sent as they were; half of them changed by %(share)s or less") % {
+        "unchanged": show.number(told.unchanged),
+        "sent": show.number(told.sent),
+        "share": show.share(told.median_changed),
     }
 
 
@@ -217,6 +235,7 @@ def _charts(report: Report, show: Measures) -> Sequence[Chart]:
         _by_end(report, shown, show),
         _by_hour(report, show),
         *([_spending(report, shown, show)] if report.spending else []),
+        *([_suggestions(report, shown, show)] if report.suggested else []),
     ]
 
 
@@ -279,6 +298,29 @@ def _by_hour(report: Report, show: Measures) -> Chart:
             )
             for hour in range(24)
         ],
+        show.number,
+    )
+
+
+def _suggestions(report: Report, shown: Sequence[Bucket], show: Measures) -> Chart:
+    def became(each: Bucket) -> Sequence[float]:
+        those = [
+            report.suggested[day.isoformat()] for day in each.days if day.isoformat() in report.suggested
+        ]
+        unchanged, sent, asked = (
+            sum(getattr(one, name) for one in those) for name in ("unchanged", "sent", "asked")
+        )
+        return unchanged, sent - unchanged, asked - sent
+
+    return chart(
+        _("Suggested answers"),
+        _("suggestions"),
+        [
+            Series(name=_("Sent as they were"), hue=0),
+            Series(name=_("Sent with changes"), hue=1),
+            Series(name=_("Not sent"), hue=_REST),
+        ],
+        [Amounts(short=each.short, name=each.name, values=became(each)) for each in shown],
         show.number,
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +15,7 @@ from bot.store import Store
 from bot.store.budgets import Allowances
 from bot.testing import ScriptedModel
 from knowledge.lookup import NoMatch
+from tests.bot.api.test_analytics import analytics
 from tests.front import Pages
 from tests.office import Office, office
 from tests.visitor import Visitor
@@ -177,3 +180,31 @@ def test_the_share_changed_is_that_of_an_edit_distance() -> None:
     assert bare("Within 30 days. [1] See [our page](https://x.example). [2][3]") == (
         "Within 30 days. See [our page](https://x.example)."
     )
+
+
+async def test_figures_tell_what_became_of_suggestions_by_day(store: Store, tmp_path: Path) -> None:
+    async with office(store, tmp_path, models=[ScriptedModel(*[ANSWER] * 4)]) as place:
+        visitor, operator = await asked(place, QUESTION)
+        first, second, third, _ignored = [
+            (await operator.post(at(visitor, "suggestion"))).json()["suggestion"] for _ in range(4)
+        ]
+        await operator.post(f"/api/suggestions/{third['id']}", json={"outcome": "dismissed"})
+        for number, each in enumerate((first, second)):
+            text = each["text"] + " Best wishes from Grace" * number
+            body = {"client_id": str(number), "text": text, "suggestion": each["id"]}
+            assert (await operator.post(at(visitor, "messages"), json=body)).status_code == 201
+        told = await analytics(operator)
+        suggested = told["total"]["suggestions"]
+        changed = suggested.pop("median_changed")
+        assert changed == pytest.approx((0 + 23 / 50) / 2)
+        assert suggested == {"asked": 4, "taken": 2, "dismissed": 1, "sent": 2, "sent_unchanged": 1}
+        assert told["days"][-1]["suggestions"]["asked"] == 4
+        assert told["days"][0]["suggestions"]["median_changed"] is None
+        rows = list(csv.DictReader(io.StringIO((await operator.get("/api/analytics.csv")).text)))
+        assert [(row["channel"], row["suggestions_asked"], row["suggestions_sent"]) for row in rows] == [
+            ("", "4", "2"),
+            ("web", "", ""),
+        ]
+        page = (await operator.get("/dashboard/analytics")).text
+        assert "1 of 2 sent as they were; half of them changed by 23% or less" in page
+        assert 'aria-label="Suggested answers: 4 altogether' in page
