@@ -26,6 +26,7 @@ from bot.api.events import Events
 from bot.api.knowledge import Knowledge
 from bot.api.set_aside import SetAside
 from bot.api.staff import Staff
+from bot.api.views import Views
 from bot.api.webhooks import Webhooks
 from bot.approvals import ApprovalDesk
 from bot.articles import Articles
@@ -64,6 +65,7 @@ def routes(
                 *Bulk(store=store, desk=desk, gate=gate).routes(),
                 *Conversations(store=store, desk=desk, gate=gate).routes(),
                 *Attachments(store=store, gate=gate, files=files).routes(),
+                *Views(store=store, gate=gate).routes(),
                 *Arranging(store=store, desk=desk, gate=gate).routes(),
                 *Contacts(store=store, live=live, gate=gate).routes(),
                 *Knowledge(store=store, index=index, articles=articles, gate=gate).routes(),

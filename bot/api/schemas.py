@@ -254,6 +254,16 @@ SCHEMAS: Mapping[str, Schema] = {
             ),
         }
     ),
+    "View": obj(
+        {
+            "id": TEXT,
+            "name": TEXT,
+            "query": {**TEXT, "description": "As the inbox's address has it: `tab`, `status`, `channel`…"},
+            "shared": {**YES_NO, "description": "Whether everybody sees it."},
+            "mine": YES_NO,
+            "count": {**WHOLE, "description": "Conversations that it shows; counted up to 100."},
+        }
+    ),
     "Canned": obj({"id": TEXT, "name": TEXT, "text": TEXT, "updated_at": TIME}),
     "Article": obj({"id": TEXT, "title": TEXT, "text": TEXT, "updated_at": TIME}),
     "Identity": obj(

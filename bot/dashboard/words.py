@@ -101,6 +101,8 @@ _ACT: Mapping[str, str] = {
     "contact.unmerge": N_("Made two contacts of one"),
     "canned.keep": N_("Wrote a canned answer"),
     "canned.remove": N_("Removed a canned answer"),
+    "view.keep": N_("Saved a view of the inbox"),
+    "view.remove": N_("Removed a view of the inbox"),
     "article.write": N_("Wrote an article"),
     "article.remove": N_("Removed an article"),
     "gap.close": N_("Closed a knowledge gap"),

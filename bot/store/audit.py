@@ -38,6 +38,8 @@ Act = Literal[
     "contact.unmerge",
     "canned.keep",
     "canned.remove",
+    "view.keep",
+    "view.remove",
     "article.write",
     "article.remove",
     "gap.close",

@@ -115,6 +115,10 @@ class Inbox:
         """An operator has seen everything up to `seq`. False when that was known."""
         return await self._database.change(_READ, conversation_id=conversation_id, seq=seq) is not None
 
+    async def count_of(self, wanted: InboxFilter, *, up_to: int = 100) -> int:
+        """How many conversations a filter shows, counted no further than `up_to`."""
+        return await listing.count(self._database, wanted, up_to=up_to)
+
     async def count(self, status: ConversationStatus, *, up_to: int = 100) -> int:
         """How many conversations have a status, counted no further than `up_to`."""
         async with self._database.read() as reader:

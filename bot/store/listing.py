@@ -28,6 +28,11 @@ _LONGEST_WAITING = """
         AND (c.waiting_since > :at OR (c.waiting_since = :at AND c.id > :id)) {narrowed}
     ORDER BY c.waiting_since, c.id LIMIT :limit
 """
+_COUNT_OF = """
+    SELECT COUNT(*) AS count FROM (
+        SELECT 1 FROM conversations c WHERE c.status = :status AND c.last_seq > 0 {narrowed}
+        LIMIT :limit) AS counted
+"""
 _LABELLED = """AND EXISTS (
     SELECT 1 FROM conversation_labels l WHERE l.conversation_id = c.id AND l.label = :label)
 """
@@ -87,8 +92,7 @@ async def page(
             found = [(row["waiting_since"], row["id"]) for row in rows]
         else:
             sql = _NEWEST_OF.replace("{narrowed}", narrowed)
-            statuses = (wanted.status,) if wanted.status else _UNRESOLVED if wanted.unresolved else _ALL
-            for status in statuses:
+            for status in _statuses(wanted):
                 rows = await reader.all(sql, status=status, at=at, id=last, limit=limit + 1, **values)
                 found += [(row["last_activity_at"], row["id"]) for row in rows]
             found.sort(reverse=True)
@@ -96,6 +100,20 @@ async def page(
         listed = await entries(reader, [key for _, key in shown])
     more = f"{shown[-1][0]}.{shown[-1][1]}" if len(found) > limit else ""
     return [listed[key] for _, key in shown if key in listed], more
+
+
+async def count(database: Database, wanted: InboxFilter, *, up_to: int) -> int:
+    """How many conversations a filter shows, counted no further than `up_to`."""
+    narrowed, values = _narrowed(database, wanted)
+    sql = _COUNT_OF.replace("{narrowed}", narrowed)
+    found = 0
+    async with database.read() as reader:
+        for status in _statuses(wanted):
+            row = await reader.one(sql, status=status, limit=up_to - found, **values)
+            found += row["count"] if row else 0
+            if found >= up_to:
+                break
+    return found
 
 
 async def entries(reader: Reader, ids: Sequence[str]) -> Mapping[str, InboxEntry]:
@@ -111,6 +129,11 @@ async def entries(reader: Reader, ids: Sequence[str]) -> Mapping[str, InboxEntry
     for each in await reader.all(_LABELS, ids=wanted):
         labels.setdefault(each["conversation_id"], []).append(each["label"])
     return {row["id"]: _entry(row, channels.get(row["id"], ()), labels.get(row["id"], ())) for row in rows}
+
+
+def _statuses(wanted: InboxFilter) -> Sequence[ConversationStatus]:
+    """The statuses that a filter shows."""
+    return (wanted.status,) if wanted.status else _UNRESOLVED if wanted.unresolved else _ALL
 
 
 def _narrowed(database: Database, wanted: InboxFilter) -> tuple[str, dict[str, Any]]:

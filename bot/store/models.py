@@ -185,6 +185,22 @@ class ReplyDraft(SQLModel, table=True):
     updated_at: int = _number()
 
 
+class SavedView(SQLModel, table=True):
+    """What an operator looks for often; `query` is that of the inbox's address."""
+
+    __tablename__: ClassVar[Any] = "saved_views"
+    __table_args__ = (
+        UniqueConstraint("operator_id", "name", name="saved_views_name"),
+        _partial("saved_views_shared", "name", where="shared"),
+    )
+    id: str = _key()
+    operator_id: str = _text()
+    name: str = _text()
+    query: str = _text()
+    shared: bool = _flag()
+    created_at: int = _number()
+
+
 class Presence(SQLModel, table=True):
     """What an operator did in a conversation when they were last seen there."""
 

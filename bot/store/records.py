@@ -407,6 +407,17 @@ class InboxEntry:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SavedView:
+    """What somebody looks for often: `query` as the inbox's address has it; `shared` with everybody."""
+
+    id: str
+    operator_id: str
+    name: str
+    query: str
+    shared: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class Present:
     """An operator in a conversation, and what they do there."""
 

@@ -37,6 +37,7 @@ from bot.store.trays import Trays
 from bot.store.turns import Turns
 from bot.store.undelivered import Undelivered
 from bot.store.uploads import Uploads
+from bot.store.views import Views
 from bot.store.webhooks import Webhooks
 
 _STATUSES = "SELECT status, COUNT(*) AS count FROM conversations GROUP BY status"
@@ -98,6 +99,7 @@ class Store:
         self.trays = Trays(database)
         self.knowledge = KnowledgeBook(database)
         self.mailboxes = Mailboxes(database)
+        self.views = Views(database)
         self.webhooks = Webhooks(database)
         self.alarms = Alarms(database)
         self.touched = Touched(database)

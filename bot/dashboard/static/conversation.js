@@ -10,6 +10,7 @@ import { heed } from './notify.js';
 import { Refused, _, fetchPage, follow, gathered, post, remember, replaceParts, tellTimes } from './page.js';
 import { arrange, presence, renew, unfold } from './side.js';
 import { lay } from './tray.js';
+import { countViews } from './views.js';
 
 const PARTS = ['rooms', 'tabs', 'list', 'head', 'hint', 'drafts', 'side', 'copilot'];
 
@@ -309,6 +310,7 @@ if (mayWrite) arrange(id, { complain, refresh });
 bulk(refresh);
 const sentOff = presence(id, mayWrite);
 renew(refresh);
+const recount = countViews();
 tellTimes();
 // Who came by keyboard or screen reader begins here, not at the top of the list once more.
 if (document.activeElement === document.body) at('contact').focus({ preventScroll: true });
@@ -319,6 +321,7 @@ if (!older) {
     look: refresh,
     conversation: (told) => {
       heed(told);
+      recount();
       void refresh();
     },
     message: refresh,

@@ -5,6 +5,7 @@ import { bulk } from './bulk.js';
 import { heed } from './notify.js';
 import { fetchPage, follow, gathered, remember, replaceParts, tellTimes } from './page.js';
 import { renew } from './side.js';
+import { countViews } from './views.js';
 
 const PARTS = ['rooms', 'tabs', 'list'];
 
@@ -13,10 +14,12 @@ tellTimes();
 const refresh = gathered(async () => replaceParts(await fetchPage(), PARTS));
 bulk(refresh);
 renew(refresh);
+const recount = countViews();
 follow('', {
   look: refresh,
   conversation: (told) => {
     heed(told);
+    recount();
     void refresh();
   },
   presence: refresh,
