@@ -62,6 +62,7 @@ from bot.store.calls import Deadlines
 from bot.toolbox import Toolbox, toolbox
 from bot.trace import Observer
 from bot.visitors import Visitors
+from bot.waits import Waits
 from bot.watch import Watch
 from bot.web import create_app
 from bot.webhooks import Teller, receivers_session
@@ -107,6 +108,7 @@ class House:
     components: Components
     alerts: Alerts
     watch: Watch
+    waits: Waits
     background: Background
     web: Starlette
     endpoints: Endpoints
@@ -167,7 +169,15 @@ async def open_house(settings: Settings, *, redis_url: str, demo_shop: str = "")
             tools=toolkit,
             tiers=tuple(models),
         )
-        agent = _agent(settings, config, models=models, lookup=lookup, tools=toolkit, router=router)
+        agent = _agent(
+            settings,
+            config,
+            models=models,
+            lookup=lookup,
+            tools=toolkit,
+            router=router,
+            waits=(waits := Waits(store, _zone(config))),
+        )
         bell = Bell(link)
         files = settings.data_dir / "files"
         alerts = Alerts(store=store, urls=settings.alert_urls)
@@ -199,6 +209,7 @@ async def open_house(settings: Settings, *, redis_url: str, demo_shop: str = "")
             files=files,
             settings=_widget_settings(config),
             hours=agent.hours,
+            waits=agent.waits,
         )
         website = Website(visitors=visitors, origins=(*settings.web_origins, settings.own_origin))
         channels[website.name] = website
@@ -243,6 +254,7 @@ async def open_house(settings: Settings, *, redis_url: str, demo_shop: str = "")
             ),
             components=components,
             alerts=alerts,
+            waits=waits,
             watch=Watch(components=components, fleet=fleet, store=store, alerts=alerts),
             web=create_app(
                 [
@@ -338,6 +350,7 @@ def _agent(
     lookup: Lookup,
     tools: Toolbox,
     router: ByExamples,
+    waits: Waits,
 ) -> Agent:
     """Who answers, with the specialists a message may be for."""
     agent = Agent(
@@ -350,6 +363,7 @@ def _agent(
         tools=tools,
         hours=config.hours if config.hours and config.hours.known else None,
         router=router,
+        waits=waits,
         when_unsure=config.bot.answer_when_unsure,
     )
     return replace(agent, specialists=_specialists(settings, config, agent, lookup=lookup, tools=tools))
@@ -578,7 +592,7 @@ def _allowances(config: BotConfig) -> Allowances:
         contact_day=round(told.contact_day * 1e6),
         day=round(told.day * 1e6),
         downgrade_at=told.downgrade_at,
-        zone=config.hours.zone if config.hours else ZoneInfo("UTC"),
+        zone=_zone(config),
     )
 
 
@@ -642,3 +656,8 @@ def _widget_settings(config: BotConfig) -> Mapping[str, JsonValue]:
         "attachments": {"max_bytes": FILE_LIMIT, "types": list(FILE_TYPES)},
         "suggestions": list(config.bot.suggestions),
     }
+
+
+def _zone(config: BotConfig) -> ZoneInfo:
+    """The zone of the company's days."""
+    return config.hours.zone if config.hours else ZoneInfo("UTC")

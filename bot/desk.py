@@ -267,7 +267,7 @@ class Desk:
         """The end of every turn that cannot be taken: a person, and a word to the customer in their
         language."""
         words = " ".join(message.text for message in claim.messages if message.direction == "in")
-        text = passed_on("handoff_degraded", words, self._agent.hours)
+        text = passed_on("handoff_degraded", words, self._agent.hours, self._agent.waits)
         return HandOff(reason="degraded", text=text, summary=summary)
 
     async def _show_typing(self, claim: Claim) -> None:

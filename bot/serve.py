@@ -97,6 +97,7 @@ async def serve(
     beside = [
         asyncio.create_task(_see_to(house.alerts.run()), name="alerts"),
         asyncio.create_task(_see_to(house.watch.run()), name="watch"),
+        asyncio.create_task(_see_to(house.waits.run()), name="waits"),
         asyncio.create_task(_see_to(house.articles.run()), name="articles"),
     ]
     server = None

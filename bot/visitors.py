@@ -15,7 +15,7 @@ from pydantic import JsonValue
 from bot import markup, uploads
 from bot.desk import Desk
 from bot.live import PEOPLE, Live
-from bot.orchestrator.agent import Hours
+from bot.orchestrator.agent import Hours, Waits
 from bot.orchestrator.endings import passed_on
 from bot.store import BadCursor, Store, StoreUnavailable
 from bot.store.records import Event as StoredEvent
@@ -45,6 +45,7 @@ class Visitors:
         files: Path,
         settings: Mapping[str, JsonValue],
         hours: Hours | None = None,
+        waits: Waits | None = None,
     ) -> None:
         self._store = store
         self._desk = desk
@@ -54,6 +55,7 @@ class Visitors:
         self._files = files
         self._settings = settings
         self._hours = hours
+        self._waits = waits
 
     def visitor(self, token: str) -> str:
         """The visitor a token stands for. Raises NotAllowed."""
@@ -186,7 +188,7 @@ class Visitors:
         contact_id = await self._contact(visitor)
         state = await self._store.conversations.session(contact_id)
         said = " ".join(message.text for message in state.messages if message.direction == "in")
-        text = passed_on("handoff_customer_request", said, self._hours)
+        text = passed_on("handoff_customer_request", said, self._hours, self._waits)
         await self._store.conversations.hand_off(
             state.conversation_id,
             reason="customer_request",

@@ -17,7 +17,7 @@ from bot.alerts import Alerts
 from bot.bell import Bell, RedisLink
 from bot.desk import LEASE, TURN, Desk
 from bot.live import Live
-from bot.orchestrator.agent import Agent, LanguageModel
+from bot.orchestrator.agent import Agent, LanguageModel, Waits
 from bot.orchestrator.registry import Registry
 from bot.purse import Purses
 from bot.serve import _Server
@@ -124,6 +124,7 @@ async def front(
     patience: float | None = None,
     observer: Observer | None = None,
     hours: OfficeHours | None = None,
+    waits: Waits | None = None,
 ) -> AsyncIterator[Front]:
     """Everything between the socket and the store."""
     link = RedisLink(redis_url)
@@ -131,7 +132,7 @@ async def front(
     memory = memory or MemoryChannel()
     registry = registry or Registry()
     channels: dict[str, Channel] = {"terminal": Terminal(), "memory": memory}
-    answering = replace(agent(pages or Pages(), *models, tools=tools), hours=hours)
+    answering = replace(agent(pages or Pages(), *models, tools=tools), hours=hours, waits=waits)
     alerts = Alerts(store=store)
     desk = Desk(
         store=store,
@@ -157,6 +158,7 @@ async def front(
         files=folder / "files",
         settings={"name": "Ada"},
         hours=hours,
+        waits=waits,
     )
     told = {} if patience is None else {"patience": patience}
     website = Website(visitors=visitors, origins=origins, **told)

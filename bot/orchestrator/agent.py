@@ -342,6 +342,14 @@ class Hours(Protocol):
         ...
 
 
+class Waits(Protocol):
+    """How long people are waited for."""
+
+    def usual(self) -> float | None:
+        """Seconds, lately; None where that is not known."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Agent:
     """Who answers: a name, instructions, what it knows and can do, and the models to try in order.
@@ -362,6 +370,7 @@ class Agent:
     router: Router | None = None
     specialists: Mapping[str, Agent] = field(default_factory=dict)
     hours: Hours | None = None
+    waits: Waits | None = None
     when_unsure: Literal["handoff", "ask"] = "handoff"
 
     @property

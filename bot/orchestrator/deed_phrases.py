@@ -17,6 +17,7 @@ DeedPhrase = Literal[
     "handoff_elsewhere",
     "handoff_sentiment",
     "back",
+    "usually",
     "done",
     "decided_against",
     "followed_up",
@@ -43,6 +44,7 @@ _PHRASES: Mapping[Language, Mapping[DeedPhrase, str]] = {
         "handoff_sentiment": "I'm sorry for the trouble. I'm passing you on to a person from our team; "
         "they'll reply to you right here.",
         "back": "Our team is back {when}.",
+        "usually": "Somebody usually answers within {when}.",
         "done": "This has been done now: {what}.",
         "decided_against": "My colleagues have looked at it and decided against this: {what}.",
         "followed_up": "You asked me to write to you again: {what}. Is there anything I can do for you?",
@@ -69,6 +71,7 @@ _PHRASES: Mapping[Language, Mapping[DeedPhrase, str]] = {
         "handoff_sentiment": "Es tut mir leid, dass Sie solchen Ärger haben. Ich gebe Sie an einen Menschen "
         "aus unserem Team weiter; die Antwort kommt hier im Gespräch.",
         "back": "Unser Team ist {when} wieder da.",
+        "usually": "Meist antwortet jemand innerhalb von {when}.",
         "done": "Das ist jetzt erledigt: {what}.",
         "decided_against": "Meine Kollegen haben es sich angesehen und sich dagegen entschieden: {what}.",
         "followed_up": "Sie wollten, dass ich mich noch einmal melde: {what}. Kann ich etwas für Sie tun?",
@@ -94,6 +97,7 @@ _PHRASES: Mapping[Language, Mapping[DeedPhrase, str]] = {
         "handoff_sentiment": "Je suis désolé pour ces désagréments. Je vous mets en relation avec une "
         "personne de notre équipe ; elle vous répondra ici même.",
         "back": "Notre équipe est de retour {when}.",
+        "usually": "En général, quelqu'un répond en moins de {when}.",
         "done": "C'est fait maintenant : {what}.",
         "decided_against": "Mes collègues l'ont examiné et ont décidé de ne pas le faire : {what}.",
         "followed_up": "Vous m'avez demandé de vous écrire de nouveau : {what}. Puis-je faire quelque chose "
@@ -117,6 +121,7 @@ _PHRASES: Mapping[Language, Mapping[DeedPhrase, str]] = {
         "handoff_sentiment": "Siento mucho las molestias. Le paso con una persona de nuestro equipo; le "
         "responderá aquí mismo.",
         "back": "Nuestro equipo vuelve {when}.",
+        "usually": "Normalmente alguien responde en menos de {when}.",
         "done": "Esto ya está hecho: {what}.",
         "decided_against": "Mis compañeros lo han mirado y han decidido no hacerlo: {what}.",
         "followed_up": "Me pidió que le escribiera de nuevo: {what}. ¿Puedo hacer algo por usted?",
@@ -142,6 +147,7 @@ _PHRASES: Mapping[Language, Mapping[DeedPhrase, str]] = {
         "handoff_sentiment": "Mi dispiace per il disagio. La passo a una persona del nostro team, che le "
         "risponderà qui.",
         "back": "Il nostro team torna {when}.",
+        "usually": "Di solito qualcuno risponde entro {when}.",
         "done": "Ora è fatto: {what}.",
         "decided_against": "I miei colleghi l'hanno esaminato e hanno deciso di non farlo: {what}.",
         "followed_up": "Mi ha chiesto di scriverLe di nuovo: {what}. Posso fare qualcosa per Lei?",
@@ -165,6 +171,7 @@ _PHRASES: Mapping[Language, Mapping[DeedPhrase, str]] = {
         "handoff_sentiment": "Het spijt me van de moeite. Ik verbind u door met iemand van ons team; u "
         "krijgt hier antwoord.",
         "back": "Ons team is {when} terug.",
+        "usually": "Meestal antwoordt iemand binnen {when}.",
         "done": "Dit is nu gedaan: {what}.",
         "decided_against": "Mijn collega's hebben ernaar gekeken en besloten het niet te doen: {what}.",
         "followed_up": "U vroeg me om u nog eens te schrijven: {what}. Kan ik iets voor u doen?",
@@ -186,6 +193,7 @@ _PHRASES: Mapping[Language, Mapping[DeedPhrase, str]] = {
         "handoff_sentiment": "Lamento o incómodo. Vou passá-lo a uma pessoa da nossa equipa, que lhe "
         "responderá aqui.",
         "back": "A nossa equipa está de volta {when}.",
+        "usually": "Normalmente alguém responde em menos de {when}.",
         "done": "Isto já está feito: {what}.",
         "decided_against": "Os meus colegas analisaram e decidiram não o fazer: {what}.",
         "followed_up": "Pediu-me que lhe voltasse a escrever: {what}. Posso fazer alguma coisa por si?",
@@ -209,6 +217,7 @@ _PHRASES: Mapping[Language, Mapping[DeedPhrase, str]] = {
         "handoff_sentiment": "Przepraszam za kłopot. Przekazuję rozmowę osobie z naszego zespołu; odpowie "
         "tutaj.",
         "back": "Nasz zespół wraca {when}.",
+        "usually": "Zwykle ktoś odpowiada w ciągu {when}.",
         "done": "To jest już zrobione: {what}.",
         "decided_against": "Moi współpracownicy przyjrzeli się temu i zdecydowali inaczej: {what}.",
         "followed_up": "Zgodnie z prośbą piszę ponownie: {what}. Czy mogę w czymś pomóc?",
@@ -233,6 +242,7 @@ _PHRASES: Mapping[Language, Mapping[DeedPhrase, str]] = {
         "handoff_sentiment": "Jag är ledsen för besväret. Jag skickar dig vidare till någon i vårt team; "
         "svaret kommer här.",
         "back": "Vårt team är tillbaka {when}.",
+        "usually": "Oftast svarar någon inom {when}.",
         "done": "Det här är nu gjort: {what}.",
         "decided_against": "Mina kollegor har tittat på det och beslutat att inte göra det: {what}.",
         "followed_up": "Du bad mig höra av mig igen: {what}. Kan jag göra något för dig?",
@@ -254,6 +264,7 @@ _PHRASES: Mapping[Language, Mapping[DeedPhrase, str]] = {
         "handoff_sentiment": "Jeg beklager besværet. Jeg sender dig videre til en fra vores team; svaret "
         "kommer her.",
         "back": "Vores team er tilbage {when}.",
+        "usually": "Som regel svarer nogen inden for {when}.",
         "done": "Det er nu gjort: {what}.",
         "decided_against": "Mine kolleger har set på det og besluttet ikke at gøre det: {what}.",
         "followed_up": "Du bad mig skrive til dig igen: {what}. Kan jeg gøre noget for dig?",
@@ -277,6 +288,7 @@ _PHRASES: Mapping[Language, Mapping[DeedPhrase, str]] = {
         "handoff_sentiment": "Yaşadığınız sorun için üzgünüm. Sizi ekibimizden bir kişiye aktarıyorum; size "
         "buradan yanıt verecek.",
         "back": "Ekibimiz {when} geri dönecek.",
+        "usually": "Genellikle {when} içinde biri yanıt verir.",
         "done": "Bu artık yapıldı: {what}.",
         "decided_against": "Ekip arkadaşlarım inceledi ve bunu yapmamaya karar verdi: {what}.",
         "followed_up": "Size yeniden yazmamı istemiştiniz: {what}. Sizin için yapabileceğim bir şey var mı?",
@@ -295,6 +307,7 @@ _PHRASES: Mapping[Language, Mapping[DeedPhrase, str]] = {
         "handoff_elsewhere": "الأنسب لهذا شخص من فريقنا. سأحيلك الآن إليه، وسيصلك الرد هنا.",
         "handoff_sentiment": "أعتذر عن هذا الإزعاج. سأحيلك الآن إلى شخص من فريقنا، وسيصلك الرد هنا.",
         "back": "يعود فريقنا {when}.",
+        "usually": "عادةً يرد أحد أفراد فريقنا خلال {when}.",
         "done": "تم ذلك الآن: {what}.",
         "decided_against": "نظر زملائي في الأمر وقرروا عدم القيام به: {what}.",
         "followed_up": "طلبت مني أن أكتب إليك مجددًا: {what}. هل يمكنني مساعدتك في شيء؟",

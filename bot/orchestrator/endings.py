@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+
+from babel.dates import format_timedelta
 
 from bot.orchestrator import extractive
-from bot.orchestrator.agent import Hours, Turn
+from bot.orchestrator.agent import Hours, Turn, Waits
 from bot.orchestrator.deed_phrases import DeedPhrase, deed_phrase
 from bot.orchestrator.draft import Asked
 from bot.orchestrator.language import Language, guess
@@ -16,6 +18,7 @@ from knowledge.base import Passage
 
 _LONGEST_QUESTION = 2_000  # characters shown to an operator
 _WORTH_A_LOOK = 0.1  # of Passage.score: a page that may be about the question, if no answer to it
+_WITHIN = (5, 10, 15, 30, 60)  # minutes that a usual wait is told as
 _PAGES = 2  # such pages worth naming
 _HANDED_OFF: Mapping[HandOffReason, Phrase] = {
     "customer_request": "handoff_customer_request",
@@ -42,7 +45,7 @@ async def say(asked: Asked, text: str) -> None:
 async def hand_off(
     asked: Asked, reason: HandOffReason, why: str, *, told: str = "", calls: Sequence[ProposedCall] = ()
 ) -> HandOff:
-    """Tell the customer that a person takes over, and when one is there; the operator hears why.
+    """Tell the customer that a person takes over, and when to expect one; the operator hears why.
 
     `told` is what the customer is told before: what could be done or found all the same. `calls` are those
     that an operator must allow besides.
@@ -53,7 +56,7 @@ async def hand_off(
         if reason in _HANDED_OFF
         else deed_phrase(asked.language, _HANDED_ON[reason])
     )
-    words = _with_hours(words, asked.language, asked.agent.hours)
+    words = _with_time(words, asked.language, asked.agent.hours, asked.agent.waits)
     text = "\n\n".join(filter(None, (told, words)))
     await say(asked, text)
     done = [f"{each.tool} was done" for each in asked.turn.journal.earlier if each.state == "done"]
@@ -62,10 +65,10 @@ async def hand_off(
     return HandOff(reason=reason, text=text, summary=summary + wrote, calls=tuple(calls))
 
 
-def passed_on(which: Phrase, said: str, hours: Hours | None) -> str:
-    """That a person takes over, and when one is there, in the language of `said`, where no turn tells it."""
+def passed_on(which: Phrase, said: str, hours: Hours | None, waits: Waits | None) -> str:
+    """That a person takes over, and when to expect one, in the language of `said`, where no turn tells it."""
     language = guess(said)
-    return _with_hours(phrase_in(language, which), language, hours)
+    return _with_time(phrase_in(language, which), language, hours, waits)
 
 
 async def unsure(asked: Asked, words: Phrase = "unsure", *, nearest: Sequence[Passage] = ()) -> Outcome:
@@ -99,11 +102,16 @@ def bots_last_words(turn: Turn) -> str:
     return told[-1].text if told and told[-1].speaker == "bot" else ""
 
 
-def _with_hours(words: str, language: Language, hours: Hours | None) -> str:
-    """The words, and when somebody is there again unless somebody is."""
-    if hours is None or (back := hours.next_opening(datetime.now(UTC))) is None:
+def _with_time(words: str, language: Language, hours: Hours | None, waits: Waits | None) -> str:
+    """The words, and when somebody is there again; while somebody is, how long that usually takes."""
+    if hours is not None and (back := hours.next_opening(datetime.now(UTC))) is not None:
+        return f"{words} {deed_phrase(language, 'back', when=hours.said(back, language))}"
+    usual = waits.usual() if waits is not None else None
+    within = next((each for each in _WITHIN if usual is not None and usual <= each * 60), None)
+    if within is None:  # not known, or nothing that anybody would like to hear
         return words
-    return f"{words} {deed_phrase(language, 'back', when=hours.said(back, language))}"
+    when = format_timedelta(timedelta(minutes=within), granularity="minute", threshold=10, locale=language)
+    return f"{words} {deed_phrase(language, 'usually', when=when)}"
 
 
 def _worth_a_look(nearest: Sequence[Passage]) -> Sequence[Passage]:

@@ -174,13 +174,13 @@ class Counted:
         self._tally[self._day(at), event["channel"], name, part] += 1
 
     def _took(self, name: str, microseconds: int) -> None:
-        self._tally[self.case.day, self.case.channel, name, _duration(microseconds / 1e6)] += 1
+        self._tally[self.case.day, self.case.channel, name, part_of(microseconds / 1e6)] += 1
 
     def _day(self, at: int) -> str:
         return moment(at).astimezone(self._zone).date().isoformat()
 
 
-def _duration(seconds: float) -> str:
+def part_of(seconds: float) -> str:
     """The part that a duration counts to."""
     return str(max(0, round(_FINENESS * math.log2(max(seconds, _SHORTEST) / _SHORTEST))))
 

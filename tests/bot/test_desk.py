@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -18,8 +19,10 @@ from bot.orchestrator.outcome import NeedsApproval, Outcome, ProposedCall, Silen
 from bot.orchestrator.phrases import phrase_in
 from bot.orchestrator.registry import Registry
 from bot.store import Store
+from bot.store.cases import part_of
 from bot.store.records import StoredMessage
 from bot.testing import InlineQueue, MemoryChannel, ScriptedModel
+from bot.waits import Waits
 from channels.base import (
     Attachment,
     ChannelLimits,
@@ -193,6 +196,61 @@ async def test_whoever_is_passed_on_hears_when_somebody_is_there(store: Store, t
         await house.visitors.ask_for_person("ada")
         [told] = await replies(house, asks.contact_id)
         assert f"Our team is back on {day:%A} at 09:00" in told
+
+
+@dataclass
+class Usual:
+    seconds: float | None
+
+    def usual(self) -> float | None:
+        return self.seconds
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [
+        (200.0, " Somebody usually answers within 5 minutes."),
+        (301.0, " Somebody usually answers within 10 minutes."),
+        (3_600.0, " Somebody usually answers within 60 minutes."),
+        (3_601.0, ""),
+        (None, ""),
+    ],
+)
+async def test_whoever_is_passed_on_hears_how_long_that_usually_takes(
+    store: Store, tmp_path: Path, seconds: float | None, told: str
+) -> None:
+    async with front(store, folder=tmp_path, bell=InlineQueue(), waits=Usual(seconds)) as house:
+        asks = await house.desk.take_in(wrote("I would like to talk to a person"))
+        await house.desk.answer(asks.message.conversation_id)
+        assert await replies(house, asks.contact_id) == [phrase_in("en", "handoff_customer_request") + told]
+        await house.visitors.welcome(None, None)
+        presses = await house.desk.take_in(wrote("How long?", sender="ada", channel="web"))
+        await house.visitors.ask_for_person("ada")
+        assert await replies(house, presses.contact_id) == [
+            phrase_in("en", "handoff_customer_request") + told
+        ]
+
+
+async def test_what_is_usual_is_the_median_of_enough_waits(store: Store) -> None:
+    waits = Waits(store, ZoneInfo("Europe/Berlin"))
+    today = datetime.now(ZoneInfo("Europe/Berlin")).date().isoformat()
+    for seconds in (60, 60, 240, 7_200):
+        await _waited(store, today, seconds)
+    await _waited(store, "2020-01-01", 9_000)
+    await waits.look()
+    assert waits.usual() is None
+    await _waited(store, today, 240)
+    await waits.look()
+    assert waits.usual() == pytest.approx(240, rel=0.03)
+
+
+async def _waited(store: Store, day: str, seconds: int) -> None:
+    await store.database.change(
+        "INSERT INTO figures (day, channel, name, part, amount) VALUES (:day, 'web', 'waited', :part, 1)"
+        " ON CONFLICT (day, channel, name, part) DO UPDATE SET amount = figures.amount + 1",
+        day=day,
+        part=part_of(seconds),
+    )
 
 
 async def test_a_turn_that_hangs_ends_with_a_person(store: Store, tmp_path: Path) -> None:
