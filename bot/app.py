@@ -47,6 +47,7 @@ from bot.orchestrator.resilience import GuardedModel, GuardedSource
 from bot.outside import Outside
 from bot.probes import watch_index, watch_mailboxes, watch_stores, watch_work
 from bot.purse import Purses
+from bot.rota import Rota
 from bot.settings import (
     BotConfig,
     ModelTier,
@@ -251,6 +252,7 @@ async def open_house(settings: Settings, *, redis_url: str, demo_shop: str = "")
                 link=link,
                 analytics=analytics,
                 teller=await _teller(settings, store, live, stack),
+                rota=_rota(config, store, live),
             ),
             components=components,
             alerts=alerts,
@@ -330,6 +332,14 @@ def _observer(settings: Settings, mask: Masking, stack: AsyncExitStack) -> Obser
     )
     stack.push_async_callback(telemetry.close)
     return telemetry
+
+
+def _rota(config: BotConfig, store: Store, live: Live) -> Rota | None:
+    """Who gives conversations to operators, where that is wished for."""
+    desk = config.desk
+    if not desk.most_open:
+        return None
+    return Rota(store=store, live=live, most_open=desk.most_open, away_after=desk.away_after)
 
 
 async def _teller(settings: Settings, store: Store, live: Live, stack: AsyncExitStack) -> Teller | None:

@@ -194,6 +194,15 @@ class ApprovalsSection(_Section):
     expires_after: float = Field(default=86_400.0, gt=0, le=90 * 86_400)
 
 
+class DeskSection(_Section):
+    """[desk]: with `most_open`, who waits for a person is given in turn to an operator who is there and has
+    fewer open conversations than that; 0: they wait until somebody takes them. Who has not been at the desk
+    for `away_after` seconds is away, and what they have not opened is given to somebody else."""
+
+    most_open: int = Field(default=0, ge=0, le=1000)
+    away_after: float = Field(default=300.0, ge=30, le=86_400)
+
+
 def _tool_name(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,63}", name):
         raise ValueError("a tool's name is made of letters, digits, _ and -, and begins with a letter")
@@ -226,6 +235,7 @@ class BotConfig(_Section):
     sms: SmsSection = SmsSection()
     email: EmailSection = EmailSection()
     approvals: ApprovalsSection = ApprovalsSection()
+    desk: DeskSection = DeskSection()
     intents: dict[str, IntentSection] = Field(default_factory=dict)
     agents: dict[str, AgentSection] = Field(default_factory=dict)
     tools: dict[ToolName, WrittenTool] = Field(default_factory=dict)

@@ -19,6 +19,7 @@ from bot.analytics import Analytics
 from bot.bell import BELL, QUEUE, RedisLink, connect
 from bot.desk import Desk
 from bot.ending import end
+from bot.rota import Rota
 from bot.store import StoreUnavailable
 from bot.webhooks import Teller
 
@@ -118,7 +119,8 @@ class BellWorker(Worker):
 class Background:
     """Does what one process is rung for until stopped, with Redis or without.
 
-    With `analytics`, what happens is counted, and with a `teller` others' programs are told of it.
+    With `analytics`, what happens is counted, with a `teller` others' programs are told of it, and with a
+    `rota` who waits is given to operators.
     """
 
     def __init__(
@@ -128,11 +130,13 @@ class Background:
         link: RedisLink,
         analytics: Analytics | None = None,
         teller: Teller | None = None,
+        rota: Rota | None = None,
     ) -> None:
         self._desk = desk
         self._link = link
         self._analytics = analytics
         self._teller = teller
+        self._rota = rota
         self._beside_web = False
         self._retiring: set[asyncio.Task[None]] = set()
         self._direct: dict[tuple[str, str], asyncio.Task[None]] = {}
@@ -152,6 +156,8 @@ class Background:
             tasks.append(asyncio.create_task(self._analytics.keep(), name="analytics"))
         if self._teller is not None:
             tasks.append(asyncio.create_task(self._teller.run(), name="teller"))
+        if self._rota is not None:
+            tasks.append(asyncio.create_task(self._rota.run(), name="rota"))
         try:
             await asyncio.gather(*tasks)
         finally:

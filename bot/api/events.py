@@ -70,7 +70,8 @@ class Events:
         return self._one(request, entry, seq)
 
     async def _all(self, request: Request) -> AsyncIterator[bytes]:
-        reader = _Reader(self._gate, request)
+        reader = _Reader(self._gate, self._store, request)
+        await reader.may_go_on()  # who begins to listen is here
         async with self._live.watch(INBOX) as feed:
             yield b": hello\n\n"
             while not feed.closed:
@@ -94,7 +95,8 @@ class Events:
                     yield frame
 
     async def _one(self, request: Request, entry: InboxEntry, seq: int) -> AsyncIterator[bytes]:
-        reader = _Reader(self._gate, request)
+        reader = _Reader(self._gate, self._store, request)
+        await reader.may_go_on()  # who begins to listen is here
         ours: dict[str, bool] = {}  # turns of this contact: whether they are this conversation's
         async with self._live.watch(INBOX, entry.contact_id) as feed:
             look = True
@@ -154,17 +156,21 @@ class Events:
 class _Reader:
     """Who reads a stream, let in a moment ago."""
 
-    def __init__(self, gate: Gate, request: Request) -> None:
+    def __init__(self, gate: Gate, store: Store, request: Request) -> None:
         self._gate = gate
+        self._store = store
         self._request = request
-        self._asked = time.monotonic()
+        self._asked = 0.0
 
     async def may_go_on(self) -> bool:
         """Whether they are still signed in, or their token still good, as the gate said 15 s ago at most."""
         if time.monotonic() - self._asked < _ASKED:
             return True
         self._asked = time.monotonic()
-        return await self._gate.who(self._request) is not None
+        who = await self._gate.who(self._request)
+        if who is not None and who.csrf is not None:  # a browser's: somebody sits there
+            await self._store.rota.seen(who.operator.id)
+        return who is not None
 
 
 class _Stream:

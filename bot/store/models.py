@@ -133,6 +133,7 @@ class Conversation(SQLModel, table=True):
         _partial(
             "conversations_assignee", "assignee_id", "last_activity_at", where="assignee_id IS NOT NULL"
         ),
+        _partial("conversations_held", "assignee_id", where="status IN ('human', 'waiting')"),
         _partial("conversations_snoozed", "snoozed_until", where="snoozed_until IS NOT NULL"),
     )
     id: str = _key()
@@ -548,14 +549,30 @@ class Notice(SQLModel, table=True):
 
 
 class Operator(SQLModel, table=True):
+    """`seen_at` is when their browser was last at the desk, `given_turn` the rota's turn in which they were
+    last given a conversation."""
+
     __tablename__: ClassVar[Any] = "operators"
-    __table_args__ = (UniqueConstraint("email", name="operators_email"),)
+    __table_args__ = (
+        UniqueConstraint("email", name="operators_email"),
+        Index("operators_seen", "seen_at"),
+    )
     id: str = _key()
     email: str = _text()
     name: str = _text()
     password_hash: str = _text()
     role: str = _text("operator")
     created_at: int = _number()
+    seen_at: int | None = _unset()
+    given_turn: int = _number()
+
+
+class Rota(SQLModel, table=True):
+    """One row, held by whoever shares out conversations."""
+
+    __tablename__: ClassVar[Any] = "rota"
+    id: str = _key()
+    turn: int = _number()
 
 
 class OperatorSession(SQLModel, table=True):

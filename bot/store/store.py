@@ -30,6 +30,7 @@ from bot.store.people import People
 from bot.store.presence import Presence
 from bot.store.profiles import Profiles
 from bot.store.records import Counts
+from bot.store.rota import Rota
 from bot.store.sessions import Sessions
 from bot.store.spending import Spending
 from bot.store.touched import Touched
@@ -92,6 +93,7 @@ class Store:
         self.arranging = Arranging(database)
         self.audit = Audit(database)
         self.operators = Operators(database)
+        self.rota = Rota(database)
         self.sessions = Sessions(database)
         self.inbox = Inbox(database)
         self.attachments = Attachments(database)
