@@ -102,8 +102,13 @@ async def _refused(request: Request, error: Exception) -> Response:
         told = {"code": _CODES.get(error.status_code, "error"), "message": str(told)}
     headers = error.headers
     if error.status_code == 405:
-        headers = {"Allow": ", ".join(sorted(_allowed(request.app.routes, request.scope)))}
+        headers = {"Allow": ", ".join(sorted(_allowed(request.app.routes, _outside(request.scope))))}
     return _error(request, error.status_code, told, headers)
+
+
+def _outside(scope: Scope) -> Scope:
+    """A request as the whole app has it, whatever part of it answers."""
+    return {**scope, "root_path": scope.get("app_root_path", scope.get("root_path", ""))}
 
 
 def _allowed(routes: Iterable[BaseRoute], scope: Scope) -> set[str]:

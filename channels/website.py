@@ -268,8 +268,10 @@ class Website(Channel):
 
     async def _typing(self, request: Request) -> Response:
         visitor = self._admit(request)
-        body = await _json(request)
-        await self._known(self._visitors.typing(visitor, body.get("active") is not False))
+        active = (await _json(request)).get("active", True)
+        if not isinstance(active, bool):
+            raise _refusal(422, "invalid", "true or false", field="active")
+        await self._known(self._visitors.typing(visitor, active))
         return Response(status_code=204)
 
     async def _read(self, request: Request) -> Response:

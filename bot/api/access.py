@@ -24,6 +24,7 @@ _KEPT = 14 * 86_400  # seconds the browser keeps the session's cookie; the store
 _KNOWN = 365 * 86_400  # seconds a browser that has signed in is known for
 # What an unknown account's password is checked against, at the same cost as everybody's; nobody knows it.
 _NOBODY = "$argon2id$v=19$m=65536,t=3,p=4$/WK+jXUiD35OGft5ChTBgA$pApSJzSWmIh7l6i3sot7EkiaZvWboeSFrKbLHBgLi0o"
+_LONGEST_ADDRESS = 100  # characters
 _CHECKS = 2  # passwords checked at once: each takes 64 MB and a good part of a core
 
 
@@ -199,8 +200,8 @@ class Gate:
 
 
 def address_of(request: Request) -> str:
-    """Where a request comes from."""
-    return request.client.host if request.client else ""
+    """Where a request comes from; behind a proxy, what the proxy says."""
+    return request.client.host[:_LONGEST_ADDRESS] if request.client else ""
 
 
 def _hash(token: str) -> str:

@@ -77,7 +77,9 @@ class Acts:
 
     def _labelling(self, body: Mapping[str, Any]) -> Act:
         only = _labels(body, "labels") if "labels" in body else None
-        add, remove = (_labels(body, "add"), _labels(body, "remove")) if only is None else (only, ())
+        add, remove = _labels(body, "add"), _labels(body, "remove")
+        if only is not None:
+            add, remove = only, ()
 
         async def label(conversation_id: str) -> None:
             entry = await self._store.inbox.entry(conversation_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from bot.store import NoSuchConversation, Store
 from bot.store.trays import MOST, Full
 from channels.base import Attachment
 from channels.website import uploaded
+
+_KIND = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,100}/[A-Za-z0-9!#$&^_.+-]{1,100}")  # RFC 6838, 4.2
 
 
 class Attachments:
@@ -72,7 +75,7 @@ class Attachments:
             raise not_found("file")
         return FileResponse(
             self._files / found.attachment.key,
-            media_type=found.attachment.media_type,
+            media_type=_kind(found.attachment),
             filename=_saved_as(found.attachment),
             headers={
                 "Content-Security-Policy": "sandbox; default-src 'none'",
@@ -86,6 +89,12 @@ def _key(request: Request) -> str:
     if not key.isalnum():
         raise not_found("file")
     return key
+
+
+def _kind(file: Attachment) -> str:
+    """What the file is, as far as a header can say it: others told us."""
+    kind = file.media_type.partition(";")[0].strip()
+    return kind if _KIND.fullmatch(kind) else "application/octet-stream"
 
 
 def _saved_as(file: Attachment) -> str:

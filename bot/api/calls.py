@@ -48,7 +48,6 @@ class Call:
     group: str
     query: Mapping[str, Schema] = field(default_factory=dict)
     body: Schema | None = None
-    body_required: bool = True
     body_type: str = "application/json"
     answers: Mapping[int, tuple[str, Schema | None]]
     answer_type: str = "application/json"
@@ -87,7 +86,6 @@ VISITORS: Sequence[Call] = (
         who="anyone",
         group="Visitors",
         body=obj({}, {"token": maybe(TEXT), "identity": maybe(TEXT)}),
-        body_required=False,
         answers={
             200: (
                 "The session",
@@ -156,7 +154,7 @@ VISITORS: Sequence[Call] = (
         about="What the visitor thinks of the conversation; the last word counts.",
         who="visitor",
         group="Visitors",
-        body=obj({"score": {"type": "integer", "minimum": 1, "maximum": 5}}, {"comment": TEXT}),
+        body=obj({"score": {"type": "integer", "minimum": 1, "maximum": 5}}, {"comment": maybe(TEXT)}),
         answers=_DONE,
     ),
     Call(
@@ -558,7 +556,7 @@ OPERATORS: Sequence[Call] = (
         about="Learned documents by name; `q` stands in a name or a title.",
         who="operator",
         group="Knowledge",
-        query={"q": TEXT, "after": TEXT, "limit": page(100, 500)},
+        query={"q": {**TEXT, "maxLength": 200}, "after": TEXT, "limit": page(100, 500)},
         answers={
             200: (
                 "A page",
@@ -737,7 +735,6 @@ OPERATORS: Sequence[Call] = (
         who="operator",
         group="Staff",
         body=obj({}, {"name": text(100), "role": ROLE}),
-        body_required=False,
         answers={200: ("The operator", obj({"operator": of("Operator")}))},
     ),
     Call(

@@ -47,6 +47,7 @@ _CLIENT_ID = re.compile(r"[A-Za-z0-9._:-]{1,100}")
 _LAST_SEQ = 2**53
 _WORD = re.compile(r"\w+")
 _MOST_WORDS = 8  # of a search
+_LONGEST_WORD = 100  # characters
 PRIORITIES: Mapping[str, int] = {"low": -1, "normal": 0, "high": 1, "urgent": 2}
 _KINDS = {"audio": "Voice message", "image": "Picture", "video": "Video"}
 _PARTICULAR = {
@@ -226,8 +227,11 @@ def _files(body: Mapping[str, Any]) -> Sequence[str]:
 
 
 def words_of(search: str) -> Sequence[str]:
-    """The words that are looked for; what comes after the eighth is left out."""
-    return _WORD.findall(search)[:_MOST_WORDS]
+    """The words that are looked for; what comes after the eighth is left out, and the rest of a long one.
+
+    SQLite refuses patterns of more than 50,000 bytes.
+    """
+    return [word[:_LONGEST_WORD] for word in _WORD.findall(search)[:_MOST_WORDS]]
 
 
 def _named(given: Mapping[str, str], what: str) -> str:

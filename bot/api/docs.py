@@ -95,7 +95,7 @@ def _operation(call: Call) -> dict[str, Any]:
         operation["parameters"] = parameters
     if call.body is not None:
         operation["requestBody"] = {
-            "required": call.body_required,
+            "required": bool(call.body.get("required")),  # without a body, nothing is given
             "content": {call.body_type: {"schema": call.body}},
         }
     return operation

@@ -77,6 +77,8 @@ class Knowledge:
         await self._gate.admit(request)
         given = query(request, ("q", "after", "limit"))
         limit = whole_number(given, "limit", default=100, least=1, most=500)
+        if len(given.get("q", "")) > TITLE_LIMIT:
+            raise refusal(422, "too_long", f"at most {TITLE_LIMIT} characters", field="q")
         try:
             found = await self._index.documents(
                 wanted=given.get("q", ""), after=given.get("after", ""), limit=limit + 1
