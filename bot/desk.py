@@ -249,6 +249,7 @@ class Desk:
                 deadline=began + self._longest,
                 journal=journal,
                 summary=claim.summary,
+                guidance=claim.guidance,
                 limit=limits.length,
             )
             try:

@@ -13,6 +13,8 @@ from bot.copilot import share_changed
 from bot.live import INBOX, PEOPLE, Live
 from bot.sending import leaving
 from bot.store import NoSuchConversation, Store, StoreUnavailable
+from bot.store.database import new_id
+from bot.store.people import NobodyToAnswer
 from bot.store.records import (
     Changed,
     ConversationStatus,
@@ -47,9 +49,24 @@ class OperatorDesk:
         await self._tell(entry)
         return changed
 
-    async def release(self, conversation_id: str) -> Changed:
-        """Hand back to the bot, which answers what nobody has answered yet."""
-        changed = await self._set(conversation_id, "bot")
+    async def release(self, conversation_id: str, operator: Operator, *, note: str = "") -> Changed:
+        """Hand back to the bot, which answers what nobody has answered yet.
+
+        It goes by the `note`, which operators read in the thread, until a person takes over again.
+        """
+        entry = await self._entry(conversation_id)
+        if note and entry.status != "bot":
+            with contextlib.suppress(NobodyToAnswer):  # in an empty thread nobody reads it
+                await self._write(
+                    conversation_id,
+                    operator,
+                    client_id=new_id("handing-back"),
+                    text=note,
+                    files=(),
+                    private=True,
+                    for_bot=True,
+                )
+        changed = await self._set(conversation_id, "bot", guidance=note)
         if changed.new:
             await self._bell.ring("answer", conversation_id)
         return changed
@@ -176,6 +193,7 @@ class OperatorDesk:
         text: str,
         files: Sequence[str],
         private: bool,
+        for_bot: bool = False,
     ) -> Changed:
         entry = await self._entry(conversation_id)
         changed = await self._store.people.reply(
@@ -186,6 +204,7 @@ class OperatorDesk:
             html=markup.from_markdown(text),
             files=files,
             private=private,
+            for_bot=for_bot,
             leaving=lambda channel: leaving(self._channels.get(channel), text),
         )
         if changed.new:
@@ -215,9 +234,11 @@ class OperatorDesk:
                 if external_id := await self._store.conversations.written_last(entry.id):
                     await channel.typing(external_id)
 
-    async def _set(self, conversation_id: str, status: ConversationStatus) -> Changed:
+    async def _set(
+        self, conversation_id: str, status: ConversationStatus, *, guidance: str | None = None
+    ) -> Changed:
         entry = await self._entry(conversation_id)
-        changed = await self._store.people.set_status(conversation_id, status)
+        changed = await self._store.people.set_status(conversation_id, status, guidance=guidance)
         await self._tell(entry)
         return changed
 

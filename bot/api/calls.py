@@ -331,9 +331,12 @@ OPERATORS: Sequence[Call] = (
     Call(
         method="post",
         path="/api/conversations/{id}/release",
-        about="Hand back to the bot, which answers what nobody has answered.",
+        about="Hand back to the bot, which answers what nobody has answered. It takes the `note` as the "
+        "company's own word until a person takes over again or the conversation is resolved; operators "
+        "read it in the thread.",
         who="operator",
         group="Conversations",
+        body=obj({}, {"note": {**TEXT, "maxLength": 2_000}}),
         answers=_ACTED,
     ),
     Call(

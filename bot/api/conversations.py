@@ -43,6 +43,7 @@ from bot.visitors import message_json as visitors_message_json
 from channels.base import Attachment
 
 TEXT_LIMIT = 10_000  # characters in one reply or note
+NOTE_LIMIT = 2_000  # of a note to the bot
 _CLIENT_ID = re.compile(r"[A-Za-z0-9._:-]{1,100}")
 _LAST_SEQ = 2**53
 _WORD = re.compile(r"\w+")
@@ -178,9 +179,13 @@ class Conversations:
         return await self._acted(conversation_id, self._desk.take(conversation_id, who.operator))
 
     async def _release(self, request: Request) -> Response:
-        await self._gate.admit(request)
+        who = await self._gate.admit(request)
         conversation_id = path_id(request, "conversation")
-        return await self._acted(conversation_id, self._desk.release(conversation_id))
+        body = await object_of(request)
+        note = text_in(body, "note", limit=NOTE_LIMIT, required=False).strip()
+        return await self._acted(
+            conversation_id, self._desk.release(conversation_id, who.operator, note=note)
+        )
 
     async def _resolve(self, request: Request) -> Response:
         await self._gate.admit(request)
@@ -294,6 +299,7 @@ def message_json(message: StoredMessage) -> dict[str, JsonValue]:
         delivery = {"id": delivery_of(message.id), "status": sent.status, "error": sent.error}
     return visitors_message_json(message) | {
         "private": message.private,
+        "for_bot": message.for_bot,
         "delivery": delivery,
         "attachments": [file_json(file, message.conversation_id) for file in message.attachments],
     }

@@ -128,7 +128,13 @@ SCHEMAS: Mapping[str, Schema] = {
                 )
             ),
         },
-        {"private": {**YES_NO, "description": "A note; only operators' answers carry this."}},
+        {
+            "private": {**YES_NO, "description": "A note; only operators' answers carry this."},
+            "for_bot": {
+                **YES_NO,
+                "description": "A note that the bot was handed the conversation back with.",
+            },
+        },
     ),
     "Suggested": obj(
         {

@@ -166,7 +166,8 @@ class Turn:
 
     `pending` counts the contact's utterances at the end that nobody has answered yet: at least 1, or 0 when
     the turn tells of what came of an earlier one. `deadline` is in seconds of `time.monotonic()`. `limit`
-    is the longest answer in characters.
+    is the longest answer in characters. `guidance` is the company's own word: what an operator said to the
+    bot when they handed the conversation back.
     """
 
     id: str
@@ -180,6 +181,7 @@ class Turn:
     purse: Purse
     deadline: float
     summary: str = ""
+    guidance: str = ""
     limit: int | None = None
 
 

@@ -25,7 +25,7 @@ from bot.orchestrator.agent import (
 from bot.orchestrator.budget import BudgetReached, cheaper, paid
 from bot.orchestrator.claims import claimed_act
 from bot.orchestrator.draft import Asked, Draft
-from bot.orchestrator.grounding import nearest, unsupported
+from bot.orchestrator.grounding import nearest, resembles, unsupported
 from bot.orchestrator.guard import Guard, reveals
 from bot.orchestrator.hands import Hands, Stuck
 from bot.orchestrator.outcome import Citation, Reply
@@ -161,6 +161,7 @@ async def _ask(
             instructions=asked.agent.instructions,
             secret=SECRET,
             links=hands.values,
+            noted=bool(asked.turn.guidance),
         )
         failure: ModelFailed | None = None
         reached: BudgetReached | None = None
@@ -257,7 +258,7 @@ async def _finished(asked: Asked, passages: Sequence[Passage], guard: Guard, han
     """The whole answer as a reply, once it is sure that passages and tools carry it."""
     draft = asked.draft
     said = [words for utterance in asked.turn.said for words in (utterance.text, utterance.quotes)]
-    given = [asked.agent.instructions, *said, *hands.results]
+    given = [asked.agent.instructions, asked.turn.guidance, *said, *hands.results]
     if claim := unsupported(draft.text, passages, given):
         raise _Unsound(f"nothing given to the model says {claim!r}")
     if act := claimed_act(draft.text, done=hands.deeds, looked_up=hands.results):
@@ -265,6 +266,8 @@ async def _finished(asked: Asked, passages: Sequence[Passage], guard: Guard, han
     if not (guard.cited or hands.made or hands.results):
         if draft.text.rstrip().endswith(("?", "؟")):
             return Reply(text=draft.text.strip(), answered=False)
+        if guard.by_note or resembles(draft.text, asked.turn.guidance):
+            return Reply(text=draft.text.strip())
         source = nearest(draft.text, passages)
         if source is None:
             raise _Unsound("it cites nothing and resembles no passage")

@@ -61,6 +61,8 @@ async def hand_off(
     await say(asked, text)
     done = [f"{each.tool} was done" for each in asked.turn.journal.earlier if each.state == "done"]
     summary = " ".join([why, *(f"{each}." for each in done)])
+    if asked.turn.guidance:
+        summary += f" It was handed back with this note: {asked.turn.guidance}"
     wrote = f" They wrote: {asked.question[:_LONGEST_QUESTION]}" if asked.question else ""
     return HandOff(reason=reason, text=text, summary=summary + wrote, calls=tuple(calls))
 

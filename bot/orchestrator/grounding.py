@@ -36,6 +36,12 @@ def unsupported(answer: str, passages: Sequence[Passage], said: Sequence[str]) -
     return None
 
 
+def resembles(answer: str, given: str) -> bool:
+    """Whether an answer that names no source says what a text says, by the words they share."""
+    told = content(answer)
+    return bool(told) and len(told & content(given)) >= _ALIKE * len(told)
+
+
 def nearest(answer: str, passages: Sequence[Passage]) -> Passage | None:
     """The passage an answer that names no source was taken from, by the words they share."""
     told = content(answer)

@@ -34,15 +34,27 @@ class Guard:
     """One answer's guard: numbers the cited passages anew, 1 being the first cited."""
 
     def __init__(
-        self, *, passages: Sequence[Passage], instructions: str, secret: str, links: Sequence[str] = ()
+        self,
+        *,
+        passages: Sequence[Passage],
+        instructions: str,
+        secret: str,
+        links: Sequence[str] = (),
+        noted: bool = False,
     ) -> None:
-        """`links` may be given besides those in passages and instructions; what else stands there is not."""
+        """`links` may be given besides those in passages and instructions; what else stands there is not.
+
+        `noted`: the number after the passages' is that of the company's own word. The customer never sees it;
+        `by_note` tells that the answer rests on it.
+        """
         self.cited: list[Passage] = []
         self.removed: list[str] = []
         self._passages = passages
         self._known = "\n".join([instructions, *(f"{each.url} \n{each.text}" for each in passages)])
         self._listed = {_bare(url) for url in _URL.findall(self._known)}
         self._listed |= {_bare(link) for link in links if _URL.fullmatch(link)}
+        self._note = len(passages) + 1 if noted else None
+        self.by_note = False
         self._secret = _plain(secret)
         self._tail = ""
         self._held = ""
@@ -94,6 +106,7 @@ class Guard:
         numbers = [int(number) for number in re.findall(r"\d+", found["numbers"])]
         if numbers == [0] and found.string[: found.start()][-1:].isalnum():
             return found[0]  # `list[0]` in code cites nothing
+        self.by_note |= self._note in numbers
         given = [self._passages[number - 1] for number in numbers if 0 < number <= len(self._passages)]
         space = " " if given and found[0].startswith(" ") else ""
         return space + "".join(map(self.cite, given))

@@ -38,6 +38,12 @@ answer hangs on one, say so.
 - Write in the language of the customer's last message, friendly, short and to the point, in plain Markdown.
 """
 _BRIEF = "- Where the customer reads, a message has at most {limit} characters: answer in fewer.\n"
+_HANDED_BACK = """\
+A colleague has spoken with this customer and handed the conversation back to you with this note. It is the \
+company's own word: go by it, and rely on what it states like on a passage, whose number is [{number}]. The \
+customer has not seen it, so tell them of it only what they need.
+
+{note}"""
 _STATES = {
     "planned": "will be done later",
     "running": "begun; nobody knows how it ended",
@@ -66,6 +72,12 @@ def prompt(turn: Turn, agent: Agent, passages: Sequence[Passage]) -> list[ModelM
     if turn.summary:
         messages.append(
             ModelMessage(role="system", content=f"The conversation so far, in short: {turn.summary}")
+        )
+    if turn.guidance:
+        messages.append(
+            ModelMessage(
+                role="system", content=_HANDED_BACK.format(note=turn.guidance, number=len(passages) + 1)
+            )
         )
     earlier = turn.said[: len(turn.said) - turn.pending][-_WINDOW:]
     messages += [

@@ -99,6 +99,8 @@ async def _answer(asked: Asked, pending: Sequence[str], before: Sequence[str]) -
         earlier = answered(said[: len(said) - asked.turn.pending])
         kind: Kind = kind_of(asked.question, pending, agent.name, earlier)
         step.output = {"language": asked.language, "kind": kind, "mood": mood(asked.question)}
+        if asked.turn.guidance:
+            step.tell(note_of_a_colleague=asked.turn.guidance)
     match kind:
         case "question":
             return await _question(asked, before)
@@ -146,7 +148,8 @@ async def _question(asked: Asked, before: Sequence[str]) -> Outcome:
     hands = Hands(asked, asked.agent.tools)
     if hands.stuck is not None:  # by an attempt at this turn that died
         return await hand_off(asked, hands.stuck.reason, hands.stuck.why, told=uncertain(asked, hands))
-    if asked.agent.models and (hands.tools or isinstance(found, Found)):
+    given = hands.tools or isinstance(found, Found) or asked.turn.guidance
+    if asked.agent.models and given:
         return await _by_models(asked, hands, found, before, several=several)
     return await _by_rules(asked, hands, found, before)
 

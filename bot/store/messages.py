@@ -14,7 +14,7 @@ from channels.base import Attachment, DeliveryStatus, InboundMessage
 COLUMNS = """
     m.id, m.seq, m.conversation_id, m.channel, m.direction, m.author_kind, m.author_name, m.text, m.html,
     m.created_at, m.subject, m.address, m.verified, m.private, m.citations, m.attachments, m.in_reply_to,
-    m.turn_id, m.original, d.status AS delivery_status, d.error AS delivery_error
+    m.turn_id, m.original, m.for_bot, d.status AS delivery_status, d.error AS delivery_error
 """
 
 ONE = f"""
@@ -37,10 +37,11 @@ NEWEST = f"""
 INSERT = """
     INSERT INTO messages (id, conversation_id, seq, channel, external_id, address, verified, direction,
         author_kind, author_name, private, text, html, subject, citations, attachments, in_reply_to,
-        turn_id, reference, thread, via, original, created_at)
+        turn_id, reference, thread, via, original, for_bot, created_at)
     VALUES (:id, :conversation_id, :seq, :channel, :external_id, :address, :verified, :direction,
         :author_kind, :author_name, :private, :text, :html, :subject, :citations, :attachments, :in_reply_to,
-        :turn_id, :reference, :thread, :via, :original, :created_at)
+        :turn_id, :reference, :thread, :via, :original, :for_bot,
+        :created_at)
 """
 
 
@@ -70,6 +71,7 @@ def stored(row: Row) -> StoredMessage:
         in_reply_to=row["in_reply_to"],
         turn_id=row["turn_id"],
         original=row["original"],
+        for_bot=bool(row["for_bot"]),
         delivery=DeliveryState(status=DeliveryStatus(status), error=row["delivery_error"])
         if status
         else None,
@@ -113,5 +115,6 @@ def columns(
         "thread": orjson.dumps(list(came.thread)).decode() if came and came.thread else "[]",
         "via": came.via if came else "",
         "original": message.original,
+        "for_bot": message.for_bot,
         "created_at": created_at,
     }

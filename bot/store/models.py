@@ -122,6 +122,7 @@ class Conversation(SQLModel, table=True):
     so that every attempt at the same turn sees the same one; `calls` the write calls ever begun or asked
     for; `news` what the contact has yet to be told of although they wrote nothing new. `channel` is where
     they wrote last; `priority` is 0 unless somebody thought about it, and higher for what is more urgent.
+    `guidance` is what the operator who handed it back said to the bot; it ends when a person takes over.
     """
 
     __tablename__: ClassVar[Any] = "conversations"
@@ -162,6 +163,7 @@ class Conversation(SQLModel, table=True):
     waiting_since: int | None = _unset()
     last_activity_at: int = _number()
     summary: str = _text()
+    guidance: str = _text()
     cost: int = _number()
     created_at: int = _number()
 
@@ -250,6 +252,7 @@ class Message(SQLModel, table=True):
     thread: str = _text("[]")
     via: str = _text()
     original: str = _text()
+    for_bot: bool = _flag()
     created_at: int = _number()
 
 

@@ -30,6 +30,7 @@ _SET = """
             ELSE NULLIF(COALESCE(:operator_id, assignee_id), '') END,
         due_at = CASE WHEN :status = 'bot' AND (last_in_seq > answered_seq OR news > 0) THEN {now} END,
         waiting_since = CASE WHEN :status = 'waiting' THEN {now} END,
+        guidance = CASE WHEN :status IN ('human', 'resolved') THEN '' ELSE COALESCE(:guidance, guidance) END,
         last_event = :event, silenced_seq = CASE WHEN :status = 'bot' THEN silenced_seq ELSE last_seq END
     WHERE id = :conversation_id AND (
         status <> :status OR COALESCE(assignee_id, '') <> COALESCE(:operator_id, assignee_id, '')
@@ -38,7 +39,7 @@ _SET = """
 """
 _REPLY = """
     UPDATE conversations SET status = 'human', assignee_id = COALESCE(assignee_id, :operator_id),
-        resume_status = NULL, waiting_since = NULL, answered_seq = last_in_seq,
+        guidance = '', resume_status = NULL, waiting_since = NULL, answered_seq = last_in_seq,
         fence = fence + 1, lease_until = NULL, due_at = NULL, attempts = 0, epoch = epoch + 1, news = 0,
         silenced_seq = last_seq, last_seq = last_seq + 1, last_event = :event, last_activity_at = {now}
     WHERE id = :conversation_id RETURNING last_seq, {now} AS now
@@ -83,13 +84,19 @@ class People:
         return await self.set_status(conversation_id, "human", operator=operator)
 
     async def set_status(
-        self, conversation_id: str, status: ConversationStatus, *, operator: Operator | None = None
+        self,
+        conversation_id: str,
+        status: ConversationStatus,
+        *,
+        operator: Operator | None = None,
+        guidance: str | None = None,
     ) -> Changed:
-        """Put the conversation into a status; back at the bot, it is due if something is unanswered.
+        """Put the conversation into a status; back at the bot, it is due if something is unanswered, and the
+        bot goes by `guidance` until a person takes over or the matter is settled.
 
         Raises NoSuchConversation.
         """
-        return await self._put(conversation_id, lambda _: status, operator=operator)
+        return await self._put(conversation_id, lambda _: status, operator=operator, guidance=guidance)
 
     async def unassign(self, conversation_id: str) -> Changed:
         """Nobody has it any more: where a person answered, it waits for another.
@@ -131,6 +138,7 @@ class People:
         operator: Operator | None = None,
         operator_id: str | None = None,
         nap: int | None = None,
+        guidance: str | None = None,
     ) -> Changed:
         """Bring it to the status that follows from how it is; by `operator_id` "" it is nobody's."""
 
@@ -145,6 +153,7 @@ class People:
                 status=status,
                 operator_id=operator.id if operator else operator_id,
                 nap=nap,
+                guidance=guidance,
                 event=numbered["last_event"],
             )
             if row is None:
@@ -181,6 +190,7 @@ class People:
         leaving: Leaving,
         files: Sequence[str] = (),
         private: bool = False,
+        for_bot: bool = False,
     ) -> Changed:
         """An operator's answer, leaving by the channel of the message it answers; or a note, for operators
         only. The same `client_id` again is the same message.
@@ -201,6 +211,7 @@ class People:
                         text=text,
                         html=html,
                         private=private,
+                        for_bot=for_bot,
                         leaving=leaving,
                         files=files,
                     )
@@ -223,6 +234,7 @@ class People:
         text: str,
         html: str,
         private: bool,
+        for_bot: bool,
         leaving: Leaving,
         files: Sequence[str],
     ) -> Changed:
@@ -255,6 +267,7 @@ class People:
             subject=answered["subject"],
             address=answered["address"],
             private=private,
+            for_bot=for_bot,
             attachments=await trays.take(
                 tx,
                 files,

@@ -58,8 +58,8 @@ class DeliveryState:
 @dataclass(frozen=True, kw_only=True)
 class StoredMessage:
     """A message as it stands. `address` is the sender's or recipient's within the channel; `verified`
-    says whether somebody vouched for the sender of this very message; `private` marks a note. `original` is
-    the key of its raw bytes, where they are kept."""
+    says whether somebody vouched for the sender of this very message; `private` marks a note, `for_bot` one
+    that the bot goes by as well. `original` is the key of its raw bytes, where they are kept."""
 
     id: str
     seq: int
@@ -80,6 +80,7 @@ class StoredMessage:
     in_reply_to: str | None = None
     turn_id: str | None = None
     original: str = ""
+    for_bot: bool = False
     delivery: DeliveryState | None = None
 
 
@@ -137,6 +138,8 @@ class Claim:
     says whether somebody vouched for its sender. `quoted` are the texts, by id, of messages before these
     that the contact's among them answer. `vouched` is what a signature said of the contact: "email", "phone".
 
+    `guidance` is what an operator said to the bot when they handed the conversation back.
+
     `epoch` is the same for every attempt at the same turn. `earlier`, `news`, `waiting` and `past` are the
     calls of an orchestrator's Journal; when nobody wrote, `pending` is 0 and the turn tells the news where
     they were asked for.
@@ -166,6 +169,7 @@ class Claim:
     earlier: Sequence[WrittenCall] = ()
     news: Sequence[WrittenCall] = ()
     waiting: Sequence[WrittenCall] = ()
+    guidance: str = ""
     past: Sequence[WrittenCall] = ()
 
 

@@ -183,6 +183,26 @@ async function sendAgain(button) {
   }
 }
 
+/** Back to the bot, which goes by what is said to it. */
+function handBack() {
+  const asking = /** @type {HTMLDialogElement} */ (at('handing-back'));
+  const note = /** @type {HTMLTextAreaElement} */ (at('for-bot'));
+  asking.returnValue = '';
+  asking.onclose = async () => {
+    if (asking.returnValue !== 'hand-back') return;
+    problem.hidden = true;
+    try {
+      await post(`/api/conversations/${id}/release`, { note: note.value });
+      note.value = '';
+      await refresh();
+    } catch (error) {
+      complain(error);
+    }
+  };
+  asking.showModal();
+  note.focus();
+}
+
 /** @param {HTMLButtonElement} button */
 async function sumUp(button) {
   button.disabled = true;
@@ -210,6 +230,7 @@ document.addEventListener('click', (event) => {
   if (button?.dataset.act) void perform(button.dataset.act, button);
   if (button?.dataset.page) void show(button.dataset.page);
   if (button?.dataset.again) void sendAgain(button);
+  if (button && 'noted' in button.dataset) handBack();
   if (button && 'summarise' in button.dataset) void sumUp(button);
   if (button && 'close' in button.dataset) beside.close();
   if (event.target === beside) beside.close();
