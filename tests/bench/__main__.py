@@ -23,7 +23,7 @@ import psutil
 import uvloop
 from rich.console import Console
 
-from tests.bench import analytics, growth, mail, store_times, turns, webhooks
+from tests.bench import analytics, desk, growth, mail, store_times, turns, webhooks
 from tests.bench.driver import all_at_once, one_by_one, percentile
 from tests.bench.report import Report, Rounds
 from tests.bench.subjects import BARE, LEAN, OURS, OURS_POSTGRES, Subject, cpu_seconds, ours, skeleton, taught
@@ -50,6 +50,7 @@ class Scale:
     webhooks: float  # a round
     mails: int
     counted: int  # conversations
+    listed: int  # conversations
     postgres: bool
 
 
@@ -67,6 +68,7 @@ FULL = Scale(
     webhooks=6,
     mails=5_000,
     counted=500_000,
+    listed=10_000,
     postgres=True,
 )
 QUICK = Scale(
@@ -83,6 +85,7 @@ QUICK = Scale(
     webhooks=3,
     mails=500,
     counted=2_000,
+    listed=2_000,
     postgres=False,
 )
 
@@ -329,6 +332,7 @@ async def measure(scale: Scale, out: Console) -> Report:
             postgres=scale.postgres,
         )
         await asyncio.to_thread(mail.measure, report, folder, mails=scale.mails)
+        await asyncio.to_thread(desk.measure, report, folder, conversations=scale.listed, rounds=scale.rounds)
         await analytics.measure(report, folder, conversations=scale.counted, postgres=scale.postgres)
     return report
 

@@ -86,4 +86,4 @@ async def test_nothing_that_a_model_or_a_customer_wrote_runs(
             tags = Tags()
             tags.feed((await grace.get(at)).text)
             assert tags.bad == []
-            assert tags.tags.count("script") == 2  # ours
+            assert tags.tags.count("script") == 3  # ours
