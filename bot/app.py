@@ -654,6 +654,7 @@ def _operators_routes(
             allowances=allowances,
             agent=agent,
             config=config,
+            channels=channels,
         ).routes(),
     ]
 

@@ -178,6 +178,13 @@ class OperatorDesk:
             await self._bell.ring("deliver", delivery.conversation_id)
         return delivery
 
+    async def dismiss(self, delivery_id: str) -> DeliveryRecord | None:
+        """Leave a message that did not arrive at that; None: no such delivery."""
+        dismissed = await self._store.undelivered.dismiss(delivery_id)
+        if dismissed is not None:
+            await self._live.stir(dismissed.contact_id, dismissed.conversation_id)
+        return dismissed
+
     async def read(self, conversation_id: str, seq: int) -> None:
         """An operator has seen everything up to `seq`."""
         entry = await self._entry(conversation_id)

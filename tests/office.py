@@ -169,6 +169,7 @@ async def office(
                     allowances=allowances,
                     agent=house.agent,
                     config=BotConfig(),
+                    channels=channels,
                 ).routes(),
             ]
         )

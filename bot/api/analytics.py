@@ -153,7 +153,16 @@ def report_csv(report: Report) -> str:
     rows = csv.writer(out)
     asked_for = tuple(f"suggestions_{name}" for name in suggested_json(Suggested()))
     rows.writerow(
-        ["day", "channel", *NAMES.values(), "degraded_minutes", "model_calls", "cost_usd", *asked_for]
+        [
+            "day",
+            "timezone",
+            "channel",
+            *NAMES.values(),
+            "degraded_minutes",
+            "model_calls",
+            "cost_usd",
+            *asked_for,
+        ]
     )
     spent: dict[tuple[str, str], Cost] = {}
     for each in report.spending:
@@ -165,6 +174,7 @@ def report_csv(report: Report) -> str:
         rows.writerow(
             [
                 day,
+                report.timezone,
                 channel,
                 *(report.daily.get((day, channel, name), 0) for name in (*NAMES, "degraded")),
                 cost.calls,

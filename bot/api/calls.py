@@ -1022,7 +1022,13 @@ OPERATORS: Sequence[Call] = (
         "`status` is asked for. `error` says in words why.",
         who="operator",
         group="Conversations",
-        query={"status": TEXT, "before": CURSOR, "limit": page()},
+        query={
+            "status": TEXT,
+            "channel": TEXT,
+            "open": {**TEXT, "description": "1: only what nobody has sent again or left at that."},
+            "before": CURSOR,
+            "limit": page(),
+        },
         answers={200: ("A page of them", obj({"deliveries": list_of(of("Delivery")), "next": maybe(TEXT)}))},
     ),
     Call(
@@ -1030,6 +1036,14 @@ OPERATORS: Sequence[Call] = (
         path="/api/deliveries/{id}/retry",
         about="Send a message that failed, or of which nobody knows whether it arrived, once more. Nothing "
         "changes while it is on its way, or once it has arrived.",
+        who="operator",
+        group="Conversations",
+        answers={200: ("The delivery as it is now", obj({"delivery": of("Delivery")}))},
+    ),
+    Call(
+        method="post",
+        path="/api/deliveries/{id}/dismiss",
+        about="Leave a message that did not arrive at that: it stands in no list of open ones any more.",
         who="operator",
         group="Conversations",
         answers={200: ("The delivery as it is now", obj({"delivery": of("Delivery")}))},

@@ -29,20 +29,34 @@ class Deliveries:
         return [
             Route("/deliveries", self._list),
             Route("/deliveries/{id}/retry", self._retry, methods=["POST"]),
+            Route("/deliveries/{id}/dismiss", self._dismiss, methods=["POST"]),
         ]
 
     async def _list(self, request: Request) -> Response:
         await self._gate.admit(request)
-        given = query(request, ("status", "before", "limit"))
+        given = query(request, ("status", "channel", "open", "before", "limit"))
         limit = whole_number(given, "limit", default=50, least=1, most=200)
+        if given.get("open", "") not in {"", "0", "1"}:
+            raise refusal(422, "invalid", "1 for what nobody has seen to, 0 for all", field="open")
         found, more = await self._store.undelivered.page(
-            _status(given.get("status", "failed")), before=place_in(given, "before"), limit=limit
+            _status(given.get("status", "failed")),
+            channel=given.get("channel", "").replace("\x00", ""),
+            open_only=given.get("open") == "1",
+            before=place_in(given, "before"),
+            limit=limit,
         )
         return answer({"deliveries": [delivery_json(each) for each in found], "next": place(more)})
 
     async def _retry(self, request: Request) -> Response:
         await self._gate.admit(request)
         delivery = await self._desk.send_again(path_id(request, "delivery"))
+        if delivery is None:
+            raise not_found("delivery")
+        return answer({"delivery": delivery_json(delivery)})
+
+    async def _dismiss(self, request: Request) -> Response:
+        await self._gate.admit(request)
+        delivery = await self._desk.dismiss(path_id(request, "delivery"))
         if delivery is None:
             raise not_found("delivery")
         return answer({"delivery": delivery_json(delivery)})
@@ -59,6 +73,8 @@ def delivery_json(delivery: DeliveryRecord) -> dict[str, JsonValue]:
         "status": delivery.status,
         "error": delivery.error,
         "text": delivery.text,
+        "attempts": delivery.attempts,
+        "dismissed": delivery.dismissed,
         "updated_at": delivery.updated_at.isoformat(),
     }
 

@@ -320,6 +320,8 @@ SCHEMAS: Mapping[str, Schema] = {
             "status": TEXT,
             "error": maybe(TEXT),
             "text": TEXT,
+            "attempts": {**WHOLE, "description": "Of the part that was tried most often."},
+            "dismissed": {**YES_NO, "description": "Whether somebody has left it at that."},
             "updated_at": TIME,
         }
     ),

@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from bot.api.access import Gate, SignedIn
 from bot.api.bodies import body_of, refusal
-from bot.dashboard import words
+from bot.dashboard import words, zones
 from bot.dashboard.languages import N_, _, chosen, many, speak
 from bot.store import Store
 
@@ -61,17 +61,21 @@ class Pages:
             self.gate.check_csrf(request, who, given=(await form(request)).get("csrf", ""))
             if not who.may_write:
                 return self.show(request, "missing.html", who=who, status=403, allowed=False)
-        request.state.counts = {"approvals": await self._store.approvals.waiting()}
+        request.state.counts = {
+            "approvals": await self._store.approvals.waiting(),
+            "settings": await self._store.undelivered.count(),
+        }
         return who
 
     def show(self, request: Request, template: str, *, status: int = 200, **values: Any) -> Response:
         """A page in the reader's language."""
         code = chosen(request)
         speak(code)
+        zones.read_by(request)
         here = request.url.path.removeprefix("/dashboard/").partition("/")[0]
         counts = getattr(request.state, "counts", {})  # of what waits in each room
         html = self._templates.get_template(template).render(
-            language=code, here=here, counts=counts, **values
+            language=code, zone=zones.given(request), here=here, counts=counts, **values
         )
         return HTMLResponse(
             html, status_code=status, headers={"Cache-Control": "no-store", "Content-Language": code}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,7 @@ class Dashboard:
         allowances: Allowances,
         agent: Agent,
         config: BotConfig,
+        channels: Collection[str],
     ) -> None:
         pages = Pages(gate, store)
         asked = Approvals(pages, store=store, desk=approvals)
@@ -70,6 +71,7 @@ class Dashboard:
                 allowances=allowances,
                 agent=agent,
                 config=config,
+                channels=channels,
             ),
         )
 

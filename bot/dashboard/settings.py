@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, get_args
 from urllib.parse import urlencode
@@ -15,13 +15,16 @@ from starlette.routing import BaseRoute, Route
 from bot.api.audit import FILTERS, wanted_of
 from bot.api.bodies import place, place_in
 from bot.components import Components, described
-from bot.dashboard.languages import COOKIE, N_, languages
+from bot.dashboard import zones
+from bot.dashboard.languages import COOKIE as LANGUAGE
+from bot.dashboard.languages import N_, languages
 from bot.dashboard.pages import Pages, form
 from bot.orchestrator.agent import Agent
 from bot.settings import BotConfig
 from bot.store import Store
 from bot.store.audit import Act, AuditFilter
 from bot.store.budgets import Allowances
+from channels.base import DeliveryStatus
 
 SECTIONS: Mapping[str, str] = {
     "you": N_("You"),
@@ -33,10 +36,11 @@ SECTIONS: Mapping[str, str] = {
     "canned": N_("Canned answers"),
     "operators": N_("Operators"),
     "tokens": N_("API tokens"),
+    "deliveries": N_("Deliveries that failed"),
     "webhooks": N_("Webhooks"),
     "audit": N_("Audit log"),
 }
-_PAGE = 50  # entries of the audit log
+_PAGE = 50  # entries of the audit log, deliveries
 _A_YEAR = 365 * 86_400  # seconds
 
 
@@ -52,6 +56,7 @@ class Settings:
         allowances: Allowances,
         agent: Agent,
         config: BotConfig,
+        channels: Collection[str],
     ) -> None:
         self._pages = pages
         self._store = store
@@ -59,11 +64,12 @@ class Settings:
         self._allowances = allowances
         self._agent = agent
         self._config = config
+        self._channels = sorted(channels)
 
     def routes(self) -> Sequence[BaseRoute]:
         return [
             Route("/settings", self._first),
-            Route("/settings/language", self._choose, methods=["POST"]),
+            Route("/settings/you", self._choose, methods=["POST"]),
             Route("/settings/{section}", self._section),
         ]
 
@@ -71,18 +77,20 @@ class Settings:
         return RedirectResponse("/dashboard/settings/components", 303)
 
     async def _choose(self, request: Request) -> Response:
-        """The reader's language, whatever their browser says."""
+        """The reader's language and time zone, whatever their browser says."""
         who = await self._pages.gate.who(request)
         given = await form(request)
         if who is not None:
             self._pages.gate.check_csrf(request, who, given=given.get("csrf", ""))
         response = RedirectResponse("/dashboard/settings/you", 303)
-        if given.get("language") in languages():
-            response.set_cookie(
-                COOKIE, given["language"], max_age=_A_YEAR, path="/", httponly=True, samesite="lax"
-            )
-        else:
-            response.delete_cookie(COOKIE, path="/")
+        for name, known, cookie in (
+            ("language", languages(), LANGUAGE),
+            ("zone", zones.zones(), zones.COOKIE),
+        ):
+            if (value := given.get(name, "")) in known:
+                response.set_cookie(cookie, value, max_age=_A_YEAR, path="/", httponly=True, samesite="lax")
+            else:
+                response.delete_cookie(cookie, path="/")
         return response
 
     async def _section(self, request: Request) -> Response:
@@ -106,7 +114,12 @@ class Settings:
         values: dict[str, Any] = {"is_admin": is_admin}
         match section:
             case "you":
-                values |= {"languages": languages(), "chosen": request.cookies.get(COOKIE, "")}
+                values |= {
+                    "languages": languages(),
+                    "chosen": request.cookies.get(LANGUAGE, ""),
+                    "zones": zones.zones(),
+                    "zoned": zones.given(request),
+                }
             case "components":
                 await self._components.look()
                 values["components"] = [described(each) for each in await self._components.views()]
@@ -129,6 +142,8 @@ class Settings:
                 values["tokens"] = await self._store.operators.tokens() if is_admin else ()
             case "audit":
                 values |= await self._audit(request) if is_admin else {}
+            case "deliveries":
+                values |= await self._undelivered(request)
             case "webhooks":
                 values["failed"] = (await self._store.webhooks.failed(before=None, limit=50))[0]
         return values
@@ -155,6 +170,26 @@ class Settings:
             "names": actors,
             "table": urlencode(asked),
             "older": urlencode(asked | {"before": place(more)}) if more else "",
+        }
+
+    async def _undelivered(self, request: Request) -> Mapping[str, Any]:
+        """What did not arrive, and what nobody can tell of."""
+        asked = request.query_params
+        status = DeliveryStatus.UNCERTAIN if asked.get("status") == "uncertain" else DeliveryStatus.FAILED
+        channel = asked.get("channel", "").replace("\x00", "")
+        try:
+            before = place_in(asked, "before")
+        except HTTPException:
+            before = None
+        found, more = await self._store.undelivered.page(
+            status, channel=channel, open_only=True, before=before, limit=_PAGE
+        )
+        return {
+            "deliveries": found,
+            "ended": status.value,
+            "channel": channel,
+            "channels": self._channels,
+            "more": place(more),
         }
 
     def _week(self) -> Sequence[Sequence[str]]:

@@ -10,11 +10,13 @@ from datetime import UTC, datetime
 
 from bot import markup
 from bot.api.conversations import display_name, file_name
+from bot.dashboard import zones
 from bot.dashboard.fields import Field, label
 from bot.dashboard.languages import N_, _, many
 from bot.store.audit import AuditEntry
 from bot.store.records import (
     Approval,
+    DeliveryRecord,
     DeliveryState,
     InboxEntry,
     KnownAddress,
@@ -107,6 +109,7 @@ _ACT: Mapping[str, str] = {
     "article.remove": N_("Removed an article"),
     "gap.close": N_("Closed a knowledge gap"),
     "delivery.again": N_("Sent a message again"),
+    "delivery.dismiss": N_("Left a message that failed"),
     "webhook.again": N_("Told an event again"),
     "mail.put_away": N_("Put a mail away"),
     "mail.download": N_("Downloaded a mail"),
@@ -296,6 +299,11 @@ def body(message: StoredMessage) -> str:
     return _CONVERSATION.sub(r'<a href="/dashboard/conversations/\g<0>">\g<0></a>', message.html)
 
 
+def recipient(delivery: DeliveryRecord) -> str:
+    """Whom a message was for."""
+    return display_name(delivery.contact_id, delivery.contact_name)
+
+
 def initials(name: str) -> str:
     """Up to two letters that stand for a name."""
     words = [word for word in name.split() if word[0].isalnum()]
@@ -358,8 +366,25 @@ def is_sound(media_type: str) -> bool:
 
 
 def clock(moment: datetime) -> str:
-    """A time for readers without scripts; with them the page shows it in the reader's zone."""
-    return moment.strftime("%d %b %H:%M UTC")
+    """A time by the reader's clock."""
+    return zones.clock(moment)
+
+
+def short(moment: datetime) -> str:
+    """A time by the reader's clock, or, of another day, its day."""
+    return zones.short(moment)
+
+
+def since(moment: datetime) -> str:
+    """How long ago something was."""
+    minutes = int((datetime.now(UTC) - moment).total_seconds() // 60)
+    if minutes < 1:
+        return _("less than a minute")
+    if minutes < 60:
+        return _("%s min") % minutes
+    if minutes < 48 * 60:
+        return _("%s h %s min") % (minutes // 60, minutes % 60)
+    return _("%s days") % (minutes // (24 * 60))
 
 
 def delivery(sent: DeliveryState) -> str:

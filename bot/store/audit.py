@@ -44,6 +44,7 @@ Act = Literal[
     "article.remove",
     "gap.close",
     "delivery.again",
+    "delivery.dismiss",
     "webhook.again",
     "mail.put_away",
     "mail.download",

@@ -399,7 +399,10 @@ class Draft(SQLModel, table=True):
 
 
 class Delivery(SQLModel, table=True):
-    """How far one outgoing message has come, as it is shown: what its sendings come to, if it has any."""
+    """How far one outgoing message has come, as it is shown: what its sendings come to, if it has any.
+
+    `dismissed_at` is when somebody has seen that it did not arrive, and left it at that.
+    """
 
     __tablename__: ClassVar[Any] = "deliveries"
     __table_args__ = (
@@ -415,6 +418,7 @@ class Delivery(SQLModel, table=True):
     recipient: str = _text()
     status: str = _text("queued")
     error: str | None = _unset(Text)
+    dismissed_at: int | None = _unset()
     created_at: int = _number()
     updated_at: int = _number()
 

@@ -337,7 +337,8 @@ def delivery_of(message_id: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class DeliveryRecord:
-    """An outgoing message as operators see it on its way: `error` says in words why it has not arrived."""
+    """An outgoing message as operators see it on its way: `error` says in words why it has not arrived,
+    `dismissed` that somebody has left it at that."""
 
     id: str
     message_id: str
@@ -349,6 +350,8 @@ class DeliveryRecord:
     status: DeliveryStatus
     error: str | None
     text: str
+    attempts: int
+    dismissed: bool
     updated_at: datetime
 
 

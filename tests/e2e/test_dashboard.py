@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from tests.e2e.browser import Chat, visit
 from tests.e2e.desk import act, entry, listening, sign_in, thread
-from tests.processes import Switchboard
+from tests.processes import Switchboard, until
 
 
 def test_a_person_is_asked_for_takes_over_answers_and_hands_back(
@@ -340,3 +340,29 @@ def test_a_canned_answer_is_taken_with_its_names_filled_in(
     expect(reply).to_have_value("Hello, I am Grace; it is on its way.")
     desk.keyboard.press("Control+Enter")
     expect(chat.thread).to_contain_text("I am Grace; it is on its way.")
+
+
+def test_times_are_the_readers_and_do_not_move_when_scripts_say_them(
+    browser: Browser, house: Switchboard, password: str, chat: Chat
+) -> None:
+    chat.ask("What time is it where you are?")
+    (row,) = house.rows(
+        "SELECT conversation_id AS id FROM messages WHERE text = 'What time is it where you are?'"
+    )
+    zoned = {"locale": "en-US", "timezone_id": "Asia/Tokyo", "viewport": {"width": 1280, "height": 800}}
+    context = browser.new_context(**zoned)  # type: ignore[arg-type]
+    page = context.new_page()
+    sign_in(page, house, password)
+    until(lambda: "Asia/Tokyo" in [each["value"] for each in context.cookies()], 15, "the zone")
+    with page.expect_response(re.compile(r"/conversations/cnv")) as answered:
+        page.goto(f"{house.url}/dashboard/conversations/{row['id']}")
+    moment = thread(page).locator(".message.contact time").first
+    expect(moment).to_have_attribute("title", re.compile(r"GMT\+9"))
+    assert f">{moment.inner_text()}</time>" in answered.value.text()
+    page.goto(f"{house.url}/dashboard/settings/you")
+    page.get_by_label("Time zone").select_option("America/Toronto")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("html")).to_have_attribute("data-zone", "America/Toronto")
+    page.goto(f"{house.url}/dashboard/conversations/{row['id']}")
+    expect(moment).to_have_attribute("title", re.compile(r"E[SD]T"))
+    context.close()

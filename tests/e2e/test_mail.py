@@ -109,3 +109,30 @@ def test_nothing_hostile_runs_in_a_whole_mail(
         == 0
     )
     assert abroad(calls, mailing) == set()
+
+
+def test_what_did_not_arrive_stands_on_a_page_until_it_is_sent_again_or_left(
+    desk: tuple[Page, list[str]], mailing: Switchboard, office: PostOffice
+) -> None:
+    page, _ = desk
+    page.goto(f"{mailing.url}/dashboard/settings/deliveries")
+    expect(page.locator("#deliveries")).to_contain_text("Nobody misses an answer.")
+    office.refuses |= {f"{name}@customer.example": "550 5.1.1 no such user" for name in ("gone", "lost")}
+    for name in ("gone", "lost"):
+        office.write("How long can I return things?", sender=f"{name}@customer.example")
+        expect(page.locator("#deliveries")).to_contain_text(f"{name}@customer.example", timeout=40_000)
+    cards = page.locator("[data-delivery]")
+    expect(cards).to_have_count(2)
+    expect(page.locator("#sections .count")).to_have_text("2")
+    expect(cards.first).to_contain_text("1 attempt")
+    expect(cards.first.locator(".bad")).not_to_be_empty()
+    page.get_by_label("Channel").select_option("email")
+    expect(cards).to_have_count(2)
+    lost = cards.filter(has_text="lost@customer.example")
+    lost.get_by_role("button", name="Leave it").click()
+    expect(cards).to_have_count(1)
+    office.refuses.clear()
+    cards.get_by_role("button", name="Send again").click()
+    expect(page.locator("#deliveries")).to_contain_text("Nobody misses an answer.")
+    office.answers(1, to="gone@customer.example")
+    expect(page.locator("#sections .count")).to_have_count(0)

@@ -198,9 +198,16 @@ export function keepCounts() {
 
 const language = document.documentElement.lang;
 const region = navigator.languages.find((each) => each.startsWith(language)) ?? language;
-const clock = new Intl.DateTimeFormat(region, { hour: 'numeric', minute: '2-digit' });
-const day = new Intl.DateTimeFormat(region, { day: 'numeric', month: 'short' });
-const whole = new Intl.DateTimeFormat(region, { dateStyle: 'full', timeStyle: 'medium' });
+const timeZone = document.documentElement.dataset.zone; // chosen in the settings; else the browser's
+const clock = new Intl.DateTimeFormat(region, { hour: 'numeric', minute: '2-digit', timeZone });
+const day = new Intl.DateTimeFormat(region, { day: 'numeric', month: 'short', timeZone });
+const whole = new Intl.DateTimeFormat(region, { dateStyle: 'full', timeStyle: 'long', timeZone });
+
+// The server says times as this browser will: nothing moves when scripts say them again.
+const browsers = new Intl.DateTimeFormat().resolvedOptions().timeZone;
+document.cookie = `switchboard_browser_zone=${browsers}; path=/dashboard; max-age=31536000; samesite=lax`;
+
+const dated = new Intl.DateTimeFormat('en', { dateStyle: 'short', timeZone });
 
 /** @param {number} seconds */
 function lasting(seconds) {
@@ -212,7 +219,10 @@ function lasting(seconds) {
 }
 
 /** @param {Date} date */
-const today = (date) => date.toDateString() === new Date().toDateString();
+const today = (date) => dated.format(date) === dated.format(new Date());
+
+/** @param {Date} date */
+const hour = (date) => clock.format(date).replace('\u202f', ' '); // some browsers have it one way, some the other
 
 /** Say the times in the reader's own zone. @param {ParentNode} [within] */
 export function tellTimes(within = document) {
@@ -221,8 +231,8 @@ export function tellTimes(within = document) {
     const how = time.dataset.show;
     time.title = whole.format(date);
     if (how === 'since') time.textContent = lasting((Date.now() - date.getTime()) / 1000);
-    else if (how === 'short') time.textContent = today(date) ? clock.format(date) : day.format(date);
-    else time.textContent = today(date) ? clock.format(date) : `${day.format(date)}, ${clock.format(date)}`;
+    else if (how === 'short') time.textContent = today(date) ? hour(date) : day.format(date);
+    else time.textContent = today(date) ? hour(date) : `${day.format(date)}, ${hour(date)}`;
   }
 }
 

@@ -1,7 +1,7 @@
 // @ts-check
 /** The settings: forms that act through the API, and the components' state as it changes. */
 
-import { Refused, _, fetchPage, post, remember, remove, replaceParts, tellTimes } from './page.js';
+import { Refused, _, fetchPage, follow, gathered, keepCounts, post, remember, remove, replaceParts, tellTimes } from './page.js';
 
 const problem = /** @type {HTMLElement} */ (document.getElementById('problem'));
 const told = /** @type {HTMLElement} */ (document.getElementById('told'));
@@ -104,6 +104,24 @@ async function keep(field) {
 
 for (const field of document.querySelectorAll('input[data-remember]')) {
   if (field instanceof HTMLInputElement) field.checked = Boolean(localStorage.getItem(`switchboard:${field.dataset.remember}`));
+}
+
+const undelivered = document.getElementById('deliveries');
+if (undelivered) {
+  const parts = ['rooms', 'sections', 'deliveries'];
+  remember(parts);
+  const look = gathered(async () => replaceParts(await fetchPage(), parts));
+  undelivered.addEventListener('click', (event) => {
+    const button = event.target instanceof Element ? event.target.closest('button') : null;
+    if (!button?.dataset.act) return;
+    button.disabled = true;
+    void attempt(async () => void (await post(button.dataset.act ?? '')))
+      .then(look)
+      .finally(() => (button.disabled = false));
+  });
+  follow('', { look, conversation: look, approval: look });
+} else {
+  keepCounts();
 }
 
 if (document.getElementById('components')) {

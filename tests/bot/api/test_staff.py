@@ -128,10 +128,10 @@ async def test_a_reader_chooses_the_language(sqlite: Store, tmp_path: Path) -> N
     async with office(sqlite, tmp_path) as place:
         grace = await place.operator()
         csrf = grace.headers["x-csrf-token"]
-        chosen = await grace.post("/dashboard/settings/language", data={"language": "de", "csrf": csrf})
+        chosen = await grace.post("/dashboard/settings/you", data={"language": "de", "csrf": csrf})
         assert chosen.status_code == 303
         assert "Einstellungen" in (await grace.get("/dashboard/settings/you")).text
-        refused = await grace.post("/dashboard/settings/language", data={"language": "en", "csrf": "x"})
+        refused = await grace.post("/dashboard/settings/you", data={"language": "en", "csrf": "x"})
         assert refused.status_code == 403
 
 
