@@ -276,6 +276,7 @@ async def open_house(settings: Settings, *, redis_url: str, demo_shop: str = "")
                         index=index,
                         articles=articles,
                         copilot=copilot,
+                        mask=mask,
                     ),
                     *health.routes(),
                 ]
@@ -621,6 +622,7 @@ def _operators_routes(
     index: LocalIndex,
     articles: Articles,
     copilot: Copilot,
+    mask: Masking,
 ) -> Sequence[BaseRoute]:
     approvals = ApprovalDesk(store=store, bell=bell, live=live, agent=agent)
     desk = OperatorDesk(store=store, bell=bell, live=live, channels=channels)
@@ -642,6 +644,7 @@ def _operators_routes(
             index=index,
             articles=articles,
             copilot=copilot,
+            masking=mask,
         ),
         *Dashboard(
             store=store,

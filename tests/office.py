@@ -28,6 +28,7 @@ from bot.components import Components
 from bot.copilot import Copilot
 from bot.dashboard import Dashboard, Originals
 from bot.fleet import RedisFleet
+from bot.masking import Masking
 from bot.operators import OperatorDesk
 from bot.orchestrator.agent import LanguageModel
 from bot.probes import watch_stores
@@ -151,6 +152,7 @@ async def office(
                     agent=house.agent,
                     index=index,
                     articles=Articles(store=store, index=index, folder=folder / "articles"),
+                    masking=Masking(),
                     copilot=Copilot(
                         store=store,
                         live=house.live,

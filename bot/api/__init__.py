@@ -22,6 +22,7 @@ from bot.api.contacts import Contacts
 from bot.api.conversations import Conversations
 from bot.api.copilot import CopilotCalls
 from bot.api.deliveries import Deliveries
+from bot.api.evaluation import EvaluationCalls
 from bot.api.events import Events
 from bot.api.knowledge import Knowledge
 from bot.api.set_aside import SetAside
@@ -33,6 +34,7 @@ from bot.articles import Articles
 from bot.components import Components
 from bot.copilot import Copilot
 from bot.live import Live
+from bot.masking import Masking
 from bot.operators import OperatorDesk
 from bot.orchestrator.agent import Agent
 from bot.store import Store
@@ -55,6 +57,7 @@ def routes(
     index: LocalIndex,
     articles: Articles,
     copilot: Copilot,
+    masking: Masking,
 ) -> Sequence[BaseRoute]:
     """Everything under `/api` that is not a visitor's."""
     return [
@@ -69,6 +72,7 @@ def routes(
                 *Arranging(store=store, desk=desk, gate=gate).routes(),
                 *Contacts(store=store, live=live, gate=gate).routes(),
                 *Knowledge(store=store, index=index, articles=articles, gate=gate).routes(),
+                *EvaluationCalls(store=store, gate=gate, masking=masking).routes(),
                 *CopilotCalls(store=store, copilot=copilot, gate=gate).routes(),
                 *Canned(store=store, gate=gate).routes(),
                 *Staff(store=store, gate=gate).routes(),

@@ -70,6 +70,7 @@ CALL_STATE: Schema = {
     "type": "string",
     "enum": ["pending", "approved", "running", "done", "failed", "doubtful", "rejected", "expired"],
 }
+MARK: Schema = {"type": "string", "enum": ["good", "bad"]}
 ROLE: Schema = {"type": "string", "enum": ["admin", "operator", "viewer"]}
 PRIORITY: Schema = {"type": "string", "enum": ["low", "normal", "high", "urgent"]}
 ACT: Schema = {
@@ -135,6 +136,30 @@ SCHEMAS: Mapping[str, Schema] = {
                 "description": "A note that the bot was handed the conversation back with.",
             },
         },
+    ),
+    "Evaluation": obj(
+        {
+            "id": TEXT,
+            "mark": MARK,
+            "question": {**TEXT, "description": "What the contact wrote that the answer is to."},
+            "history": list_of(
+                obj({"author": {"type": "string", "enum": ["contact", "bot", "operator"]}, "text": TEXT})
+            ),
+            "channel": TEXT,
+            "answer": TEXT,
+            "expected": {**TEXT, "description": "What would have been right, where somebody said so."},
+            "reason": TEXT,
+            "intent": TEXT,
+            "tools": list_of(TEXT),
+            "passages": list_of({"type": "object", "description": "title, document, url, score"}),
+            "model": {**TEXT, "description": "Empty where none wrote the answer."},
+            "cost_usd": NUMBER,
+            "conversation_id": TEXT,
+            "message_id": TEXT,
+            "turn_id": TEXT,
+            "marked_by": obj({"id": TEXT, "name": TEXT}),
+            "marked_at": TIME,
+        }
     ),
     "Suggested": obj(
         {

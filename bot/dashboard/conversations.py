@@ -73,6 +73,7 @@ class Conversations:
             largest=FILE_LIMIT,
             draft=await self._store.arranging.draft(thread.entry.id, who.operator.id),
             files=await self._store.trays.files(thread.entry.id, who.operator.id),
+            marks=await self._store.evaluation.marks(thread.entry.id),
             summary=await self._store.copilot.summary(thread.entry.id),
             profile=await self._store.profiles.get(thread.entry.contact_id),
             **await self._asked(thread, older=bool(before)),
@@ -101,7 +102,18 @@ class Conversations:
         thread = await self._store.inbox.thread(turn.conversation_id, limit=_REACH)
         said = [each for each in thread.messages if each.turn_id == turn.id] if thread else []
         why = explain(turn, [citation for each in said for citation in each.citations])
-        return self._pages.show(request, "turn.html", turn=turn, why=why, timeline=drawn(turn.steps))
+        answered = next((each for each in said if each.author_kind == "bot"), None)
+        marks = await self._store.evaluation.marks(turn.conversation_id) if answered else {}
+        return self._pages.show(
+            request,
+            "turn.html",
+            who=who,
+            turn=turn,
+            why=why,
+            timeline=drawn(turn.steps),
+            answered=answered,
+            marks=marks,
+        )
 
     async def _original(self, request: Request) -> Response:
         """The whole of a mail, the head of it here and the rest in a frame."""

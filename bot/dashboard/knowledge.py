@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from bot.api.bodies import place, place_in
 from bot.api.knowledge import QUESTION_LIMIT, TEXT_LIMIT, TITLE_LIMIT
 from bot.dashboard.pages import Pages, path_part
 from bot.gaps import grouped
 from bot.store import Store
+from bot.store.evaluation import Mark
 from knowledge.base import LookupFailed
 from knowledge.local import LocalIndex
 
 _PAGE = 100  # documents in a list
+_MARKED = 30  # marked answers in a list
 _GROUPS = 20  # of gaps shown
 _SURE = 0.5  # the score from which a passage is an answer by itself
 
@@ -32,6 +37,7 @@ class Knowledge:
         return [
             Route("/knowledge", self._overview),
             Route("/knowledge/write", self._new),
+            Route("/knowledge/evaluation", self._evaluation),
             Route("/knowledge/articles/{id}", self._article),
             Route("/knowledge/documents", self._documents),
             Route("/knowledge/documents/{name:path}", self._document),
@@ -62,6 +68,30 @@ class Knowledge:
             more_groups=max(0, len(groups) - _GROUPS),
             articles=await self._store.knowledge.articles(),
             sources=await self._store.knowledge.sources(),
+            marked=await self._store.evaluation.counts(),
+        )
+
+    async def _evaluation(self, request: Request) -> Response:
+        """The marked answers, by page."""
+        who = await self._pages.reader(request)
+        if isinstance(who, Response):
+            return who
+        wanted = request.query_params.get("mark", "")
+        try:
+            before = place_in(request.query_params, "before")
+        except HTTPException:
+            before = None
+        found, more = await self._store.evaluation.page(
+            mark=cast("Mark", wanted) if wanted in {"good", "bad"} else None, before=before, limit=_MARKED
+        )
+        return self._pages.show(
+            request,
+            "evaluation.html",
+            who=who,
+            evaluations=found,
+            more=place(more),
+            wanted=wanted,
+            counts_of=await self._store.evaluation.counts(),
         )
 
     async def _new(self, request: Request) -> Response:

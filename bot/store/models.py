@@ -921,3 +921,33 @@ class Summary(SQLModel, table=True):
     model: str = _text()
     up_to_seq: int = _number()
     created_at: int = _number()
+
+
+class Evaluation(SQLModel, table=True):
+    """An answer of the bot that an operator marked as good or bad, with a copy of all that led to it."""
+
+    __tablename__: ClassVar[Any] = "evaluations"
+    __table_args__ = (
+        UniqueConstraint("message_id", name="evaluations_message"),
+        Index("evaluations_created", "created_at", "id"),
+        Index("evaluations_mark", "mark", "created_at", "id"),
+        Index("evaluations_conversation", "conversation_id"),
+    )
+    id: str = _key()
+    conversation_id: str = _of("conversations.id")
+    message_id: str = _text()
+    turn_id: str = _text()
+    channel: str = _text()
+    mark: str = _text()
+    question: str = _text()
+    history: str = _text("[]")
+    answer: str = _text()
+    passages: str = _text("[]")
+    intent: str = _text()
+    tools: str = _text("[]")
+    model: str = _text()
+    cost: int = _number()
+    expected: str = _text()
+    reason: str = _text()
+    marked_by: str = _text()
+    created_at: int = _number()

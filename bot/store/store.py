@@ -19,6 +19,7 @@ from bot.store.costs import Costs
 from bot.store.counting import Counting
 from bot.store.database import Database, is_postgres, sqlite_path
 from bot.store.deliveries import Deliveries
+from bot.store.evaluation import EvaluationSet
 from bot.store.figures import Figures
 from bot.store.follow_ups import FollowUps
 from bot.store.inbox import Inbox
@@ -108,6 +109,7 @@ class Store:
         self.costs = Costs(database, self.alarms)
         self.counting = Counting(database)
         self.figures = Figures(database)
+        self.evaluation = EvaluationSet(database)
 
     @classmethod
     async def open(cls, url: str, *, announces: bool = False) -> Self:

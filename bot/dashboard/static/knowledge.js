@@ -55,5 +55,14 @@ document.addEventListener('click', (event) => {
   });
 });
 
+document.addEventListener('click', (event) => {
+  const button = event.target instanceof Element ? event.target.closest('button') : null;
+  const marked = button?.dataset.unmark;
+  if (marked) void attempt(async () => {
+    await remove(`/api/evaluation/${marked}`);
+    location.reload();
+  });
+});
+
 tellTimes();
 keepCounts();
