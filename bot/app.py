@@ -26,6 +26,7 @@ from bot.codes import SentCodes
 from bot.components import Components
 from bot.copilot import Copilot
 from bot.dashboard import Dashboard, Originals
+from bot.dashboard.ways import ways
 from bot.demo import SAMPLE, SHOP, HelpCentre
 from bot.demo_shop import demo_sections
 from bot.desk import Desk
@@ -658,6 +659,7 @@ def _operators_routes(
             agent=agent,
             config=config,
             channels=channels,
+            ways=ways(settings, config),
         ).routes(),
     ]
 

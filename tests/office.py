@@ -27,6 +27,7 @@ from bot.articles import Articles
 from bot.components import Components
 from bot.copilot import Copilot
 from bot.dashboard import Dashboard, Originals
+from bot.dashboard.ways import ways
 from bot.fleet import RedisFleet
 from bot.masking import Masking
 from bot.operators import OperatorDesk
@@ -34,7 +35,7 @@ from bot.orchestrator.agent import LanguageModel
 from bot.probes import watch_stores
 from bot.purse import Purses
 from bot.serve import _Server
-from bot.settings import BotConfig
+from bot.settings import BotConfig, Settings
 from bot.store import Store
 from bot.store.budgets import Allowances
 from bot.store.calls import Deadlines
@@ -172,6 +173,7 @@ async def office(
                     agent=house.agent,
                     config=BotConfig(),
                     channels=channels,
+                    ways=ways(Settings(_env_file=None), BotConfig()),
                 ).routes(),
             ]
         )

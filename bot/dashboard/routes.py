@@ -28,6 +28,7 @@ from bot.dashboard.languages import chosen
 from bot.dashboard.originals import Originals
 from bot.dashboard.pages import HOME, Pages
 from bot.dashboard.settings import Settings
+from bot.dashboard.ways import Way
 from bot.orchestrator.agent import Agent
 from bot.settings import BotConfig
 from bot.store import Store
@@ -54,6 +55,7 @@ class Dashboard:
         agent: Agent,
         config: BotConfig,
         channels: Collection[str],
+        ways: Sequence[Way],
     ) -> None:
         pages = Pages(gate, store)
         asked = Approvals(pages, store=store, desk=approvals)
@@ -72,6 +74,7 @@ class Dashboard:
                 agent=agent,
                 config=config,
                 channels=channels,
+                ways=ways,
             ),
         )
 

@@ -19,6 +19,7 @@ from bot.dashboard import zones
 from bot.dashboard.languages import COOKIE as LANGUAGE
 from bot.dashboard.languages import N_, languages
 from bot.dashboard.pages import Pages, form
+from bot.dashboard.ways import Way
 from bot.orchestrator.agent import Agent
 from bot.settings import BotConfig
 from bot.store import Store
@@ -29,6 +30,7 @@ from channels.base import DeliveryStatus
 SECTIONS: Mapping[str, str] = {
     "you": N_("You"),
     "components": N_("Components"),
+    "channels": N_("Channels"),
     "bot": N_("The bot"),
     "models": N_("Models and budgets"),
     "routing": N_("Routing"),
@@ -57,6 +59,7 @@ class Settings:
         agent: Agent,
         config: BotConfig,
         channels: Collection[str],
+        ways: Sequence[Way],
     ) -> None:
         self._pages = pages
         self._store = store
@@ -65,6 +68,7 @@ class Settings:
         self._agent = agent
         self._config = config
         self._channels = sorted(channels)
+        self._ways = ways
 
     def routes(self) -> Sequence[BaseRoute]:
         return [
@@ -111,7 +115,7 @@ class Settings:
 
     async def _values(self, section: str, request: Request, *, is_admin: bool) -> Mapping[str, Any]:
         """What a section shows."""
-        values: dict[str, Any] = {"is_admin": is_admin}
+        values: dict[str, Any] = {"is_admin": is_admin, "ways": self._ways}
         match section:
             case "you":
                 values |= {
