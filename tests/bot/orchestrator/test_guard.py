@@ -130,3 +130,21 @@ def test_hostile_text_costs_no_more_than_its_length(piece: str) -> None:
     let_through(text)
     unsupported(text, [RETURNS], [text])
     assert time.perf_counter() - began < 2
+
+
+@pytest.mark.parametrize(
+    ("text", "noted", "by_note"),
+    [
+        ("By Friday. [3]", True, True),
+        ("By Friday. [3]", False, False),
+        ("By Friday. [1] [4] [0]", True, False),
+        ("`list[0]` [0]", False, False),
+    ],
+)
+def test_the_number_after_the_passages_is_the_companys_own_word_and_never_shown(
+    text: str, noted: bool, by_note: bool
+) -> None:
+    one = Guard(passages=[RETURNS, SHIPPING], instructions="", secret=SECRET, noted=noted)
+    shown = one.feed(text) + one.finish()
+    assert one.by_note is by_note
+    assert "[3]" not in shown
