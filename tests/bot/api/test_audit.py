@@ -69,6 +69,17 @@ async def test_signing_in_and_out_and_failing_to_is_in_it(store: Store, tmp_path
             assert secret not in str(entries)
 
 
+async def test_behind_a_proxy_the_address_is_the_one_it_tells(sqlite: Store, tmp_path: Path) -> None:
+    async with office(sqlite, tmp_path) as place:
+        ada = await place.operator("Ada", "admin")
+        email = await place.hire()
+        await sign_in(place.browser(**{"x-forwarded-for": "203.0.113.9"}), email)
+        await sign_in(place.browser(**{"x-forwarded-for": "203.0.113.9, 198.51.100.7"}), email, "wrong")
+        refused, begun, _ = await log_of(ada)
+        assert begun["address"] == "203.0.113.9"
+        assert refused["address"] == "198.51.100.7"  # what came before was told by the stranger
+
+
 async def test_what_is_done_to_people_and_tokens_is_in_it(store: Store, tmp_path: Path) -> None:
     async with office(store, tmp_path) as place:
         ada = await place.operator("Ada", "admin")
