@@ -116,7 +116,7 @@ class MemoryJournal:
         if tool in self._doubtful and not idempotent:
             return Doubtful()
         self.begun.append((tool, arguments))
-        return Go(key=key)
+        return Go(key=key, again=tool in self._doubtful)
 
     async def end(self, key: str, state: Literal["done", "failed", "doubtful"], result: str) -> None:
         self.ended[key] = (state, result)

@@ -52,9 +52,11 @@ class Speech(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Go:
-    """The call is written down as begun: make it now, under this key."""
+    """The call is written down as begun: make it now, under this key. `again`: it was begun before, and
+    nobody knows how that ended."""
 
     key: str
+    again: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

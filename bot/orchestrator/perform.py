@@ -115,9 +115,11 @@ async def make(tool: Tool, context: ToolContext, arguments: Arguments) -> Perfor
 
 async def _write(tool: Tool, context: ToolContext, arguments: Arguments, journal: Journal) -> Performed:
     match await journal.begin(tool.name, arguments, idempotent=tool.idempotent):
-        case Go(key=key):
+        case Go(key=key, again=again):
             performed = await make(tool, replace(context, key=key), arguments)
             assert performed.state != "wrong"
+            if again and performed.state == "failed":  # this time; nobody knows of the first
+                performed = replace(performed, state="doubtful", words="")
             await journal.end(key, performed.state, performed.result)
             return performed
         case Ended(result=result, failed=failed):

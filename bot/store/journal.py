@@ -92,7 +92,7 @@ class Journal:
                 return Ended(result=known["note"], failed=True)
             case "running" | "doubtful" if idempotent:
                 tx.later(_AGAIN, id=known["id"], turn_id=claim.turn_id, patience=patience)
-                return Go(key=key)
+                return Go(key=key, again=True)
             case "running":
                 tx.later(_DOUBT, id=known["id"])
         return Doubtful()

@@ -172,6 +172,18 @@ async def test_one_whose_provider_keeps_keys_is_made_again_under_the_same(
         assert key == {"key": first}
 
 
+async def test_a_second_try_that_fails_says_nothing_of_the_first(store: Store, tmp_path: Path) -> None:
+    provider = Provider(ToolFailed("cut off", uncertain=True), *[ToolFailed("it is resting")] * 2)
+    async with asked(store, tmp_path, provider, idempotent=True) as scene:
+        await scene.approve()
+        for _ in range(3):
+            await scene.due()
+            await scene.act()
+        assert len(provider.keys) == 3
+        assert await scene.state() == "doubtful", "it may well have been done"
+        assert await scene.status() == "waiting"
+
+
 async def test_in_the_end_nobody_knows(store: Store, tmp_path: Path) -> None:
     provider = Provider(*(ToolFailed("cut off", uncertain=True) for _ in range(5)))
     async with asked(store, tmp_path, provider, idempotent=True) as scene:

@@ -8,11 +8,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import itertools
 import re
 import threading
 from collections.abc import Iterator, Sequence
 
-from tests.doubles.model import Call, Messages, ModelServer, Script
+from tests.doubles.model import Call, Messages, ModelServer, Request, Script
 
 _WISH = re.compile(r"\b(refund|pay|book|ship)\b\D*?(\d{6})(.*)", re.IGNORECASE)
 _REASONS = ("damaged", "wrong item", "lost")
@@ -39,14 +40,22 @@ def told(messages: Messages) -> str:
     return "Thank you, I have seen to it."
 
 
-def clerk() -> ModelServer:
-    return ModelServer(usually=Script(text=told, calls=wished))
+def clerk(*, ill_every: int = 0) -> ModelServer:
+    """With `ill_every`, one of so many requests fails before anything is said."""
+    asked = itertools.count(1)
+
+    def heard(_: Request) -> None:
+        if ill_every and next(asked) % ill_every == 0:
+            server.script([Script(status=500)])
+
+    server = ModelServer(usually=Script(text=told, calls=wished), heard=heard)
+    return server
 
 
 @contextlib.contextmanager
-def clerk_at_work() -> Iterator[str]:
+def clerk_at_work(*, ill_every: int = 0) -> Iterator[str]:
     """One that runs beside the test; its base URL."""
-    server = clerk()
+    server = clerk(ill_every=ill_every)
     ready, stop = threading.Event(), asyncio.Event()
     loops: list[asyncio.AbstractEventLoop] = []
 

@@ -1,9 +1,9 @@
-"""Workers that die: each ends, as by kill -9, right before or right after the first commit of its kind.
+"""Processes that die: each ends, as by kill -9, right before or right after the first commit of its kind.
 
-`python -m tests.doubles.mortal PLAN LOG`: the plan is a JSON list of [kind, "before" | "after"], where a kind
-is the method of the store that commits, as in "Turns.claim"; the log gets a line for every death. One process
-has everything imported and forks each worker, so that a life costs a moment; once the plan is used up, the
-workers stay alive.
+`python -m tests.doubles.mortal workers|web PLAN LOG`: the plan is a JSON list of [kind, "before" | "after"],
+where a kind is the method of the store that commits, as in "Turns.claim"; the log gets a line for every
+death. One process has everything imported and forks each other, so that a life costs a moment; once the plan
+is used up, they stay alive. There are four workers, or one web server at a time on one socket.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import asyncio
 import ctypes
 import os
 import signal
+import socket
 import sys
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -24,7 +25,7 @@ import bot.llm
 import bot.store.postgres
 import bot.store.sqlite  # noqa: F401  once for all lives
 from bot.app import open_house
-from bot.serve import serve
+from bot.serve import listen, serve
 from bot.settings import read_settings
 
 WORKERS = 4
@@ -65,8 +66,9 @@ def mortal(write: Callable[[Any], Awaitable[Any]], point: Point, log: int) -> Ca
     return dying
 
 
-async def live(point: Point | None, log: int) -> None:
-    """A worker that does one thing after the other, so that only one is cut off when it dies."""
+async def live(point: Point | None, log: int, web: socket.socket | None) -> None:
+    """A web server, or a worker that does one thing after the other, so that only one is cut off when it
+    dies."""
     settings = read_settings()
     async with open_house(settings, redis_url=settings.redis_url) as house:
         work, one = house.desk.work, asyncio.Semaphore(1)
@@ -79,26 +81,28 @@ async def live(point: Point | None, log: int) -> None:
         if point is not None:
             database = house.store.database
             setattr(database, "write", mortal(database.write, point, log))  # noqa: B010
-        await serve(house, web=None, work=True)
+        await serve(house, web=web, work=web is None)
 
 
 def main() -> None:
-    plan: deque[Point] = deque(map(tuple, orjson.loads(Path(sys.argv[1]).read_bytes())))
-    log = os.open(sys.argv[2], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    role, planned, deaths = sys.argv[1:]
+    plan: deque[Point] = deque(map(tuple, orjson.loads(Path(planned).read_bytes())))
+    log = os.open(deaths, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    web = listen(read_settings()) if role == "web" else None  # whoever comes between two lives waits in it
     lives: set[int] = set()
     print("mortal: waiting for work", flush=True)
     while True:
-        while len(lives) < WORKERS:
+        while len(lives) < (WORKERS if web is None else 1):
             point = plan.popleft() if plan else None
             if not (child := os.fork()):
                 ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG, prctl(2)
-                asyncio.run(live(point, log))
+                asyncio.run(live(point, log, web))
                 os._exit(0)
             lives.add(child)
         child, status = os.wait()
         lives.discard(child)
         if not os.WIFSIGNALED(status):
-            raise SystemExit(f"a worker ended by itself: {status}")
+            raise SystemExit(f"one ended by itself: {status}")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
-"""Two hundred times kill -9 at a commit of a turn that changes something: nothing is done twice, and every
-turn ends."""
+"""Two hundred times kill -9 at a commit of a turn that changes something, or of an operator's word about it:
+nothing is done twice, nothing is done that was not allowed, and every turn ends."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import asyncio
 import contextlib
 import itertools
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
 import orjson
@@ -20,27 +21,39 @@ import pytest
 from tests.doubles.clerk import clerk_at_work
 from tests.doubles.mortal import Point
 from tests.doubles.till import Till, till
-from tests.processes import Process, Switchboard, switchboard, until, valkey
+from tests.processes import Process, Switchboard, free_port, switchboard, until, valkey
 from tests.visitor import Visitor
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
-KILLS = 100  # on each database
 # Every commit of a turn that calls a tool, and of a call that an operator allowed.
 COMMITS = (
     "Turns.claim",
+    "Spending.reserve",
     "Spending.settle",
+    "Spending.release",
     "Journal.begin",
     "Journal.end",
     "Turns.renew",
     "Turns.conclude",
     "Acts.claim",
+    "Acts.postpone",
     "Acts.settle",
 )
-POINTS: tuple[Point, ...] = tuple((each, when) for each in COMMITS for when in ("before", "after"))
+DECISIONS = ("Approvals.approve", "Approvals.reject")
+
+
+def points(commits: Sequence[str], times: int) -> Sequence[Point]:
+    return [(each, when) for each in commits for when in ("before", "after")] * times
+
+
+# A hundred on each database.
+KILLS = {"workers": points(COMMITS, 4), "web": points(DECISIONS, 3)}
 VERBS = ("pay", "refund", "book", "ship")
 KEEP_KEYS = frozenset({"book", "ship"})
 NEED_APPROVAL = frozenset({"refund", "ship"})
+FALL_SILENT = frozenset({"ship"})  # so that nobody knows, and it is asked once more
+ILL_EVERY = 5  # requests to the model
 AT_ONCE = 24  # customers who wait for an end
 ENDED_WITHIN = 90.0  # seconds after the last kill
 
@@ -51,7 +64,7 @@ _OPEN = """
         OR EXISTS (SELECT 1 FROM calls k WHERE k.conversation_id = c.id
             AND k.state IN ('pending', 'approved', 'running')))
 """
-_CALLS = "SELECT tool, arguments, state, conversation_id FROM calls"
+_CALLS = "SELECT tool, arguments, proposed, asked, state FROM calls"
 _RUNNING = "SELECT id FROM turns WHERE status = 'running'"
 _SAID_TWICE = """
     SELECT turn_id FROM messages WHERE turn_id IS NOT NULL GROUP BY turn_id HAVING COUNT(*) > 1
@@ -66,9 +79,36 @@ _LEFT_WITH_THE_BOT = """
 """
 
 
+HEAD = """
+[bot]
+name = "Ada"
+[models.small]
+name = "gpt-4o-mini"
+input = 0.15
+output = 0.60
+[budget]
+day = 1000
+"""
+
+
+def word_about(order: str) -> dict[str, Any]:
+    """What the operator decides, however often they are asked."""
+    match int(order) // len(VERBS) % 3:
+        case 0:
+            return {"decision": "approve"}
+        case 1:
+            return {"decision": "approve", "arguments": {"order_id": instead_of(order)}}
+        case _:
+            return {"decision": "reject"}
+
+
+def instead_of(order: str) -> str:
+    return f"9{order[1:]}"
+
+
 def bot_toml(url: str) -> str:
     """Four tools of one service: with keys and without, at once and with an operator's word."""
-    sections = ['[bot]\nname = "Ada"']
+    sections = [HEAD]
     for verb in VERBS:
         lines = [
             f"[tools.{verb}]",
@@ -87,9 +127,10 @@ def bot_toml(url: str) -> str:
 class Site:
     house: Switchboard
     till: Till
-    workers: Process
+    mortals: Sequence[Process]
     deaths: Path
     token: str
+    desk_url: str
     orders: list[tuple[str, str]] = field(default_factory=list)
 
     def died(self) -> list[Point]:
@@ -108,24 +149,27 @@ class Site:
         await visitor.say(f"Please {verb} {order}")
 
     @asynccontextmanager
-    async def an_operator_who_allows_everything(self) -> AsyncIterator[None]:
-        async def allow() -> None:
+    async def an_operator(self) -> AsyncIterator[None]:
+        """Who decides about all that waits, on a web server that dies."""
+
+        async def decide() -> None:
             headers = {"authorization": f"Bearer {self.token}"}
-            async with httpx.AsyncClient(base_url=self.house.url, headers=headers, timeout=30) as client:
+            async with httpx.AsyncClient(base_url=self.desk_url, headers=headers, timeout=30) as client:
                 while True:
-                    for each in (await client.get("/api/approvals")).json()["approvals"]:
-                        address = f"/api/approvals/{each['id']}"
-                        answer = await client.post(address, json={"decision": "approve"})
-                        assert answer.status_code == 200, answer.text
+                    with contextlib.suppress(httpx.TransportError):  # whether it was heard, the list tells
+                        for each in (await client.get("/api/approvals")).json()["approvals"]:
+                            word = word_about(each["proposed"]["order_id"])
+                            answer = await client.post(f"/api/approvals/{each['id']}", json=word)
+                            assert answer.status_code == 200, answer.text
                     await asyncio.sleep(0.2)
 
-        allowing = asyncio.create_task(allow())
+        deciding = asyncio.create_task(decide())
         try:
             yield
-            assert not allowing.done(), allowing.exception()
+            assert not deciding.done(), deciding.exception()
         finally:
-            allowing.cancel()
-            await asyncio.wait({allowing})
+            deciding.cancel()
+            await asyncio.wait({deciding})
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -138,37 +182,49 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
             stack.callback(server.cleanup)
             database_url = server.get_uri()
         redis = stack.enter_context(valkey(folder))
-        service = stack.enter_context(till(keeps_keys=KEEP_KEYS))
+        service = stack.enter_context(till(keeps_keys=KEEP_KEYS, falls_silent=FALL_SILENT))
         (folder / "bot.toml").write_text(bot_toml(service.url))
-        (folder / "plan").write_bytes(orjson.dumps(list(itertools.islice(itertools.cycle(POINTS), KILLS))))
+        port = free_port()
         house = stack.enter_context(
             switchboard(
                 folder,
                 workers=0,
                 redis_url=redis.url,
-                model_url=stack.enter_context(clerk_at_work()),
+                model_url=stack.enter_context(clerk_at_work(ill_every=ILL_EVERY)),
                 database_url=database_url,
+                settings={"PORT": str(port)},  # of the other web server; the house's own has one of its own
             )
         )
         token = house.command("token", "create", "the operator").split()[-1]
         deaths = folder / "deaths"
-        workers = house.beside(
-            "workers", "tests.doubles.mortal", str(folder / "plan"), str(deaths), ready="waiting for work"
+        mortals: list[Process] = []
+        for role, plan in KILLS.items():
+            (folder / f"plan-{role}").write_bytes(orjson.dumps(plan))
+            arguments = role, str(folder / f"plan-{role}"), str(deaths)
+            mortal = house.beside(role, "tests.doubles.mortal", *arguments, ready="waiting for work")
+            stack.callback(mortal.end)
+            mortals.append(mortal.start())
+        yield Site(
+            house=house,
+            till=service,
+            mortals=mortals,
+            deaths=deaths,
+            token=token,
+            desk_url=f"http://127.0.0.1:{port}",
         )
-        stack.callback(workers.end)
-        workers.start()
-        yield Site(house=house, till=service, workers=workers, deaths=deaths, token=token)
 
 
 async def test_whatever_is_killed_when_nothing_is_done_twice_and_every_turn_ends(site: Site) -> None:
-    async with site.an_operator_who_allows_everything():
-        while len(site.died()) < KILLS:
-            assert site.workers.running, site.workers.log[-3000:]
+    meant = Counter(itertools.chain.from_iterable(KILLS.values()))
+    async with site.an_operator():
+        while len(site.died()) < meant.total():
+            for each in site.mortals:
+                assert each.running, each.log[-3000:]
             for _ in range(AT_ONCE - await asyncio.to_thread(site.open)):
                 await site.ask()
             await asyncio.sleep(0.2)
         await asyncio.to_thread(until, lambda: not site.open(), ENDED_WITHIN, "every turn has ended")
-    assert Counter(site.died()) == Counter(itertools.islice(itertools.cycle(POINTS), KILLS))
+    assert Counter(site.died()) == meant
 
     twice = {what: times for what, times in site.till.times.items() if times > 1}
     assert twice == {}, "the service's own ledger has it more than once"
@@ -176,6 +232,12 @@ async def test_whatever_is_killed_when_nothing_is_done_twice_and_every_turn_ends
     for row in site.house.rows(_CALLS):
         what = row["tool"], orjson.loads(row["arguments"])["order_id"]
         states[row["state"]] += 1
+        word = word_about(orjson.loads(row["proposed"])["order_id"]) if row["asked"] else {}
+        if word.get("decision") == "reject":
+            assert row["state"] == "rejected", what
+            assert site.till.times[what] == 0, f"{what} was rejected"
+            continue
+        assert what[1] == word.get("arguments", orjson.loads(row["proposed"]))["order_id"]
         if row["state"] == "done":
             assert site.till.times[what] == 1, what
         else:

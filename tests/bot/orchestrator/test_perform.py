@@ -93,6 +93,13 @@ async def test_a_write_somebody_began_before_is_not_made_again_unless_its_provid
     assert (await made(tool(shop.refund, idempotent=True), journal)).state == "done"
 
 
+async def test_a_second_try_that_fails_says_nothing_of_the_first() -> None:
+    journal, shop = MemoryJournal(doubtful=["refund"]), Shop(ToolFailed("it is resting"))
+    performed = await made(tool(shop.refund, idempotent=True), journal)
+    assert (performed.state, performed.result) == ("doubtful", "it is resting")
+    assert journal.ended == {shop.keys[0]: ("doubtful", "it is resting")}
+
+
 async def test_wrong_arguments_reach_neither_the_journal_nor_the_tool() -> None:
     journal, shop, trace = MemoryJournal(), Shop(), Trace(turn_id="t")
     wrong = await made(tool(shop.refund), journal, trace, name="order", order=7)
