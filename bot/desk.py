@@ -40,6 +40,7 @@ TURN = 90.0  # seconds a whole turn may take
 _SLACK = 1.1  # times that, in which it may still come to an end of its own
 ATTEMPTS = 3  # of one turn; after that a person takes it
 _RETRY_AFTER = 1.0  # seconds before a turn that failed is tried again
+_LAST_AFTER = 0.5  # seconds before a last attempt begins, in which others let go of theirs
 _LONG = 5.0  # seconds after which a job has done enough
 _BREATH = 0.3  # seconds without another message after which a burst is over
 _OVERTAKEN_FOR = 20.0  # seconds a turn may be begun anew because the contact keeps writing
@@ -89,6 +90,7 @@ class Desk:
         self._errands: set[asyncio.Task[object]] = set()
         self._speaking: dict[str, Voice] = {}  # by conversation
         self.at_work: dict[str, int] = {}  # conversations being answered in this process
+        self._last_attempt = asyncio.Lock()
 
     # accept ---------------------------------------------------------------------------------------------
 
@@ -156,8 +158,12 @@ class Desk:
         began = time.monotonic()
         try:
             while (claim := await self._store.turns.claim(conversation_id, self._lease)) is not None:
+                if claim.attempt == ATTEMPTS and self._last_attempt.locked():
+                    await self._wait_for_another(claim)
+                    continue
                 with about(turn=claim.turn_id, message_id=claim.in_reply_to):
-                    more = await self._take_turn(claim)
+                    async with self._last_attempt if claim.attempt == ATTEMPTS else contextlib.nullcontext():
+                        more = await self._take_turn(claim)
                 if not more:
                     return
                 # One job has the time of one turn: a slow one's successor gets a job of its own.
@@ -168,6 +174,14 @@ class Desk:
             self.at_work[conversation_id] -= 1
             if not self.at_work[conversation_id]:
                 del self.at_work[conversation_id]
+
+    async def _wait_for_another(self, claim: Claim) -> None:
+        """Let go of a last attempt until another's has ended: one of the two may end the process each time,
+        and the other is not to be taken for it."""
+        with contextlib.suppress(StoreUnavailable):  # then the lease ends by itself
+            await self._store.turns.release(claim)
+        async with self._last_attempt:
+            pass
 
     async def _take_turn(self, claim: Claim) -> bool:
         """One claimed turn to its end. True when the contact wrote more meanwhile."""
@@ -227,6 +241,8 @@ class Desk:
         purse = self._purses.of(claim)
         if claim.attempt > ATTEMPTS:
             return claim, self._degraded(claim, f"The turn failed {ATTEMPTS} times.")
+        if claim.attempt == ATTEMPTS:
+            await asyncio.sleep(_LAST_AFTER)
         limits = limits_of(self._channels.get(claim.channel))
         if await self._store.turns.answered_enough(claim, limits.per_hour):
             return claim, TOO_MANY

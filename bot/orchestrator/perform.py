@@ -117,9 +117,9 @@ async def _write(tool: Tool, context: ToolContext, arguments: Arguments, journal
     match await journal.begin(tool.name, arguments, idempotent=tool.idempotent):
         case Go(key=key, again=again):
             performed = await make(tool, replace(context, key=key), arguments)
-            assert performed.state != "wrong"
             if again and performed.state == "failed":  # this time; nobody knows of the first
                 performed = replace(performed, state="doubtful", words="")
+            assert performed.state != "wrong"
             await journal.end(key, performed.state, performed.result)
             return performed
         case Ended(result=result, failed=failed):

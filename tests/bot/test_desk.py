@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bot import orchestrator
-from bot.desk import _utterances
+from bot.desk import utterances
 from bot.operators import OperatorDesk
 from bot.orchestrator.outcome import NeedsApproval, Outcome, ProposedCall, Silence
 from bot.orchestrator.phrases import phrase_in
@@ -853,7 +853,7 @@ async def test_the_turn_knows_what_is_quoted_and_what_came_along(store: Store, t
         await house.desk.take_in(sends_file(2, follows=("nobody", "ada:1")))
         claim = await store.turns.claim((await store.turns.due())[0], 30)
         assert claim is not None
-        said = _utterances(claim)
+        said = utterances(claim)
         assert [each.files for each in said] == [(), ("image/png",)]
         assert [each.quotes for each in said] == ["", "The red one?"]
 
