@@ -56,6 +56,7 @@ class Call:
 
 _EMAIL: Schema = {**text(320), "pattern": r"^[^\s@\x00]+@[^\s@\x00]+$"}
 _CANNED_NAME: Schema = {**text(40), "pattern": r"^[A-Za-z0-9_.-]{1,40}$"}
+_ANY_MARK: Schema = {"type": "string", "enum": ["good", "bad", ""], "description": "Empty: either."}
 _MESSAGE = obj({"message": of("Message")})
 _ACTED: Mapping[int, tuple[str, Schema | None]] = {
     200: ("The conversation as it is now; doing it again changes nothing", of("Conversation"))
@@ -337,7 +338,7 @@ OPERATORS: Sequence[Call] = (
         "read it in the thread.",
         who="operator",
         group="Conversations",
-        body=obj({}, {"note": {**TEXT, "maxLength": 2_000}}),
+        body=obj({}, {"note": {**maybe(TEXT), "maxLength": 2_000}}),
         answers=_ACTED,
     ),
     Call(
@@ -1012,7 +1013,7 @@ OPERATORS: Sequence[Call] = (
         group="Approvals",
         body=obj(
             {"decision": {"type": "string", "enum": ["approve", "reject"]}},
-            {"arguments": {"type": "object"}, "note": {**TEXT, "maxLength": 2_000}},
+            {"arguments": {"type": "object"}, "note": {**maybe(TEXT), "maxLength": 2_000}},
         ),
         answers={200: ("The approval as it is now", of("Approval"))},
     ),
@@ -1083,7 +1084,7 @@ OPERATORS: Sequence[Call] = (
         about="Answers of the bot that operators marked, the latest first: what it is tested against.",
         who="operator",
         group="Knowledge",
-        query={"mark": MARK, "before": TEXT, "limit": WHOLE},
+        query={"mark": _ANY_MARK, "before": CURSOR, "limit": page()},
         answers={
             200: ("A page", obj({"evaluations": list_of(of("Evaluation")), "next": maybe(TEXT)})),
         },
@@ -1115,7 +1116,7 @@ OPERATORS: Sequence[Call] = (
         about="The whole set, an `Evaluation` on each line, with personal data and secrets masked.",
         who="operator",
         group="Knowledge",
-        query={"mark": MARK},
+        query={"mark": _ANY_MARK},
         answers={200: ("The set", TEXT)},
         answer_type="application/jsonl",
     ),
