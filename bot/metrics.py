@@ -29,10 +29,20 @@ class ComponentFigures(Collector):
             "switchboard_component_state", "1 for the state a component is in", labels=(*_LABELS, "state")
         )
         ofs = (*_LABELS, "process")
-        calls = CounterMetricFamily("switchboard_component_calls", "Calls of a component", labels=ofs)
-        failures = CounterMetricFamily("switchboard_component_failures", "Calls that failed", labels=ofs)
+        calls = CounterMetricFamily(
+            "switchboard_component_calls",
+            "Calls of a component, by each process that made them; told alike by every process",
+            labels=ofs,
+        )
+        failures = CounterMetricFamily(
+            "switchboard_component_failures",
+            "Calls that failed, by each process; told alike by every process",
+            labels=ofs,
+        )
         seconds = HistogramMetricFamily(
-            "switchboard_component_seconds", "How long the good calls took", labels=ofs
+            "switchboard_component_seconds",
+            "How long the good calls took, by each process; told alike by every process",
+            labels=ofs,
         )
         for view in self.views:
             of = [view.name, view.kind]
