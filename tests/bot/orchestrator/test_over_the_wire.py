@@ -15,7 +15,7 @@ import pytest
 
 from bot.llm import OpenAIModel, openai_client
 from bot.orchestrator import run
-from bot.orchestrator.agent import LanguageModel
+from bot.orchestrator.agent import LanguageModel, Route
 from bot.orchestrator.breaker import Breaker
 from bot.orchestrator.hands import MOST_CALLS
 from bot.orchestrator.outcome import HandOff, Outcome, Reply
@@ -24,6 +24,7 @@ from bot.orchestrator.resilience import GuardedModel, guarded
 from bot.testing import PRICES
 from bot.trace import Trace
 from knowledge.lookup import NoMatch
+from tests.bot.orchestrator.test_routing import UNSURE, Tells
 from tests.bot.orchestrator.test_tools_in_turns import SHIPPED, Shop
 from tests.doubles.model import Call, ModelServer, Script, frames_for
 from tests.doubles.orchestra import Voice, agent, turn
@@ -278,3 +279,53 @@ async def test_a_tool_that_hangs_is_left_in_time_and_then_alone(servers: Servers
         assert step.status == "failed"
     assert asked == 5, "after five it rests"
     assert "resting" in str(step.error)
+
+
+# routing --------------------------------------------------------------------------------------------
+
+
+async def routed(
+    servers: Servers, make: Models, route: Route, *opinions: Script
+) -> tuple[Outcome, Mapping[str, object]]:
+    """A turn whose router tells `route`: the small model is the first server's, the large the second's."""
+    first, second = servers
+    first.script(opinions)
+    usual = replace(
+        agent(router=Tells(route)), models={"small": [make(first)], "large": [make(second)]}, tier="small"
+    )
+    specialists = {name: replace(usual, instructions=f"You are {name}.") for name in ("billing", "orders")}
+    trace = Trace(turn_id="turn")
+    outcome = await run(turn("What about it?"), replace(usual, specialists=specialists), trace)
+    return outcome, next(step.output for step in trace.steps if step.name == "intent")
+
+
+async def test_the_tier_of_an_intent_is_the_server_that_is_asked(servers: Servers, model: Models) -> None:
+    first, second = servers
+    outcome, _ = await routed(servers, model, Route(agent="billing", tier="large"))
+    assert isinstance(outcome, Reply)
+    assert not first.requests
+    assert "You are billing." in second.requests[0].messages[0]["content"]
+
+
+@pytest.mark.parametrize(
+    ("opinion", "intent", "instructed"),
+    [
+        (Script(text="2"), "order_status", "You are orders."),
+        (Script(text="0"), None, "service@northwind.example"),
+        (Script(status=500), None, "service@northwind.example"),
+        (Script(frames=[b"data: {\n\n", b"data: garbage\n\n"]), None, "service@northwind.example"),
+    ],
+)
+async def test_a_small_models_opinion_on_an_unsure_route_is_kept_or_done_without(
+    servers: Servers, model: Models, opinion: Script, intent: str | None, instructed: str
+) -> None:
+    first, _ = servers
+    outcome, step = await routed(servers, model, UNSURE, opinion)
+    assert isinstance(outcome, Reply)
+    assert step["intent"] == intent
+    if isinstance(opinion.text, str):
+        assert step["opinion"] == opinion.text
+    else:
+        assert str(step["opinion"]).startswith("none: ModelFailed")
+    assert "refund: I want my money back" in first.requests[0].messages[0]["content"]
+    assert instructed in first.requests[-1].messages[0]["content"]
