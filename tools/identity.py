@@ -13,6 +13,7 @@ from tools.code_words import every, said
 from tools.function import tool
 
 SEND = "send_code"
+VERIFY = "verify_code"
 _ADDRESS = r"^[^\s@<>(),;:]{1,64}@[^\s@<>(),;:]{1,190}\.[A-Za-z]{2,24}$"
 
 Address = Annotated[str, Field(json_schema_extra={"format": "email"}, pattern=_ADDRESS)]
@@ -67,7 +68,12 @@ def identity(codes: Codes) -> Sequence[Tool]:
         if address is None:
             words = f"{said(context.language, 'wrong')}\n\n{said(context.language, 'ask_code')}"
             raise ToolFailed("it is not the code, or it has expired", refused=True, words=words)
-        told = said(context.language, "proven", address=address)
-        return orjson.dumps({"said": told, "verified": "from their next message on"}).decode()
+        proven = said(context.language, "proven", address=address)
+        told = {
+            "said": f"{proven} {said(context.language, 'what_now')}",
+            "proven": proven,
+            "verified": "from their next message on",
+        }
+        return orjson.dumps(told).decode()
 
     return send_code, verify_code

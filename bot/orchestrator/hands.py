@@ -138,21 +138,25 @@ class Hands:
     async def answer(self, calls: Sequence[ToolCall], *, by: str) -> Sequence[ModelMessage]:
         """Make the calls of the model `by`, reading ones side by side and writing ones one after another, as
         a model that calls several at once has them in order. What can't be called is told back once."""
-        reads = [call for call in calls if not self._writes(call.name)]
-        told: dict[str, Told] = {}
+        told: dict[int, Told] = {}  # by place: not every server gives each call an id of its own
         async with asyncio.TaskGroup() as group:
-            tasks = {
-                call.id: group.create_task(self.make(call.name, call.arguments, needs=[by])) for call in reads
+            reads = {
+                place: group.create_task(self.make(call.name, call.arguments, needs=[by]))
+                for place, call in enumerate(calls)
+                if not self._writes(call.name)
             }
-        told |= {name: task.result() for name, task in tasks.items()}
-        for call in calls:
-            if call.id not in told:
-                told[call.id] = await self.make(call.name, call.arguments, needs=[by])
+        told |= {place: task.result() for place, task in reads.items()}
+        for place, call in enumerate(calls):
+            if place not in told:
+                told[place] = await self.make(call.name, call.arguments, needs=[by])
         if any(each.state == "refused" for each in told.values()):
             self._refused += 1
         if self._refused > _REPAIRS or self._calls >= MOST_CALLS:
             self.exhausted = True
-        return [ModelMessage(role="tool", content=told[call.id].said, call_id=call.id) for call in calls]
+        return [
+            ModelMessage(role="tool", content=told[place].said, call_id=call.id)
+            for place, call in enumerate(calls)
+        ]
 
     async def make(
         self,

@@ -14,6 +14,7 @@ from bot.orchestrator.hands import Hands, Told
 from bot.orchestrator.outcome import Citation
 from bot.orchestrator.plan import PLAN, Finding, Subtask, carry_out, checked
 from bot.orchestrator.several import wishes
+from bot.orchestrator.taken_up import offered_wish, offering, quoted, unproven
 from bot.orchestrator.told import plainly
 from knowledge.lookup import Down, Found, NoMatch
 from tools import identity
@@ -50,7 +51,12 @@ async def by_rules(asked: Asked, hands: Hands, look_up: LookUp) -> Deeds | None:
         return None
     heard = [each.text for each in reversed(asked.turn.said) if each.speaker == "contact"][:_REMEMBERED]
     plan: list[tuple[Subtask, Tool | None, Form | None]] = []
-    if (continued := await _continued(asked, tools, heard)) is not None:
+    if (wish_taken_up := offered_wish(asked.turn, tools)) is not None and asked.agent.router is not None:
+        chosen = await asked.agent.router.tool_for(wish_taken_up, tools)
+        if chosen is not None:
+            wish = Subtask(id="1", wish=wish_taken_up)
+            plan.append(_with_form(wish, chosen, fill(chosen, [wish_taken_up, *unproven(asked.turn, tools)])))
+    elif (continued := await _continued(asked, tools, heard)) is not None:
         tool, name = continued
         wish = Subtask(id="1", wish=await _wish_for(asked, tool, heard))
         plan.append(_with_form(wish, tool, fill(tool, heard, answered=name)))
@@ -146,25 +152,39 @@ async def _carry_out(
         if tool is not None and form is not None and form.missing is not None:
             asks = asks or question(tool, form.missing, asked.language)
         elif tool is None:
-            quoted = extractive.compose(subtask.wish, found[subtask.id].passages, language=asked.language)
-            if quoted is None:
+            answer = extractive.compose(subtask.wish, found[subtask.id].passages, language=asked.language)
+            if answer is None:
                 failed.append(subtask.wish)
             else:
-                paragraphs.append(extractive.renumbered(quoted.text, len(citations)))
-                citations += quoted.citations
+                paragraphs.append(extractive.renumbered(answer.text, len(citations)))
+                citations += answer.citations
         elif told[subtask.id].state in {"done", "waits"}:
-            paragraphs.append(_in_words(asked, tool, subtask.wish, told[subtask.id]))
-        elif words := told[subtask.id].words:
-            paragraphs.append(extractive.escaped(words))
+            words = _in_words(asked, tool, subtask.wish, told[subtask.id])
+            if tool.name == identity.VERIFY and (wanted := await _refused(asked, hands)) is not None:
+                words, asks = offering(asked.language, told[subtask.id].result, wanted)
+            paragraphs.append(words)
+        elif said := told[subtask.id].words:
+            paragraphs.append(extractive.escaped(said))
         elif tool.needs_verified and not asked.turn.person.verified:
-            paragraphs.append(deed_phrase(asked.language, "unverified", what=_quoted(subtask.wish)))
+            paragraphs.append(deed_phrase(asked.language, "unverified", what=quoted(subtask.wish)))
             if (sends := hands.tools.get(identity.SEND)) is not None:
                 asks = asks or question(sends, "address", asked.language)
         elif told[subtask.id].state != "doubtful":  # nobody may say that it was not done
             failed.append(subtask.wish)
-    not_done = [deed_phrase(asked.language, "not_done", what=_quoted(wish)) for wish in failed]
+    not_done = [deed_phrase(asked.language, "not_done", what=quoted(wish)) for wish in failed]
     text = "\n\n".join([*paragraphs, *not_done, *([asks] if asks else [])])
     return Deeds(text=text, citations=tuple(citations), answered=bool(paragraphs), failed=failed)
+
+
+async def _refused(asked: Asked, hands: Hands) -> str | None:
+    """What the customer wanted that only somebody known may have, before they proved who they are."""
+    router, tools = asked.agent.router, list(hands.tools.values())
+    if router is not None:
+        for piece in (piece for text in unproven(asked.turn, tools) for piece in wishes(text)):
+            tool = await router.tool_for(piece, tools)
+            if tool is not None and tool.needs_verified:
+                return piece
+    return None
 
 
 async def _looked_up(subtask: Subtask, look_up: LookUp) -> Finding:
@@ -179,9 +199,5 @@ async def _looked_up(subtask: Subtask, look_up: LookUp) -> Finding:
 
 def _in_words(asked: Asked, tool: Tool, wish: str, told: Told) -> str:
     if told.state == "waits":
-        return deed_phrase(asked.language, "approval_asked", what=_quoted(wish))
+        return deed_phrase(asked.language, "approval_asked", what=quoted(wish))
     return plainly(tool, told.arguments or {}, told.result)
-
-
-def _quoted(wish: str) -> str:
-    return f"“{extractive.escaped(wish)}”"

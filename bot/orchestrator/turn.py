@@ -25,6 +25,7 @@ from bot.orchestrator.planner import planned
 from bot.orchestrator.repeats import answered, goes_round
 from bot.orchestrator.route import routed
 from bot.orchestrator.rules import Deeds, by_rules
+from bot.orchestrator.taken_up import offered_wish
 from bot.orchestrator.wishes import Courtesy, courtesy, objects, wants_person
 from bot.trace import StepKind, Trace
 from knowledge.base import Passage
@@ -98,6 +99,8 @@ async def _answer(asked: Asked, pending: Sequence[str], before: Sequence[str]) -
         said = asked.turn.said
         earlier = answered(said[: len(said) - asked.turn.pending])
         kind: Kind = kind_of(asked.question, pending, agent.name, earlier)
+        if offered_wish(asked.turn, asked.agent.tools) is not None:
+            kind = "question"  # "ok" is no thanks here
         step.output = {"language": asked.language, "kind": kind, "mood": mood(asked.question)}
         if asked.turn.guidance:
             step.tell(note_of_a_colleague=asked.turn.guidance)

@@ -341,6 +341,29 @@ def objects(text: str) -> bool:
     return bool(_OBJECTION.fullmatch(_bare(text)))
 
 
+# The answer to "Shall I go on with this now?", and nothing besides.
+_AGREEMENT = _whole(
+    r"""
+(?:(?:yes|yeah|yep|sure|ok|okay|yes please|please|go on|go ahead|do it|please do)(?: |$)){1,3}
+|(?:(?:ja|jawohl|gerne?|bitte|ok|okay|klar|mach(?:en sie)?(?: das)?|weiter)(?: |$)){1,3}
+|(?:(?:oui|ok|d['’]accord|volontiers|s['’]il (?:vous|te) plaît|allez y)(?: |$)){1,3}
+|(?:(?:sí|si|claro|vale|ok|por favor|adelante)(?: |$)){1,3}
+|(?:(?:sì|certo|va bene|per favore|grazie)(?: |$)){1,3}
+|(?:(?:graag|alstublieft|alsjeblieft|doe maar|goed)(?: |$)){1,3}|ja (?:graag|alstublieft|doe maar)
+|(?:(?:sim|claro|pode ser|por favor|faz favor)(?: |$)){1,3}
+|(?:(?:tak|dobrze|jasne|proszę|poproszę)(?: |$)){1,3}
+|(?:(?:ja|jo|gärna|tack|okej)(?: |$)){1,3}|ja (?:tack|tak|gärna)
+|(?:(?:gerne|okay|jo tak)(?: |$)){1,3}
+|(?:(?:evet|tamam|olur|lütfen)(?: |$)){1,3}
+|(?:(?:نعم|أجل|اجل|حسنا|حسنًا|تمام|من فضلك|تفضل)(?: |$)){1,3}"""
+)
+
+
+def agrees(text: str) -> bool:
+    """Whether all a message says is yes, to a question that was asked."""
+    return bool(_AGREEMENT.fullmatch(_bare(text)))
+
+
 def wants_person(text: str) -> bool:
     """Whether the customer clearly asks for a person, now. In doubt not: then they get an answer."""
     if len(text) > _LONGEST * 3:

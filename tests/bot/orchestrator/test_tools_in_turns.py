@@ -480,10 +480,15 @@ async def test_without_a_plan_one_thing_is_done_after_another(written: str) -> N
 
 
 async def without_a_model(
-    *said: object, tools: Sequence[Tool], knowledge: Found | NoMatch | Down | None = None
+    *said: object,
+    tools: Sequence[Tool],
+    knowledge: Found | NoMatch | Down | None = None,
+    verified: bool = False,
 ) -> Outcome:
     asked = agent(knowledge=knowledge, tools=tools, router=ByWord())
-    return await run(turn(*said), asked, Trace(turn_id="turn"))  # type: ignore[arg-type]
+    given = turn(*said)  # type: ignore[arg-type]
+    given = replace(given, person=replace(given.person, verified=verified))
+    return await run(given, asked, Trace(turn_id="turn"))
 
 
 async def test_without_a_model_a_tool_answers_in_its_owners_words() -> None:
@@ -870,3 +875,66 @@ async def test_a_model_is_told_how_somebody_can_prove_who_they_are() -> None:
     model = ScriptedModel([calls("points", {})], "What is your mail address?")
     await run(turn("How many points do I have?"), shop_and(model, tools=tools), Trace(turn_id="turn"))
     assert "offer send_code" in model.requests[1].messages[-1].content
+
+
+async def test_calls_with_the_same_id_keep_their_own_results() -> None:
+    shop = Shop(order_status=SHIPPED, points="You have 120 points.", note="noted")
+    tools = [shop.tool("order_status"), shop.tool("points", {}), shop.tool("note", {}, effect="write")]
+    given = {"order_status": {"order_id": "123456"}, "points": {}, "note": {}}
+    same = [ToolCall(id="call_0", name=name, arguments=json.dumps(each)) for name, each in given.items()]
+    model = ScriptedModel(same, "It is on its way.")
+    await run(
+        turn("Where is order 123456, and my points?"), shop_and(model, tools=tools), Trace(turn_id="turn")
+    )
+    assert [each.content for each in model.requests[1].messages[-3:]] == [
+        SHIPPED,
+        "You have 120 points.",
+        "noted",
+    ]
+    assert sorted(name for name, _ in shop.calls) == ["note", "order_status", "points"]
+
+
+async def test_without_a_model_a_wish_is_taken_up_again_once_its_customer_is_known() -> None:
+    shop, letters = Shop(points="Order 123456 brought you 120 points."), Letters()
+    points = shop.tool("points", needs_verified=True, asks={"order_id": "Of which order?"})
+    tools = [points, *identity(letters)]
+    said: list[object] = []
+    known = False
+
+    async def says(text: str) -> str:
+        said.append(text)
+        outcome = await without_a_model(*said, tools=tools, knowledge=NoMatch(), verified=known)
+        assert isinstance(outcome, Reply)
+        said.append(bot(outcome.text))
+        return outcome.text
+
+    assert (await says("How many points did I get?")).endswith("Of which order?")
+    assert (await says("123456")).endswith("I will send a code there.")
+    assert (await says("it is jo@example.com")).endswith("What is the code in the email?")
+    proven = await says("246810")
+    assert proven.endswith("Shall I go on with this now? “How many points did I get”")
+    assert "What can I do for you?" not in proven
+    assert shop.calls == [], "what is written after the code is verified, and nothing before"
+    known = True
+    assert await says("Ok") == "Order 123456 brought you 120 points."
+    assert shop.calls == [("points", {"order_id": "123456"})]
+
+
+async def test_who_does_not_want_it_any_more_is_not_pressed() -> None:
+    shop, letters = Shop(points="You have 120 points."), Letters()
+    tools = [shop.tool("points", {}, needs_verified=True), *identity(letters)]
+    said: list[object] = [
+        "How many points do I have?",
+        bot("Which email address do we know you by? I will send a code there."),
+    ]
+    said += [
+        "jo@example.com",
+        bot("I have sent a code to jo@example.com.\n\nWhat is the code in the email?"),
+        "246810",
+    ]
+    proven = await without_a_model(*said, tools=tools, knowledge=NoMatch())
+    assert isinstance(proven, Reply)
+    await without_a_model(
+        *said, bot(proven.text), "No thanks", tools=tools, knowledge=NoMatch(), verified=True
+    )
+    assert shop.calls == []
