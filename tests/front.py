@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 import httpx
 import uvicorn
@@ -125,13 +126,14 @@ async def front(
     observer: Observer | None = None,
     hours: OfficeHours | None = None,
     waits: Waits | None = None,
+    more: Mapping[str, Channel] = MappingProxyType({}),
 ) -> AsyncIterator[Front]:
-    """Everything between the socket and the store."""
+    """Everything between the socket and the store; `more` channels answer beside the website's."""
     link = RedisLink(redis_url)
     live = Live(link)
     memory = memory or MemoryChannel()
     registry = registry or Registry()
-    channels: dict[str, Channel] = {"terminal": Terminal(), "memory": memory}
+    channels: dict[str, Channel] = {"terminal": Terminal(), "memory": memory} | dict(more)
     answering = replace(agent(pages or Pages(), *models, tools=tools), hours=hours, waits=waits)
     alerts = Alerts(store=store)
     desk = Desk(

@@ -127,6 +127,7 @@ async def office(
         bell=bell,
         deadlines=deadlines,
         allowances=allowances,
+        more=more,
     ) as house:
         channels: dict[str, Channel] = {"web": house.website, "memory": house.memory} | dict(more)
         desk = OperatorDesk(store=store, bell=bell, live=house.live, channels=channels)
