@@ -3,36 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
-import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.e2e.browser import Chat
-from tests.e2e.test_dashboard import EMAIL, act, entry, sign_in, thread
-from tests.e2e.test_safety import TRIPWIRE
+from tests.e2e.desk import act, entry, thread
 from tests.processes import Switchboard
-
-
-@pytest.fixture(scope="module")
-def password(house: Switchboard) -> str:
-    """Of an operator called Grace."""
-    return house.command("operator", "add", EMAIL, "--name", "Grace").split()[-1]
-
-
-@pytest.fixture
-def desk(browser: Browser, house: Switchboard, password: str) -> Iterator[Page]:
-    """Grace's browser; nothing in it may go wrong unseen."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-US")
-    context.add_init_script(TRIPWIRE)
-    page = context.new_page()
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    sign_in(page, house, password)
-    yield page
-    assert page.evaluate("tripped") == []
-    assert errors == []
-    context.close()
 
 
 def test_a_suggestion_is_taken_by_one_key_beside_what_was_written_and_never_sent_by_itself(
