@@ -53,3 +53,51 @@ def test_a_suggestion_is_taken_by_one_key_beside_what_was_written_and_never_sent
     assert not first["taken_at"]
     assert second["sent_text"].endswith("Best, Grace")
     assert 0 < second["changed"] < 0.5
+
+
+def test_a_conversation_is_handed_back_with_a_note_to_the_bot(
+    desk: Page, house: Switchboard, chat: Chat
+) -> None:
+    chat.ask("Is there a discount for students?")
+    chat.expect_answers(1)
+    desk.get_by_role("link", name="All", exact=True).click()
+    entry(desk, house, "Is there a discount for students?").click()
+    expect(desk.locator("#contact")).to_be_focused()  # the page listens
+    act(desk, "Take over")
+    expect(desk.get_by_role("textbox", name="Reply")).to_be_focused()
+    act(desk, "Hand back with a note to the bot")
+    asking = desk.get_by_role("dialog", name="Hand back with a note to the bot")
+    expect(asking.get_by_role("textbox")).to_be_focused()
+    desk.keyboard.type("They get ten percent, by hand.")
+    act(desk, "Hand back")
+    expect(desk.locator("#head")).to_contain_text("With the bot")
+    expect(thread(desk)).to_contain_text("Note to the bot")
+    expect(thread(desk)).to_contain_text("They get ten percent, by hand.")
+    expect(chat.thread).not_to_contain_text("ten percent")
+
+
+def test_answers_are_marked_where_they_stand_and_collected_under_knowledge(
+    desk: Page, house: Switchboard, chat: Chat
+) -> None:
+    chat.ask("How do I wash a down jacket?")
+    chat.expect_answers(1)
+    desk.get_by_role("link", name="All", exact=True).click()
+    entry(desk, house, "How do I wash a down jacket?").click()
+    expect(desk.locator("#contact")).to_be_focused()  # the page listens
+    good = thread(desk).get_by_role("button", name="Good answer")
+    good.click()
+    expect(good).to_have_attribute("aria-pressed", "true")
+    act(desk, "Why this answer")
+    beside = desk.get_by_role("dialog", name="Why this answer")
+    beside.get_by_role("button", name="Bad answer").click()
+    asking = desk.get_by_role("dialog", name="A bad answer")
+    asking.get_by_label("What would have been right").fill("By hand, at 30 degrees.")
+    act(desk, "Mark as bad")
+    expect(beside.get_by_role("button", name="Bad answer")).to_have_attribute("aria-pressed", "true")
+    act(desk, "Close")
+    expect(thread(desk).get_by_role("button", name="Bad answer")).to_have_attribute("aria-pressed", "true")
+    desk.goto(f"{house.url}/dashboard/knowledge")
+    desk.get_by_role("link", name="Bad answers: 1").click()
+    expect(desk.get_by_role("main")).to_contain_text("By hand, at 30 degrees.")
+    desk.get_by_role("button", name="Remove").click()
+    expect(desk.get_by_role("main")).to_contain_text("None yet.")
