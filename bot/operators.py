@@ -11,6 +11,7 @@ from bot import markup
 from bot.bell import Bell
 from bot.copilot import share_changed
 from bot.live import INBOX, PEOPLE, Live
+from bot.mentions import mentioned
 from bot.sending import leaving
 from bot.store import NoSuchConversation, Store, StoreUnavailable
 from bot.store.database import new_id
@@ -26,6 +27,7 @@ from bot.store.records import (
 )
 from channels.base import Channel, DeliveryStatus
 
+_GIST = 160  # characters of a note that are told to whom it speaks
 _SHOWN = 20.0  # seconds for which a provider shows that somebody types
 
 
@@ -159,10 +161,24 @@ class OperatorDesk:
         text: str,
         files: Sequence[str] = (),
     ) -> Changed:
-        """Words and files for operators alone. Raises NobodyToAnswer, NoSuchFile."""
-        return await self._write(
-            conversation_id, operator, client_id=client_id, text=text, files=files, private=True
+        """Words and files for operators alone; those named in it after an @ are told. Raises NobodyToAnswer,
+        NoSuchFile."""
+        known = await self._store.operators.every() if "@" in text else ()
+        spoken_to = [each.id for each in mentioned(text, known) if each.id != operator.id]
+        changed = await self._write(
+            conversation_id,
+            operator,
+            client_id=client_id,
+            text=text,
+            files=files,
+            private=True,
+            mentions=spoken_to,
         )
+        if changed.new and spoken_to:
+            data = {"conversation_id": conversation_id, "by": operator.name, "text": text[:_GIST]}
+            piece = {"kind": "mention", "data": data | {"operators": spoken_to}}
+            await self._live.tell(INBOX, piece)
+        return changed
 
     async def send_again(self, delivery_id: str) -> DeliveryRecord | None:
         """Queue a message that failed, or of which nobody knows, once more; None: no such delivery.
@@ -185,10 +201,11 @@ class OperatorDesk:
             await self._live.stir(dismissed.contact_id, dismissed.conversation_id)
         return dismissed
 
-    async def read(self, conversation_id: str, seq: int) -> None:
-        """An operator has seen everything up to `seq`."""
+    async def read(self, conversation_id: str, operator: Operator, seq: int) -> None:
+        """The operator has seen everything up to `seq`."""
         entry = await self._entry(conversation_id)
-        if await self._store.inbox.mark_read(conversation_id, seq):
+        heard = await self._store.mentions.read(conversation_id, operator.id, seq)
+        if await self._store.inbox.mark_read(conversation_id, seq) or heard:
             await self._live.stir(entry.contact_id, conversation_id)
 
     async def _write(
@@ -201,6 +218,7 @@ class OperatorDesk:
         files: Sequence[str],
         private: bool,
         for_bot: bool = False,
+        mentions: Sequence[str] = (),
     ) -> Changed:
         entry = await self._entry(conversation_id)
         changed = await self._store.people.reply(
@@ -212,6 +230,7 @@ class OperatorDesk:
             files=files,
             private=private,
             for_bot=for_bot,
+            mentions=mentions,
             leaving=lambda channel: leaving(self._channels.get(channel), text),
         )
         if changed.new:

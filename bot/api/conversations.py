@@ -209,13 +209,13 @@ class Conversations:
         return answer(conversation_json(entry))
 
     async def _read(self, request: Request) -> Response:
-        await self._gate.admit(request)
+        who = await self._gate.admit(request)
         conversation_id = path_id(request, "conversation")
         seq = (await object_of(request)).get("seq")
         if not isinstance(seq, int) or isinstance(seq, bool) or not 0 <= seq <= _LAST_SEQ:
             raise refusal(422, "invalid", "the seq of the last message seen", field="seq")
         try:
-            await self._desk.read(conversation_id, seq)
+            await self._desk.read(conversation_id, who.operator, seq)
         except NoSuchConversation:
             raise not_found("conversation") from None
         return Response(status_code=204)

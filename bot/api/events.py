@@ -25,6 +25,7 @@ from bot.store.records import InboxEntry
 _QUIET = 15.0  # seconds after which a stream says that it is still there
 _ASKED = 15.0  # seconds after which the gate is asked again whether the reader may read on
 _GATHER = 0.05  # seconds in which what happens at once becomes one answer from the store
+_PASSING = ("presence", "mention")  # what every stream hears in passing
 _STUCK = 60.0  # seconds a reader may leave its stream unread
 _MESSAGES = 200  # read at once
 _AT_ONCE = 50  # conversations told one by one; of more, the reader is told to look anew
@@ -34,10 +35,11 @@ class Events:
     """`GET /api/events`.
 
     Every stream hears `conversation` whenever one has something new, as its list shows it, `approval`
-    whenever a call waits for an operator, is decided about or has come to its end, and `presence` whenever
-    an operator comes to a conversation, goes, or begins to write. With `?conversation=ID` it also hears that
-    conversation's `message`s after the seq `after` (or `Last-Event-ID`), each once and in order; and `delta`
-    and `typing`, which may be lost like `presence`.
+    whenever a call waits for an operator, is decided about or has come to its end, `presence` whenever
+    an operator comes to a conversation, goes, or begins to write, and `mention` whenever a note speaks to
+    one. With `?conversation=ID` it also hears that conversation's `message`s after the seq `after` (or
+    `Last-Event-ID`), each once and in order; and `delta` and `typing`, which may be lost like `presence` and
+    `mention`.
     """
 
     def __init__(self, *, store: Store, approvals: ApprovalDesk, live: Live, gate: Gate) -> None:
@@ -89,8 +91,8 @@ class Events:
                     async for frame in self._decided(each):
                         yield frame
                 for piece in pieces:
-                    if piece.get("kind") == "presence":
-                        yield _frame("presence", piece["data"])
+                    if piece.get("kind") in _PASSING:
+                        yield _frame(piece["kind"], piece["data"])
                 async for frame in self._changed(_ids(pieces), look):
                     yield frame
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import cast, get_args
 from urllib.parse import parse_qsl, urlencode
@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlencode
 from bot.api.conversations import words_of
 from bot.store.records import ConversationStatus, InboxEntry, InboxFilter
 
-TABS: Sequence[str] = ("waiting", "mine", "unassigned", "all")
+TABS: Sequence[str] = ("waiting", "mine", "unassigned", "mentions", "all")
 _LONGEST = 200  # characters of what is looked for
 
 
@@ -45,11 +45,13 @@ class Find:
                 return replace(every, status=self.status, assignee=me, unresolved=True)
             case "unassigned":
                 return replace(every, status=self.status, assignee="", unresolved=True)
+            case "mentions":
+                return replace(every, status=self.status, mentioned=me)
             case _:
                 return replace(every, status=self.status)
 
-    def shows(self, entry: InboxEntry, me: str) -> bool:
-        """Whether a conversation belongs into this tab."""
+    def shows(self, entry: InboxEntry, me: str, mentions: Collection[str] = ()) -> bool:
+        """Whether a conversation belongs into this tab; `mentions` are those that speak to me."""
         match self.tab:
             case "waiting":
                 return entry.status == (self.status or "waiting")
@@ -57,6 +59,8 @@ class Find:
                 return entry.status != "resolved" and entry.assignee is not None and entry.assignee.id == me
             case "unassigned":
                 return entry.status != "resolved" and entry.assignee is None
+            case "mentions":
+                return entry.id in mentions
             case _:
                 return self.status in (None, entry.status)
 

@@ -22,6 +22,7 @@ TABS: Mapping[str, str] = {
     "waiting": N_("Waiting"),
     "mine": N_("Mine"),
     "unassigned": N_("Unassigned"),
+    "mentions": N_("Mentions"),
     "all": N_("All"),
 }
 
@@ -40,7 +41,8 @@ async def listed(
     except BadPage:
         entries, more = await store.inbox.page(wanted, limit=PAGE)
     entries = [each if each.preview else await _with_files(store, each) for each in entries]
-    moved = opened is not None and not looked_for.shows(opened, who.operator.id)
+    mentions = await store.mentions.unread(who.operator.id)
+    moved = opened is not None and not looked_for.shows(opened, who.operator.id, mentions)
     if moved and opened is not None:
         entries = [opened, *(each for each in entries if each.id != opened.id)]
     views = await store.views.seen_by(who.operator.id)
@@ -53,6 +55,7 @@ async def listed(
         "moved": moved,
         "priorities": PRIORITIES,
         "operators": await store.operators.every(),
+        "mentions": mentions,
         "views": views,
         "saved": next((each for each in views if each.query == looked_for.query), None),
         "labels": [label for label, _ in await store.arranging.labels()],

@@ -33,6 +33,9 @@ _COUNT_OF = """
         SELECT 1 FROM conversations c WHERE c.status = :status AND c.last_seq > 0 {narrowed}
         LIMIT :limit) AS counted
 """
+_SPEAKS_TO = """AND c.id IN (
+    SELECT x.conversation_id FROM mentions x WHERE x.operator_id = :mentioned AND x.read_at IS NULL)
+"""
 _LABELLED = """AND EXISTS (
     SELECT 1 FROM conversation_labels l WHERE l.conversation_id = c.id AND l.label = :label)
 """
@@ -148,6 +151,9 @@ def _narrowed(database: Database, wanted: InboxFilter) -> tuple[str, dict[str, A
     if wanted.channel:
         conditions.append("AND c.channel = :channel")
         values["channel"] = wanted.channel
+    if wanted.mentioned:
+        conditions.append(_SPEAKS_TO)
+        values["mentioned"] = wanted.mentioned
     if wanted.label:
         conditions.append(_LABELLED)
         values["label"] = wanted.label

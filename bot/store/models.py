@@ -188,6 +188,18 @@ class ReplyDraft(SQLModel, table=True):
     updated_at: int = _number()
 
 
+class Mention(SQLModel, table=True):
+    """A note that speaks to an operator, and when they read it."""
+
+    __tablename__: ClassVar[Any] = "mentions"
+    __table_args__ = (_partial("mentions_unread", "operator_id", "conversation_id", where="read_at IS NULL"),)
+    message_id: str = _of("messages.id", primary_key=True)
+    operator_id: str = _key()
+    conversation_id: str = _text()
+    created_at: int = _number()
+    read_at: int | None = _unset()
+
+
 class SavedView(SQLModel, table=True):
     """What an operator looks for often; `query` is that of the inbox's address."""
 

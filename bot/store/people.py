@@ -10,6 +10,7 @@ from pydantic import JsonValue
 
 from bot.store import asked, audit, calls, events, messages, sendings, telling, trays
 from bot.store.database import Database, Duplicate, Row, Transaction, moment
+from bot.store.mentions import ADD
 from bot.store.outgoing import number, outbox, say
 from bot.store.records import Changed, ConversationStatus, Operator, StoredMessage
 
@@ -191,12 +192,14 @@ class People:
         files: Sequence[str] = (),
         private: bool = False,
         for_bot: bool = False,
+        mentions: Sequence[str] = (),
     ) -> Changed:
         """An operator's answer, leaving by the channel of the message it answers; or a note, for operators
         only. The same `client_id` again is the same message.
 
         `leaving` tells the parts in which it leaves by a channel, None where the recipient reads our store;
-        `files` are keys of what lies in the operator's tray, and leaves it with this.
+        `files` are keys of what lies in the operator's tray, and leaves it with this; `mentions` are the ids
+        of the operators that a note speaks to.
         Raises NoSuchConversation, NobodyToAnswer, NoSuchFile.
         """
         message_id = _message_id(operator, client_id)
@@ -214,6 +217,7 @@ class People:
                         for_bot=for_bot,
                         leaving=leaving,
                         files=files,
+                        mentions=mentions,
                     )
                 )
             except (Duplicate, trays.NoSuchFile) as error:  # it may be written already; nothing above stays
@@ -237,6 +241,7 @@ class People:
         for_bot: bool,
         leaving: Leaving,
         files: Sequence[str],
+        mentions: Sequence[str],
     ) -> Changed:
         numbered = await number(tx, conversation_id, 1)
         before = await tx.one(_STATUS, conversation_id=conversation_id)
@@ -280,6 +285,8 @@ class People:
             delivery=None if private else outbox(parts),
         )
         delivery_id = say(tx, message, contact_id=numbered["id"], event=numbered["last_event"], parts=parts)
+        where = {"message_id": message_id, "conversation_id": conversation_id}
+        tx.many(ADD, [where | {"operator_id": each} for each in mentions])
         status: ConversationStatus = before["status"] if private else "human"
         assignee_id = before["assignee_id"] or (None if private else operator.id)
         if status != before["status"] or assignee_id != before["assignee_id"]:

@@ -438,7 +438,8 @@ class InboxFilter:
     """Which conversations are listed; what is None or empty leaves them all in.
 
     `assignee` is an operator's id, "" for nobody's; `words` must all be said in a conversation, begin a word
-    there, or stand in its contact's name or address. `unresolved` leaves out what is settled.
+    there, or stand in its contact's name or address. `unresolved` leaves out what is settled; `mentioned` are
+    those in which a note speaks to this operator who has not read it.
     """
 
     status: ConversationStatus | None = None
@@ -447,6 +448,7 @@ class InboxFilter:
     label: str = ""
     words: Sequence[str] = ()
     unresolved: bool = False
+    mentioned: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,6 +26,7 @@ from bot.store.inbox import Inbox
 from bot.store.journal import Journal
 from bot.store.knowledge import KnowledgeBook
 from bot.store.mailboxes import Mailboxes
+from bot.store.mentions import Mentions
 from bot.store.operators import Operators
 from bot.store.people import People
 from bot.store.presence import Presence
@@ -93,6 +94,7 @@ class Store:
         self.copilot = Copilot(database)
         self.arranging = Arranging(database)
         self.audit = Audit(database)
+        self.mentions = Mentions(database)
         self.operators = Operators(database)
         self.rota = Rota(database)
         self.sessions = Sessions(database)

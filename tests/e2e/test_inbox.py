@@ -126,3 +126,30 @@ def test_a_view_is_saved_counted_live_renamed_and_removed(
     desk.get_by_role("button", name="Change this view").click()
     box.get_by_role("button", name="Remove").click()
     expect(view).to_have_count(0)
+
+
+def test_a_colleague_is_spoken_to_in_a_note_and_reads_it(
+    browser: Browser, desk: Page, other_desk: Page, house: Switchboard
+) -> None:
+    question = "Is my parcel in Hamburg?"
+    write(browser, house, question)
+    other_desk.goto(f"{house.url}/dashboard/conversations?tab=all")
+    desk.goto(f"{house.url}/dashboard/conversations?tab=all")
+    item(desk, house, question).locator(".entry").click()
+    desk.wait_for_url("**/conversations/cnv_*")
+    reply = desk.get_by_role("textbox", name="Reply")
+    reply.press_sequentially("Please look, @lin")
+    offered = desk.get_by_role("listbox", name="Operators")
+    expect(offered).to_contain_text("@Linus")
+    reply.press("Enter")
+    expect(reply).to_have_value("Please look, @Linus ")
+    expect(offered).to_be_hidden()
+    desk.get_by_role("button", name="Note", exact=True).click()
+    expect(desk.get_by_role("log", name="Conversation")).to_contain_text("Please look, @Linus")
+    mentions = other_desk.get_by_role("link", name=re.compile("^Mentions"))
+    expect(mentions).to_contain_text("1")
+    mentions.click()
+    expect(item(other_desk, house, question)).to_contain_text("speaks to you")
+    item(other_desk, house, question).locator(".entry").click()
+    expect(other_desk.get_by_role("log", name="Conversation")).to_contain_text("Please look, @Linus")
+    expect(item(other_desk, house, question)).not_to_contain_text("speaks to you")

@@ -1,9 +1,8 @@
 // @ts-check
-/** Canned answers: a slash and the beginning of a name in the reply box offers them. */
+/** What the reply box offers: canned answers after a slash, operators after an @. */
 
 import { Refused, _ } from './page.js';
-
-/** @typedef {{name: string, text: string}} Canned */
+import { suggest } from './suggest.js';
 
 /**
  * Offer them in a reply box.
@@ -11,92 +10,52 @@ import { Refused, _ } from './page.js';
  * @param {Record<string, string>} values what `{{names}}` stand for
  */
 export function offer(reply, values) {
-  const list = document.createElement('ul');
-  list.id = 'canned';
-  list.className = 'canned';
-  list.setAttribute('role', 'listbox');
-  list.setAttribute('aria-label', _('Canned answers'));
-  list.hidden = true;
-  reply.before(list);
-  reply.setAttribute('aria-controls', list.id);
-
-  /** @type {Canned[]|null} */
-  let all = null;
-  /** @type {Canned[]} */
-  let found = [];
-  let chosen = 0;
-
-  /** What is typed after a slash, up to the caret. */
-  const begun = () => /(?:^|\s)\/([\p{L}\p{N}_.-]*)$/u.exec(reply.value.slice(0, reply.selectionStart))?.[1];
-
-  function hide() {
-    list.hidden = true;
-    reply.removeAttribute('aria-activedescendant');
-  }
-
-  function show() {
-    list.replaceChildren(...found.map((each, place) => {
-      const item = document.createElement('li');
-      item.id = `canned-${place}`;
-      item.setAttribute('role', 'option');
-      item.setAttribute('aria-selected', String(place === chosen));
-      const name = document.createElement('b');
-      name.textContent = `/${each.name}`;
-      const text = document.createElement('span');
-      text.textContent = each.text;
-      item.append(name, text);
-      item.addEventListener('mousedown', (event) => {
-        event.preventDefault(); // the caret stays
-        take(each);
-      });
-      return item;
-    }));
-    list.hidden = false;
-    reply.setAttribute('aria-activedescendant', `canned-${chosen}`);
-    list.children[chosen]?.scrollIntoView({ block: 'nearest' });
-  }
-
-  /** @param {Canned} canned */
-  function take(canned) {
-    const end = reply.selectionStart;
-    const start = end - (begun()?.length ?? 0) - 1;
-    const text = canned.text.replace(/\{\{\s*(\w+)\s*\}\}/g, (whole, name) => values[name] ?? whole);
-    reply.setRangeText(text, start, end, 'end');
-    hide();
-    reply.dispatchEvent(new InputEvent('input', { bubbles: true }));
-  }
-
-  async function look() {
-    const wanted = begun();
-    if (wanted === undefined) return hide();
-    if (!all) {
-      const answer = await fetch('/api/canned', { cache: 'no-store' });
-      if (!answer.ok) throw new Refused(answer.status, '');
-      all = /** @type {{canned: Canned[]}} */ (await answer.json()).canned;
-    }
-    const typed = wanted.toLowerCase();
-    found = all.filter(({ name }) => name.includes(typed)).sort((a, b) =>
-      Number(b.name.startsWith(typed)) - Number(a.name.startsWith(typed)));
-    chosen = 0;
-    if (found.length) show();
-    else hide();
-  }
-
-  reply.addEventListener('input', () => void look().catch(hide));
-  reply.addEventListener('blur', hide);
-  reply.addEventListener('keydown', (event) => {
-    if (list.hidden) return;
-    if (event.key === 'ArrowDown' || event.key === 'ArrowUp') {
-      chosen = (chosen + (event.key === 'ArrowDown' ? 1 : found.length - 1)) % found.length;
-      show();
-    } else if ((event.key === 'Enter' && !event.ctrlKey && !event.metaKey) || event.key === 'Tab') {
-      take(/** @type {Canned} */ (found[chosen]));
-    } else if (event.key === 'Escape') {
-      hide();
-    } else {
-      return;
-    }
-    event.preventDefault();
-    event.stopPropagation();
+  const canned = once('/api/canned');
+  suggest(reply, {
+    id: 'canned',
+    label: _('Canned answers'),
+    sign: '/',
+    look: async (typed) => {
+      const { canned: all } = await canned();
+      const found = all.filter((/** @type {any} */ { name }) => name.includes(typed));
+      return sorted(found, typed).map(({ name, text }) => ({
+        name: `/${name}`,
+        hint: text,
+        text: text.replace(/\{\{\s*(\w+)\s*\}\}/g, (/** @type {string} */ whole, /** @type {string} */ key) => values[key] ?? whole),
+      }));
+    },
   });
+  const operators = once('/api/operators');
+  suggest(reply, {
+    id: 'colleagues',
+    label: _('Operators'),
+    sign: '@',
+    look: async (typed) => {
+      const { operators: all } = await operators();
+      const found = all.filter((/** @type {any} */ { name, role }) =>
+        role !== 'viewer' && name !== values.operator && name.toLowerCase().includes(typed));
+      return sorted(found, typed).map(({ name }) => ({ name: `@${name}`, hint: _('hears of it in a note'), text: `@${name} ` }));
+    },
+  });
+}
+
+/** What begins so comes first. @param {any[]} found @param {string} typed @returns {any[]} */
+const sorted = (found, typed) => found.sort((one, other) =>
+  Number(other.name.toLowerCase().startsWith(typed)) - Number(one.name.toLowerCase().startsWith(typed)));
+
+/** What the API says, asked once. @param {string} path @returns {() => Promise<any>} */
+function once(path) {
+  /** @type {Promise<any>|null} */
+  let asked = null;
+
+  async function ask() {
+    const answer = await fetch(path, { cache: 'no-store' });
+    if (!answer.ok) throw new Refused(answer.status, '');
+    return answer.json();
+  }
+
+  return () => (asked ??= ask().catch((error) => {
+    asked = null; // the next key asks again
+    throw error;
+  }));
 }

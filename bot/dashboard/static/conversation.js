@@ -7,7 +7,7 @@ import { offer } from './canned.js';
 import { suggestions } from './copilot.js';
 import { keep } from './draft.js';
 import { marking } from './mark.js';
-import { heed } from './notify.js';
+import { heed, heedMention } from './notify.js';
 import { Refused, _, fetchPage, follow, gathered, post, remember, replaceParts, tellTimes } from './page.js';
 import { arrange, presence, renew, unfold } from './side.js';
 import { lay } from './tray.js';
@@ -351,6 +351,7 @@ if (!older) {
     delta: hear,
     typing: hearTyping,
     presence: refresh,
+    mention: heedMention,
     approval: refresh,
   });
 }

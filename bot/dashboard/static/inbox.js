@@ -2,7 +2,7 @@
 /** The list by itself. */
 
 import { bulk } from './bulk.js';
-import { heed } from './notify.js';
+import { heed, heedMention } from './notify.js';
 import { fetchPage, follow, gathered, remember, replaceParts, tellTimes } from './page.js';
 import { renew } from './side.js';
 import { countViews } from './views.js';
@@ -23,4 +23,5 @@ follow('', {
     void refresh();
   },
   presence: refresh,
+  mention: heedMention,
 });

@@ -29,11 +29,23 @@ export function heed(told) {
   if (told.status !== 'waiting' || !told.waiting_since || told.waiting_since < since) return;
   if (known.get(told.id) === told.waiting_since) return;
   known.set(told.id, told.waiting_since);
+  tell(_('%s waits for a person', told.contact.name), told.preview, `/dashboard/conversations/${told.id}?tab=waiting`);
+}
+
+const me = document.querySelector('meta[name=operator]')?.getAttribute('content') ?? '';
+
+/** A note speaks to somebody. @param {{conversation_id: string, operators: string[], by: string, text: string}} told */
+export function heedMention({ conversation_id, operators, by, text }) {
+  if (operators.includes(me)) tell(_('%s speaks to you in a note', by), text, `/dashboard/conversations/${conversation_id}?tab=mentions`);
+}
+
+/** @param {string} title @param {string} body @param {string} address */
+function tell(title, body, address) {
   if (localStorage.getItem('switchboard:sound')) ring();
   if (!localStorage.getItem('switchboard:notify') || !document.hidden || Notification.permission !== 'granted') return;
-  const shown = new Notification(_('%s waits for a person', told.contact.name), { body: told.preview, tag: told.id });
+  const shown = new Notification(title, { body, tag: address });
   shown.onclick = () => {
     window.focus();
-    location.assign(`/dashboard/conversations/${told.id}?tab=waiting`);
+    location.assign(address);
   };
 }

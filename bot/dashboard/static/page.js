@@ -136,7 +136,7 @@ export function gathered(work) {
 // Live -------------------------------------------------------------------------------------------------
 
 /**
- * Follow the server's events while the page is visible. `look` is called whenever something may have been
+ * Follow the server's events while the page is visible, or its reader wishes to be told. `look` is called whenever something may have been
  * missed: at the beginning and after every gap.
  * @param {string} query @param {{look: () => void} & Record<string, (data: any) => void>} hears
  */
@@ -144,6 +144,9 @@ export function follow(query, { look, ...hears }) {
   /** @type {EventSource|null} */
   let source = null;
   let retry = 0;
+
+  // Who wishes to be told is told of what happens while the page is out of sight, too.
+  const idle = () => document.hidden && !localStorage.getItem('switchboard:notify') && !localStorage.getItem('switchboard:sound');
 
   function open() {
     source = new EventSource(`/api/events${query}`);
@@ -157,7 +160,7 @@ export function follow(query, { look, ...hears }) {
       connection.textContent = _('Reconnecting…');
       connection.hidden = false;
       retry = Math.min(retry + 1, 6);
-      setTimeout(() => !source && !document.hidden && open(), 250 * 2 ** retry * (0.5 + Math.random()));
+      setTimeout(() => !source && !idle() && open(), 250 * 2 ** retry * (0.5 + Math.random()));
     };
     source.addEventListener('look', look);
     for (const [name, hear] of Object.entries(hears)) {
@@ -171,12 +174,12 @@ export function follow(query, { look, ...hears }) {
   }
 
   document.addEventListener('visibilitychange', () => {
-    if (document.hidden) close();
+    if (idle()) close();
     else if (!source) open();
   });
   addEventListener('pagehide', close);
   addEventListener('pageshow', (event) => event.persisted && !source && open());
-  if (!document.hidden) open();
+  if (!idle()) open();
 }
 
 /** Keep the numbers in the navigation true on a page that shows nothing else live. */
