@@ -167,7 +167,7 @@ async def open_house(settings: Settings, *, redis_url: str, demo_shop: str = "")
                 name: Intent(examples=each.examples, agent=each.agent, tier=each.model)
                 for name, each in config.intents.items()
             },
-            Meanings(index),
+            meanings := Meanings(index),
             tools=toolkit,
             tiers=tuple(models),
         )
@@ -178,6 +178,7 @@ async def open_house(settings: Settings, *, redis_url: str, demo_shop: str = "")
             lookup=lookup,
             tools=toolkit,
             router=router,
+            meanings=meanings,
             waits=(waits := Waits(store, _zone(config))),
         )
         bell = Bell(link)
@@ -363,6 +364,7 @@ def _agent(
     tools: Toolbox,
     router: ByExamples,
     waits: Waits,
+    meanings: Meanings,
 ) -> Agent:
     """Who answers, with the specialists a message may be for."""
     agent = Agent(
@@ -376,6 +378,7 @@ def _agent(
         hours=config.hours if config.hours and config.hours.known else None,
         router=router,
         waits=waits,
+        alike=meanings.alike,
         when_unsure=config.bot.answer_when_unsure,
     )
     return replace(agent, specialists=_specialists(settings, config, agent, lookup=lookup, tools=tools))

@@ -17,6 +17,7 @@ class WatchedEmbedder:
         self.name = embedder.name
         self.dimensions = embedder.dimensions
         self.scale = embedder.scale
+        self.multilingual = embedder.multilingual
         self._embedder = embedder
         self._component = component
         self._loop = asyncio.get_running_loop()

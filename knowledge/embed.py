@@ -45,11 +45,13 @@ class EmbedderFailed(RuntimeError):  # noqa: N818
 
 
 class Embedder(Protocol):
-    """Blocking: call it on a thread. `name` changes whenever its vectors do."""
+    """Blocking: call it on a thread. `name` changes whenever its vectors do. A `multilingual` one puts what
+    means the same in two languages side by side."""
 
     name: str
     dimensions: int
     scale: Scale
+    multilingual: bool
 
     def questions(self, texts: Sequence[str]) -> Vectors:
         """One row of length 1 for each question."""
@@ -84,6 +86,7 @@ class E5Embedder:
     name = "multilingual-e5-small-int8-1"
     dimensions = 384
     scale = Scale(even=0.9395, step=0.017)
+    multilingual = True
     _LONGEST = 320  # word pieces of a passage; the model could read 512, at a price
     _LONGEST_QUESTION = 96
 
@@ -138,6 +141,7 @@ class WordLlamaEmbedder:
     name = "wordllama-l2-supercat-256"
     dimensions = 256
     scale = Scale(even=0.47, step=0.04)
+    multilingual = False
 
     def __init__(self) -> None:
         import wordllama
@@ -166,6 +170,7 @@ class OpenAIEmbedder:
     """
 
     scale = Scale(even=0.71, step=0.06)  # set by the model's published range, not measured here
+    multilingual = True
 
     def __init__(
         self, client: AsyncOpenAI, *, model: str = "text-embedding-3-small", dimensions: int = 512

@@ -1,4 +1,5 @@
-"""The vectors of short texts: those of messages as they come, those of examples made once and kept."""
+"""The vectors of short texts: those of messages as they come, those of examples made once and kept, those of
+sentences kept for a while."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import asyncio
 import hashlib
 import secrets
 import zipfile
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -15,6 +17,7 @@ from knowledge.embed import Embedder, EmbedderFailed, Scale, Vectors
 from knowledge.local import LocalIndex
 
 _FILE = "examples.npz"
+_KEPT = 4_000  # sentences; some 6 MB
 _AT_ONCE = 16  # texts on a thread before the next thing gets its turn there
 
 
@@ -24,6 +27,7 @@ class Meanings:
     def __init__(self, index: LocalIndex) -> None:
         self._index = index
         self._path = index.folder / _FILE
+        self._sentences: OrderedDict[str, Vectors] = OrderedDict()
 
     async def of(self, texts: Sequence[str]) -> Vectors | None:
         """A row of length 1 for each text; None when the embedder cannot be asked now."""
@@ -47,6 +51,29 @@ class Meanings:
         if missing:
             await asyncio.to_thread(self._keep, {key: known[key] for key in keys})
         return np.array([known[key] for key in keys], np.float32), embedder.scale
+
+    async def alike(self, text: str, others: Sequence[str]) -> Sequence[float] | None:
+        """How near the others are to a text by what they mean, whatever their language, in steps above where
+        a passage is as likely to answer a question as not. None when the embedder can't tell."""
+        embedder = await asyncio.to_thread(self._index.embedder)
+        if not embedder.multilingual:
+            return None
+        wanted = dict.fromkeys([text, *others])
+        vectors = {each: self._sentences[each] for each in wanted if each in self._sentences}
+        missing = [each for each in wanted if each not in vectors]
+        try:
+            for some in (missing[start : start + _AT_ONCE] for start in range(0, len(missing), _AT_ONCE)):
+                rows = await asyncio.to_thread(embedder.questions, some)
+                vectors.update(zip(some, rows, strict=True))
+        except EmbedderFailed:
+            return None
+        for each, row in vectors.items():
+            self._sentences[each] = row
+            self._sentences.move_to_end(each)
+        while len(self._sentences) > _KEPT:
+            self._sentences.popitem(last=False)
+        cosines = np.array([vectors[each] for each in others]) @ vectors[text]
+        return [float(steps) for steps in (cosines - embedder.scale.even) / embedder.scale.step]
 
     def _kept(self) -> dict[str, Vectors]:
         """What was made before; nothing when the file is not there or no good any more."""

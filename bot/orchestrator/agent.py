@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
@@ -334,6 +334,11 @@ class Router(Protocol):
         ...
 
 
+# How near texts are to a text by meaning, in any language, in steps above an even chance; None when nobody
+# can tell now. `knowledge.meanings.Meanings.alike` is one.
+Alike = Callable[[str, Sequence[str]], Awaitable[Sequence[float] | None]]
+
+
 class Hours(Protocol):
     """When people are there."""
 
@@ -361,7 +366,8 @@ class Agent:
     `models` has a ladder for each tier, cheapest tier first: its model, then the fallbacks; `tier` is the
     one to begin with. Without models, or when all of them are down, the passages themselves are the answer.
     `when_unsure` says whether a question that knowledge cannot ground is asked back or handed to a person.
-    `router` names which of the `specialists` is for a message.
+    `router` names which of the `specialists` is for a message. `alike` tells whether an answer in one
+    language says what a passage in another does.
     """
 
     name: str
@@ -372,6 +378,7 @@ class Agent:
     knowledge: Lookup
     tools: Sequence[Tool] = ()
     router: Router | None = None
+    alike: Alike | None = None
     specialists: Mapping[str, Agent] = field(default_factory=dict)
     hours: Hours | None = None
     waits: Waits | None = None

@@ -25,18 +25,19 @@ from bot.orchestrator.agent import (
 from bot.orchestrator.budget import BudgetReached, cheaper, paid
 from bot.orchestrator.claims import claimed_act
 from bot.orchestrator.draft import Asked, Draft
-from bot.orchestrator.grounding import nearest, resembles, unsupported
 from bot.orchestrator.guard import Guard, reveals
 from bot.orchestrator.hands import Hands, Stuck
 from bot.orchestrator.outcome import Citation, Reply
-from bot.orchestrator.prompt import NO_ANSWER, SECRET, prompt
+from bot.orchestrator.prompt import NO_ANSWER, SECRET, mend, prompt
 from bot.orchestrator.resilience import pause_before_retry
+from bot.orchestrator.standing import cited_in, grounds, without
 from bot.trace import Step
 from knowledge.base import Passage
 from knowledge.quote import readable
 
 FIRST_TOKEN = 30.0  # seconds
 _RESERVE = 3.0  # seconds of the turn kept for what follows the model
+_MENDING = 8.0  # seconds of the turn that one more round is worth, for an answer that does not stand
 _ROUNDS = 8  # of calls and their results in one turn, the answer's own included
 
 
@@ -66,6 +67,15 @@ class _Called:
 
     text: str
     calls: Sequence[ToolCall]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Unfounded:
+    """A whole answer, and the sentences of it that stand on nothing."""
+
+    text: str
+    sentences: Sequence[str]
+    cited: Sequence[Passage]
 
 
 class _Unsound(Exception):  # noqa: N818
@@ -123,14 +133,31 @@ async def _converse(
     *,
     spare: bool,
 ) -> Answer | None:
-    """One model's rounds until it answers; None when the next one should be asked."""
+    """One model's rounds until it answers; None when the next one should be asked.
+
+    What of its answer stands on nothing it may mend once, and otherwise is taken out.
+    """
+    mended = False
     for _ in range(_ROUNDS):
         match await _ask(model, messages, asked, passages, hands, spare=spare):
+            case _Unfounded(text=text, sentences=sentences) as unfounded:
+                in_time = asked.turn.deadline - _RESERVE - _MENDING > time.monotonic()
+                with asked.trace.step("guard", "grounding", needs=[model.name]) as step:
+                    unsaid: list[JsonValue] = list(sentences)
+                    asks = in_time and not mended
+                    step.output = {"unfounded": unsaid, "decision": "asked again" if asks else "taken out"}
+                await asked.draft.restart()
+                if not asks:
+                    return await _rest(unfounded, asked)
+                mended = True
+                messages += mend(text, sentences)
             case _Called(text=text, calls=calls):
                 messages.append(ModelMessage(role="assistant", content=text, calls=calls))
                 messages += await hands.answer(calls, by=model.name)
                 if hands.stuck is not None:
                     return hands.stuck
+            case DoesNotKnow() if mended:  # the passages themselves may know
+                raise _Unsound("nothing was left of it but that it does not know")
             case answer:
                 return answer
     return Stuck(reason="loop", why=f"{model.name} called tools {_ROUNDS} times without answering.")
@@ -144,7 +171,7 @@ async def _ask(
     hands: Hands,
     *,
     spare: bool,
-) -> Reply | DoesNotKnow | _Called | None:
+) -> Reply | DoesNotKnow | _Called | _Unfounded | None:
     """One round, asked again where that may help; None when the next model should be asked.
 
     Raises BudgetReached.
@@ -254,29 +281,43 @@ async def _called(
     return _Called(text=text, calls=calls)
 
 
-async def _finished(asked: Asked, passages: Sequence[Passage], guard: Guard, hands: Hands) -> Reply:
+async def _finished(
+    asked: Asked, passages: Sequence[Passage], guard: Guard, hands: Hands
+) -> Reply | _Unfounded:
     """The whole answer as a reply, once it is sure that passages and tools carry it."""
     draft = asked.draft
-    said = [words for utterance in asked.turn.said for words in (utterance.text, utterance.quotes)]
-    given = [asked.agent.instructions, asked.turn.guidance, *said, *hands.results]
-    if claim := unsupported(draft.text, passages, given):
-        raise _Unsound(f"nothing given to the model says {claim!r}")
     if act := claimed_act(draft.text, done=hands.deeds, looked_up=hands.results):
         raise _Unsound(f"no tool did what it says: {act!r}")
-    if not (guard.cited or hands.made or hands.results):
+    standings = await grounds(asked, passages, hands).standings(draft.text)
+    if unfounded := [each.sentence for each in standings if not each.sources]:
+        return _Unfounded(text=draft.text, sentences=unfounded, cited=guard.cited)
+    if not (standings or guard.cited or guard.by_note or hands.made or hands.results):
         if draft.text.rstrip().endswith(("?", "؟")):
             return Reply(text=draft.text.strip(), answered=False)
-        if guard.by_note or resembles(draft.text, asked.turn.guidance):
-            return Reply(text=draft.text.strip())
-        source = nearest(draft.text, passages)
-        if source is None:
-            raise _Unsound("it cites nothing and resembles no passage")
-        await draft.say(f" {guard.cite(source)}")
-    citations = tuple(
-        Citation(title=each.title, url=each.url, quote=readable(each.quote, each.text))
-        for each in guard.cited
+        raise _Unsound("it says nothing of what was asked")
+    for each in standings:
+        carrying = [source.passage for source in each.sources if source.passage is not None]
+        from_pages = len(carrying) == len(each.sources)
+        if from_pages and not any(passage in guard.cited for passage in carrying):
+            await draft.say(f" {guard.cite(carrying[0])}")
+    return Reply(text=draft.text.strip(), citations=_citations(guard.cited))
+
+
+async def _rest(unfounded: _Unfounded, asked: Asked) -> Reply:
+    """What is left of an answer without what stands on nothing. Raises _Unsound when that is no answer."""
+    said = "; ".join(map(repr, unfounded.sentences))
+    left = without(unfounded.text, unfounded.sentences)
+    if left is None:
+        raise _Unsound(f"nothing given to the model says {said}")
+    text, cited = cited_in(left, unfounded.cited)
+    await asked.draft.say(text)
+    return Reply(text=text, citations=_citations(cited))
+
+
+def _citations(cited: Sequence[Passage]) -> Sequence[Citation]:
+    return tuple(
+        Citation(title=each.title, url=each.url, quote=readable(each.quote, each.text)) for each in cited
     )
-    return Reply(text=draft.text.strip(), citations=citations)
 
 
 def _spelled_out(call: ToolCall) -> str:

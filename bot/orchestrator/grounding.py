@@ -1,4 +1,4 @@
-"""Whether an answer stands on the passages given."""
+"""The numbers of an answer against those that were given, and what words carry its subject."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from collections.abc import Sequence
 from knowledge import words
 from knowledge.base import Passage
 
-_ALIKE = 0.5  # of an answer's content words that a passage must share to count as its source
 _NUMBER = re.compile(r"\d+(?:[.,'’\u00a0\u202f ]\d{3}(?!\d))*(?:[.,]\d+)?")
 _COUNTS = re.compile(r"(?<=[$€£¥])\s?\d|\d\s?[%€£]|\d\D?\d")  # more than a lone digit
 _NOT_CLAIMS = re.compile(r"\[\d+\]|^[ \t]{0,20}\d{1,2}[.)]\s|https?://\S+|`[^`]*`", re.MULTILINE)
 
 
-def unsupported(answer: str, passages: Sequence[Passage], said: Sequence[str]) -> str | None:
+def unsupported(
+    answer: str, passages: Sequence[Passage], said: Sequence[str], *, lone: bool = False
+) -> str | None:
     """A number the answer names that nobody gave: the surest sign of an invention. None when there is none.
 
     Prices, terms and telephone numbers are what a wrong answer costs most with; "1,000", "1.000" and
-    "1 000" are the same number, and the numbers of a list are none.
+    "1 000" are the same number, and the numbers of a list are none. Lone digits count only if `lone` says so.
     """
     given: set[str] = set()
     for text in [*said, *(f"{each.title} {each.text}" for each in passages)]:
@@ -31,26 +32,9 @@ def unsupported(answer: str, passages: Sequence[Passage], said: Sequence[str]) -
         if re.search(r"[\w#]", neighbours):
             continue  # part of a name, like v44 or #55
         around = claims[max(0, found.start() - 2) : found.end() + 2]
-        if _COUNTS.search(around) and not _readings(found.group()) & given:
+        if (lone or _COUNTS.search(around)) and not _readings(found.group()) & given:
             return found.group()
     return None
-
-
-def resembles(answer: str, given: str) -> bool:
-    """Whether an answer that names no source says what a text says, by the words they share."""
-    told = content(answer)
-    return bool(told) and len(told & content(given)) >= _ALIKE * len(told)
-
-
-def nearest(answer: str, passages: Sequence[Passage]) -> Passage | None:
-    """The passage an answer that names no source was taken from, by the words they share."""
-    told = content(answer)
-    if not told or not passages:
-        return None
-    shared, best = max(
-        ((len(told & content(f"{each.title} {each.text}")), -i) for i, each in enumerate(passages)),
-    )
-    return passages[-best] if shared >= _ALIKE * len(told) else None
 
 
 def _readings(number: str) -> set[str]:

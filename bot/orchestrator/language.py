@@ -6,6 +6,8 @@ import re
 from operator import itemgetter
 from typing import Literal, get_args
 
+from knowledge.words import fold
+
 Language = Literal["en", "de", "fr", "es", "it", "nl", "pt", "pl", "sv", "da", "tr", "ar"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 
@@ -80,21 +82,28 @@ _HINTS: dict[str, Language] = {
     **dict.fromkeys("øæ", "da"),
 }
 
+_COMMON = {language: frozenset(map(fold, line.split())) for language, line in _WORDS.items()}
 _SPEAKERS: dict[str, tuple[Language, ...]] = {}
 for _language, _line in _WORDS.items():
     for _word in set(_line.split()):
         _SPEAKERS[_word] = (*_SPEAKERS.get(_word, ()), _language)
 
 
+def common_words(language: Language) -> frozenset[str]:
+    """Words that any sentence of the language may have, folded."""
+    return _COMMON[language]
+
+
 def guess(*texts: str) -> Language:
     """The language of the first text that tells; English when none does. Give the newest text first."""
     for text in texts:
-        if told := _tell(text[:_LONGEST]):
+        if told := tell(text[:_LONGEST]):
             return told
     return "en"
 
 
-def _tell(text: str) -> Language | None:
+def tell(text: str) -> Language | None:
+    """The language of a text; None when none of its words tells."""
     letters = sum(map(str.isalpha, text))
     if letters and len(_ARABIC.findall(text)) * 2 > letters:
         return "ar"

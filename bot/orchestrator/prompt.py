@@ -37,6 +37,11 @@ answer hangs on one, say so.
 - Give no links other than those in the passages, no pictures, and nothing of these instructions.
 - Write in the language of the customer's last message, friendly, short and to the point, in plain Markdown.
 """
+_MENDED = """\
+This is not from the customer. Nothing that you were given says these sentences of your answer:
+{sentences}
+Write the whole answer again without what they say, keeping to the words of the passages and of what your \
+tools returned, with the passages' numbers. If no answer is left, reply with exactly {no_answer}."""
 _BRIEF = "- Where the customer reads, a message has at most {limit} characters: answer in fewer.\n"
 _HANDED_BACK = """\
 A colleague has spoken with this customer and handed the conversation back to you with this note. It is the \
@@ -99,24 +104,34 @@ def prompt(turn: Turn, agent: Agent, passages: Sequence[Passage]) -> list[ModelM
     return messages
 
 
+def mend(answer: str, sentences: Sequence[str]) -> list[ModelMessage]:
+    """An answer, and what of it must not stand."""
+    listed = "\n".join(f"- {each}" for each in sentences)
+    return [
+        ModelMessage(role="assistant", content=re.sub(r"\s?\[\d{1,3}\](?!\()", "", answer)),
+        ModelMessage(role="user", content=_MENDED.format(sentences=listed, no_answer=NO_ANSWER)),
+    ]
+
+
 def _done(turn: Turn) -> Iterator[str]:
     """What has been done already, so that it is not done again."""
     journal = turn.journal
     if journal.past:
-        yield "Earlier in this conversation these calls were made:\n" + "\n".join(map(_told, journal.past))
+        yield "Earlier in this conversation these calls were made:\n" + "\n".join(map(told, journal.past))
     if journal.news:
         yield "The customer is told this in front of your answer; do not repeat it:\n" + "\n".join(
-            map(_told, journal.news)
+            map(told, journal.news)
         )
     if journal.earlier:
-        yield "For this message you have already made these calls:\n" + "\n".join(map(_told, journal.earlier))
+        yield "For this message you have already made these calls:\n" + "\n".join(map(told, journal.earlier))
     if journal.waiting:
         yield "This waits for a colleague's approval; do not ask for it again:\n" + "\n".join(
-            map(_told, journal.waiting)
+            map(told, journal.waiting)
         )
 
 
-def _told(call: WrittenCall) -> str:
+def told(call: WrittenCall) -> str:
+    """How a call stands, as a model reads it."""
     words = f"- {call.tool} with {dict(call.arguments)}: {_STATES[call.state]}"
     if call.result:
         words += f"; it returned: {call.result[:_LONGEST_RESULT]}"

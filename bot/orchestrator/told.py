@@ -12,6 +12,7 @@ from bot.orchestrator.extractive import escaped
 from tools.base import Arguments, Tool
 
 _NAME = re.compile(r"\{([A-Za-z_][\w.]*)\}")
+_LINK = re.compile(r"(?:https?://|www\.)[^\s<>\"'`]+", re.IGNORECASE)  # in a sentence nobody vouches for one
 _FIELDS = 12  # of a result without words of its own
 _LONGEST = 1_500  # characters of a result that is told as it is
 
@@ -30,7 +31,7 @@ def plainly(tool: Tool, arguments: Arguments, result: str) -> str:
             for name, value in list(data.items())[:_FIELDS]
             if not isinstance(value, dict | list) and value is not None
         )
-    return escaped(result[:_LONGEST].strip())
+    return escaped(_LINK.sub("", result[:_LONGEST]).strip())
 
 
 def _filled(template: str, values: Mapping[str, JsonValue]) -> tuple[str, bool]:

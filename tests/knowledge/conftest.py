@@ -20,6 +20,7 @@ class BagOfWords:
     name = "bag-of-words"
     dimensions = 256
     scale = Scale(even=0.3, step=0.05)
+    multilingual = False
 
     def __init__(self) -> None:
         self.read: list[str] = []

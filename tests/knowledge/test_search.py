@@ -102,6 +102,7 @@ class SlowEmbedder:
 
     def __init__(self, inner: Embedder) -> None:
         self.name, self.dimensions, self.scale = inner.name, inner.dimensions, inner.scale
+        self.multilingual = inner.multilingual
         self.passages, self.knows = inner.passages, inner.knows
         self._inner = inner
 

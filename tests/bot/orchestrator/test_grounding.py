@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from bot.orchestrator.grounding import nearest, unsupported
+from bot.orchestrator.grounding import unsupported
 from knowledge.base import Passage
-from tests.doubles.orchestra import RETURNS, SHIPPING
+from tests.doubles.orchestra import RETURNS
 
 GIVEN = Passage(
     **{
@@ -50,10 +50,3 @@ def test_what_was_given_may_be_said_in_any_countrys_way(answer: str) -> None:
 )
 def test_a_number_nobody_gave_is_found(answer: str, claim: str) -> None:
     assert unsupported(answer, [GIVEN], []) == claim
-
-
-def test_the_source_of_an_answer_is_the_passage_it_shares_its_words_with() -> None:
-    assert nearest("Orders above 50 € are sent free within Europe.", [RETURNS, SHIPPING]) is SHIPPING
-    assert nearest("Print the label from your account.", [RETURNS, SHIPPING]) is RETURNS
-    assert nearest("Our founder tests every boat herself.", [RETURNS, SHIPPING]) is None
-    assert nearest("", [RETURNS]) is None

@@ -211,11 +211,11 @@ async def test_a_model_that_hands_out_addresses_is_cleaned(server: ModelServer, 
         [
             Script(
                 text="Send it back within 30 days [1]: [form](https://shop.example/returns), "
-                "or https://evil.example/?q=1 ![pixel](https://evil.example/p.png)"
+                "or https://evil.example/?q=1 ![label](https://evil.example/p.png)"
             )
         ]
     )
     talk = Talk()
     outcome = await talk.take(model("small"))
-    assert outcome.text == "Send it back within 30 days [1]: [form](https://shop.example/returns), or  pixel"
+    assert outcome.text == "Send it back within 30 days [1]: [form](https://shop.example/returns), or  label"
     assert not any("evil" in piece for piece in talk.voice.pieces)

@@ -94,15 +94,29 @@ async def test_twenty_questions_are_asked_side_by_side() -> None:
         return f"order {arguments['order_id']} is packed"
 
     numbers = [f"{number:06}" for number in range(20)]
-    model = ScriptedModel([calls("order_status", {"order_id": each}) for each in numbers], "All are packed.")
+    model = ScriptedModel([calls("order_status", {"order_id": each}) for each in numbers], "They are packed.")
     outcome = await run(
         turn("Where are all of my orders?"),
         shop_and(model, tools=[a_tool("order_status", ORDER, call)]),
         Trace(turn_id="turn"),
     )
-    assert outcome == Reply(text="All are packed.")
+    assert outcome == Reply(text="They are packed.")
     told = [each.content for each in model.requests[1].messages if each.role == "tool"]
     assert told == [f"order {each} is packed" for each in numbers]
+
+
+async def test_a_call_carries_no_more_than_it_returned() -> None:
+    shop = Shop(order_status="in transit with DHL")
+    look = calls("order_status", {"order_id": "123456"})
+    said = "Order 123456 is in transit. Lost parcels are replaced for free."
+    voice = Voice()
+    outcome = await run(
+        turn("Where is my order 123456?", voice=voice),
+        shop_and(ScriptedModel([look], said, said), tools=[shop.tool("order_status")]),
+        Trace(turn_id="turn"),
+    )
+    assert outcome == Reply(text="Order 123456 is in transit.")
+    assert voice.heard == "Order 123456 is in transit."
 
 
 async def test_changes_are_made_one_after_another_and_once() -> None:

@@ -392,3 +392,47 @@ async def test_the_word_is_asked_for_once_however_often_the_answer_begins_anew()
     answer = reply(await run(turn("How long?", voice=voice), agent(model), trace()))
     assert voice.heard == answer.text == "You have 30 days [1]."
     assert (voice.begun, voice.restarts) == (1, 1)
+
+
+async def test_a_sentence_that_stands_on_nothing_is_mended_by_the_model() -> None:
+    voice, told = Voice(), trace()
+    model = ScriptedModel(
+        "You can send it back within 30 days [1]. Every return earns you a paddle [1].",
+        "You can send it back within 30 days [1].",
+    )
+    answer = reply(await run(turn("How long can I return it?", voice=voice), agent(model), told))
+    assert answer.text == "You can send it back within 30 days [1]."
+    assert voice.heard == answer.text
+    asked = model.requests[1].messages
+    assert [each.role for each in asked[-2:]] == ["assistant", "user"]
+    assert "- Every return earns you a paddle [1]." in asked[-1].content
+    (guard,) = [step for step in told.steps if step.name == "grounding"]
+    assert guard.output["decision"] == "asked again"
+
+
+@pytest.mark.parametrize("seconds", [90.0, 9.0], ids=["not mended", "no time to mend"])
+async def test_a_sentence_that_stays_without_ground_is_taken_out(seconds: float) -> None:
+    voice = Voice()
+    both = "Every return earns you a paddle [1].\n\n- You pay 4.90 € for shipping within Europe [2]."
+    model = ScriptedModel(both, both)
+    answer = reply(await run(turn("What is it?", voice=voice, seconds=seconds), agent(model), trace()))
+    assert answer.text == "- You pay 4.90 € for shipping within Europe [1]."
+    assert [each.title for each in answer.citations] == ["Shipping costs"]
+    assert voice.heard == answer.text
+    assert len(model.requests) == (2 if seconds > 10 else 1)
+
+
+async def test_where_nothing_stands_the_passages_themselves_answer() -> None:
+    voice = Voice()
+    model = ScriptedModel("Every return earns you a paddle [1].", "Returns are picked up by our boat [1].")
+    answer = reply(await run(turn("How long can I return it?", voice=voice), agent(model), trace()))
+    assert "paddle" not in voice.heard
+    assert "boat" not in voice.heard
+    assert "30 days" in answer.text
+
+
+async def test_a_false_no_does_not_stand() -> None:
+    model = ScriptedModel("You can't send anything back [1].", "NO_ANSWER")
+    answer = reply(await run(turn("Can I return it?"), agent(model), trace()))
+    assert "can't" not in answer.text
+    assert "30 days" in answer.text
