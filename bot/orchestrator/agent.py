@@ -333,6 +333,10 @@ class Router(Protocol):
         """The one of the tools that a wish plainly is for."""
         ...
 
+    async def wants_person(self, text: str) -> bool:
+        """Whether a message plainly asks for a person, in ways that no list of phrases has."""
+        ...
+
 
 # How near texts are to a text by meaning, in any language, in steps above an even chance; None when nobody
 # can tell now. `knowledge.meanings.Meanings.alike` is one.

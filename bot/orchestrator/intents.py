@@ -12,7 +12,9 @@ from pydantic import JsonValue
 
 from bot.orchestrator.agent import Choice, Route
 from bot.orchestrator.likeness import Guess, Likeness, Numbers
+from bot.orchestrator.person_examples import OTHER, PERSON
 from bot.orchestrator.several import asks, wishes
+from bot.orchestrator.wishes import declines_person
 from knowledge import question
 from knowledge.embed import Scale
 from tools.base import Tool
@@ -21,6 +23,8 @@ _SHORT = 2  # words that carry a subject: "123456", "the blue one"
 _NEAR_THE_LINE = 0.8  # steps: it may as well stand on the line's other side
 _NEAR_EACH_OTHER = 0.5  # steps: the second intent may as well be the first
 _PLAINLY = 0.7  # steps above the line from which on a wish is plainly for a tool
+_FOR_A_PERSON = 0.95  # steps nearer to wanting a person than to what only sounds like it
+_LONGEST_CALL = 300  # characters; whoever writes more has more to say than that they want a person
 _LONG = 80  # words of a message that is no simple one
 # How something is done in general is asked of the pages: who asks how refunds work wants none yet.
 _INQUIRES = re.compile(
@@ -75,6 +79,7 @@ class ByExamples:
         self._tools = tools
         self._tiers = tiers
         self._about = _likeness({name: each.examples for name, each in intents.items()})
+        self._calls_for = Likeness({"person": PERSON, "other": OTHER})
         self._for_tools: dict[tuple[tuple[str, ...], ...], Likeness | None] = {}
         self._begun = False
 
@@ -83,7 +88,7 @@ class ByExamples:
         when that cannot be told now."""
         self._begun = True
         await self._likeness_to(self._tools)
-        told = [await self._teach(each) for each in (self._about, *self._for_tools.values())]
+        told = [await self._teach(each) for each in (self._about, self._calls_for, *self._for_tools.values())]
         return all(told)
 
     async def route(self, text: str, *, history: Sequence[str], language: str) -> Route:
@@ -122,6 +127,15 @@ class ByExamples:
                 asks_how = _INQUIRES.match(wish) is not None and _OWN_NUMBER.search(wish) is None
                 return None if tool.effect == "write" and asks_how else tool
         return None
+
+    async def wants_person(self, text: str) -> bool:
+        """By meaning alone: what only shares words with a call for a person is answered."""
+        if not text or len(text) > _LONGEST_CALL or declines_person(text):
+            return False
+        for guess in await self._guess([text], self._calls_for):
+            plainly = guess.above > 0 and guess.margin >= _FOR_A_PERSON
+            return guess.by_meaning and guess.name == "person" and plainly
+        return False
 
     async def _guess(self, texts: Sequence[str], likeness: Likeness | None) -> Sequence[Guess]:
         """What each text is most like; nothing when there is nothing to be like."""

@@ -101,6 +101,8 @@ async def _answer(asked: Asked, pending: Sequence[str], before: Sequence[str]) -
         kind: Kind = kind_of(asked.question, pending, agent.name, earlier)
         if offered_wish(asked.turn, asked.agent.tools) is not None:
             kind = "question"  # "ok" is no thanks here
+        elif kind == "question" and agent.router is not None:
+            kind = "person" if await agent.router.wants_person(asked.question) else kind
         step.output = {"language": asked.language, "kind": kind, "mood": mood(asked.question)}
         if asked.turn.guidance:
             step.tell(note_of_a_colleague=asked.turn.guidance)

@@ -311,6 +311,14 @@ _DECLINES = re.compile(
 )
 
 
+_ROBOTS = re.compile(r"\b(?:chat)?bots?\b|robo|machine|maschin|program|computer|روبوت", re.IGNORECASE)
+
+
+def declines_person(text: str) -> bool:
+    """Whether a message says that nobody is wanted to talk to; a robot is somebody else."""
+    return bool(_DECLINES.search(_bare(text))) and not _ROBOTS.search(text)
+
+
 _OBJECTION = _whole(
     r"""
 (?:(?:no|nope) )?(?:that|this|it)(?: is|['’]?s| was) (?:(?:just|simply|totally|completely) )?(?:wrong

@@ -4,6 +4,9 @@ PATH is a JSON file, or a folder with a `data.json`: `train`, `val` or `test` ha
 intent, `oos_val` or `oos_test`, where there are any, messages that belong to none. Ten examples of each
 intent are all that the router is given: the first ten, and again ten spread over what there is. An in-scope
 message that is taken for out of scope counts as wrong.
+
+Besides: how many of the ways in `person_ways` are taken for the wish for a person, by phrases alone and with
+meaning, and how many of the messages in PATH are taken for it, which is wrong.
 """
 
 from __future__ import annotations
@@ -19,8 +22,10 @@ from pathlib import Path
 from statistics import median, quantiles
 
 from bot.orchestrator.intents import ByExamples, Intent
+from bot.orchestrator.wishes import wants_person
 from knowledge.local import LocalIndex
 from knowledge.meanings import Meanings
+from tests.bench.person_ways import WAYS
 from tests.bench.retrieval import corpora
 
 EXAMPLES = 10
@@ -96,6 +101,15 @@ async def measure(
     )
 
 
+async def calls_for_a_person(texts: Sequence[str], index: LocalIndex) -> tuple[float, float]:
+    """The share of the texts taken for the wish for a person: by phrases alone, and with meaning."""
+    router = ByExamples({}, Meanings(index))
+    await router.learn()
+    by_phrases = [wants_person(text) for text in texts]
+    both = [found or await router.wants_person(text) for text, found in zip(texts, by_phrases, strict=True)]
+    return sum(by_phrases) / len(texts), sum(both) / len(texts)
+
+
 async def main(path: Path) -> None:
     messages = read(path)
     print(
@@ -113,6 +127,11 @@ async def main(path: Path) -> None:
                     f"{told + ', ' + by:32} {report.accuracy:8.3f} {report.out_of_scope_recall:20.3f} "
                     f"{median(report.seconds) * 1e3:7.1f} {p95 * 1e3:7.1f} {report.cpu * 1e3:7.1f}"
                 )
+        ways = [way for own in WAYS.values() for way in own]
+        others = [*(message for message, _ in messages.in_scope), *messages.out_of_scope]
+        for told, texts in (("calls for a person", ways), ("other messages", others)):
+            by_phrases, both = await calls_for_a_person(texts, index)
+            print(f"{len(texts)} {told}, taken for one: {by_phrases:.4f} by phrases, {both:.4f} with meaning")
         await index.close()
 
 

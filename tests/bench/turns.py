@@ -136,6 +136,9 @@ class _Several:
     async def tool_for(self, wish: str, tools: Sequence[Tool]) -> Tool | None:
         return None
 
+    async def wants_person(self, text: str) -> bool:
+        return False
+
 
 async def _side_by_side(report: Report, rounds: int) -> None:
     """Tools of 300 ms each, by a model that takes no time: what is left is theirs and the orchestrator's."""

@@ -111,6 +111,9 @@ class ByWord:
         name = next((name for word, name in words.items() if word in wish.lower()), None)
         return next((each for each in tools if each.name == name), None)
 
+    async def wants_person(self, text: str) -> bool:
+        return False
+
 
 async def test_two_wishes_in_one_message_without_a_model(tools: Mapping[str, Tool]) -> None:
     outcome = await run(

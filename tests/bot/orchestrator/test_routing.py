@@ -14,14 +14,15 @@ from bot.orchestrator import run
 from bot.orchestrator.agent import Charge, Choice, Granted, ModelFailed, Refused, Route
 from bot.orchestrator.intents import ByExamples, Intent
 from bot.orchestrator.likeness import Numbers
-from bot.orchestrator.outcome import Reply
+from bot.orchestrator.outcome import HandOff, Reply
 from bot.testing import FullPurse, Scripted, ScriptedModel
 from bot.trace import Step, Trace
 from knowledge.embed import E5Embedder, Scale, local_embedder
 from knowledge.local import LocalIndex
 from knowledge.lookup import Found
 from knowledge.meanings import Meanings
-from tests.bench.intents import Examples, first, measure, read, spread
+from tests.bench.intents import Examples, calls_for_a_person, first, measure, read, spread
+from tests.bench.person_ways import WAYS
 from tests.bench.retrieval import corpora
 from tests.doubles.orchestra import RETURNS, SHIPPING, Pages, agent, turn
 from tests.doubles.tools import a_tool
@@ -245,6 +246,9 @@ class Tells:
     async def tool_for(self, wish: str, tools: Sequence[Tool]) -> Tool | None:
         return None
 
+    async def wants_person(self, text: str) -> bool:
+        return False
+
 
 UNSURE = Route(
     unsure=[
@@ -409,3 +413,45 @@ async def test_meaning_tells_a_hundred_and_fifty_intents_and_what_is_none_of_the
     report = await measure(examples(messages.known), messages, index)
     assert report.accuracy >= 0.8
     assert report.out_of_scope_recall >= 0.6
+
+
+# a person -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "no more bot. human. now.",
+        "kein Roboter bitte, ich will einen Menschen",
+        "prefiero que me atienda una persona",
+        "gostaria de falar com gente de verdade",
+    ],
+)
+async def test_a_person_is_wanted_in_words_that_no_list_has(router: ByExamples, text: str) -> None:
+    assert await router.wants_person(text)
+    outcome = await run(turn(text), agent(router=router), Trace(turn_id="turn"))
+    assert isinstance(outcome, HandOff)
+    assert outcome.reason == "customer_request"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "am i speaking with a real person",
+        "please speak faster",
+        "I don't want to talk to a person",
+        "When is customer service open?",
+        "Where is my order?",
+        "",
+    ],
+)
+async def test_what_only_sounds_like_a_call_for_a_person_is_none(router: ByExamples, text: str) -> None:
+    assert not await router.wants_person(text)
+
+
+async def test_most_ways_to_ask_for_a_person_are_understood(index: LocalIndex) -> None:
+    ways = [way for own in WAYS.values() for way in own]
+    assert len(ways) >= 60
+    by_phrases, both = await calls_for_a_person(ways, index)
+    assert by_phrases < 0.1
+    assert both >= 0.55

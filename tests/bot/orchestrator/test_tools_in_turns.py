@@ -391,6 +391,9 @@ class ByWord:
     async def tool_for(self, wish: str, tools: Sequence[Tool]) -> Tool | None:
         return next((each for each in tools if each.name.partition("_")[0] in wish.lower()), None)
 
+    async def wants_person(self, text: str) -> bool:
+        return False
+
 
 async def test_several_wishes_become_a_plan_that_runs_side_by_side() -> None:
     together = asyncio.Barrier(2)
