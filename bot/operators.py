@@ -136,15 +136,23 @@ class OperatorDesk:
         text: str,
         files: Sequence[str] = (),
         suggestion: Suggestion | None = None,
+        channel: str = "",
     ) -> Changed:
-        """Answer the contact, by the channel they wrote by; whoever answers has taken over.
+        """Answer the contact, by the channel they wrote by last or another that leads to them; whoever
+        answers has taken over.
 
         `files` are keys from the operator's tray. The same `client_id` again is the same message.
         `suggestion` is what the text was made from: how much of it was changed is written down. Raises
-        NobodyToAnswer, NoSuchFile.
+        NobodyToAnswer, NoSuchFile, NoWay.
         """
         changed = await self._write(
-            conversation_id, operator, client_id=client_id, text=text, files=files, private=False
+            conversation_id,
+            operator,
+            client_id=client_id,
+            text=text,
+            files=files,
+            private=False,
+            channel=channel,
         )
         if suggestion is not None and changed.message is not None:
             await self._store.copilot.sent(
@@ -219,6 +227,7 @@ class OperatorDesk:
         private: bool,
         for_bot: bool = False,
         mentions: Sequence[str] = (),
+        channel: str = "",
     ) -> Changed:
         entry = await self._entry(conversation_id)
         changed = await self._store.people.reply(
@@ -231,7 +240,9 @@ class OperatorDesk:
             private=private,
             for_bot=for_bot,
             mentions=mentions,
-            leaving=lambda channel: leaving(self._channels.get(channel), text),
+            channel=channel,
+            reading=[name for name, each in self._channels.items() if each.limits.reads_store],
+            leaving=lambda name: leaving(self._channels.get(name), text),
         )
         if changed.new:
             await self._tell(entry)

@@ -271,7 +271,8 @@ OPERATORS: Sequence[Call] = (
         method="post",
         path="/api/conversations/{id}/messages",
         about="Answer the contact, which takes the conversation over; or leave a note for operators. "
-        "`attachments` are keys of files you uploaded in it; with them the text may be empty.",
+        "`attachments` are keys of files you uploaded in it; with them the text may be empty. `channel` is "
+        "where the contact wrote last, or another on which a verified address of theirs is known.",
         who="operator",
         group="Conversations",
         body=obj(
@@ -280,6 +281,7 @@ OPERATORS: Sequence[Call] = (
                 "text": {**TEXT, "maxLength": 10_000},
                 "kind": {"type": "string", "enum": ["reply", "note"], "default": "reply"},
                 "attachments": {**list_of(TEXT), "maxItems": 10},
+                "channel": TEXT,
                 "suggestion": {**TEXT, "description": "The suggestion that a reply was made from."},
             },
         ),

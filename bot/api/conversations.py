@@ -39,6 +39,7 @@ from bot.store.records import (
     delivery_of,
 )
 from bot.store.trays import MOST, NoSuchFile
+from bot.store.ways import NoWay
 from bot.visitors import message_json as visitors_message_json
 from channels.base import Attachment
 
@@ -131,6 +132,7 @@ class Conversations:
         files = _files(body)
         text = text_in(body, "text", limit=TEXT_LIMIT, required=not files).strip()
         kind = choice_in(body, "kind", ("reply", "note"), usually="reply")
+        channel = text_in(body, "channel", limit=40, required=False)
         suggestion = await self._suggestion(body, conversation_id)
         try:
             if kind == "reply":
@@ -141,6 +143,7 @@ class Conversations:
                     text=text,
                     files=files,
                     suggestion=suggestion,
+                    channel=channel,
                 )
             else:
                 changed = await self._desk.note(
@@ -151,6 +154,10 @@ class Conversations:
         except NoSuchFile:
             raise refusal(
                 422, "invalid", "a file is not there any more; add it again", field="attachments"
+            ) from None
+        except NoWay:
+            raise refusal(
+                409, "no_way", "no verified address of theirs is known on this channel", field="channel"
             ) from None
         except NobodyToAnswer:
             raise refusal(

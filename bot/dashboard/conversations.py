@@ -17,6 +17,8 @@ from bot.dashboard.timeline import drawn
 from bot.dashboard.why import explain
 from bot.store import Store
 from bot.store.records import Thread
+from bot.store.ways import Way
+from channels.base import Channel
 from channels.website import FILE_LIMIT, FILE_TYPES
 
 _PAGE = 40  # messages in a thread
@@ -26,7 +28,16 @@ _REACH = 200  # messages among which a turn's answer is looked for
 class Conversations:
     """`/dashboard/conversations` and what is opened from it."""
 
-    def __init__(self, pages: Pages, *, store: Store, originals: Originals, approvals: Approvals) -> None:
+    def __init__(
+        self,
+        pages: Pages,
+        *,
+        store: Store,
+        originals: Originals,
+        approvals: Approvals,
+        channels: Mapping[str, Channel],
+    ) -> None:
+        self._channels = channels
         self._pages = pages
         self._store = store
         self._originals = originals
@@ -72,6 +83,7 @@ class Conversations:
             sendable=FILE_TYPES,
             largest=FILE_LIMIT,
             draft=await self._store.arranging.draft(thread.entry.id, who.operator.id),
+            ways=await self._ways(thread.entry.id),
             files=await self._store.trays.files(thread.entry.id, who.operator.id),
             marks=await self._store.evaluation.marks(thread.entry.id),
             summary=await self._store.copilot.summary(thread.entry.id),
@@ -79,6 +91,12 @@ class Conversations:
             **await self._asked(thread, older=bool(before)),
             **await listed(self._store, request, who, thread.entry),
         )
+
+    async def _ways(self, conversation_id: str) -> Sequence[Way]:
+        """By what the contact can be answered here, the usual way first."""
+        reading = [name for name, channel in self._channels.items() if channel.limits.reads_store]
+        found = await self._store.ways.of(conversation_id, reading=reading)
+        return [each for each in found if each.usual or each.channel in self._channels]
 
     async def _asked(self, thread: Thread, *, older: bool) -> Mapping[str, Any]:
         """The calls an operator was asked about: each beside the message that said so, those that still wait

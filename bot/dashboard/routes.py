@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ from bot.orchestrator.agent import Agent
 from bot.settings import BotConfig
 from bot.store import Store
 from bot.store.budgets import Allowances
+from channels.base import Channel
 from knowledge.local import LocalIndex
 
 _STATIC = Path(__file__).parent / "static"
@@ -54,14 +55,14 @@ class Dashboard:
         allowances: Allowances,
         agent: Agent,
         config: BotConfig,
-        channels: Collection[str],
+        channels: Mapping[str, Channel],
         ways: Sequence[Way],
     ) -> None:
         pages = Pages(gate, store)
         asked = Approvals(pages, store=store, desk=approvals)
         self._views = (
             Entrance(pages),
-            Conversations(pages, store=store, originals=originals, approvals=asked),
+            Conversations(pages, store=store, originals=originals, approvals=asked, channels=channels),
             asked,
             Contacts(pages, store=store),
             Knowledge(pages, store=store, index=index),

@@ -25,6 +25,7 @@ from bot.store.records import (
     delivery_of,
 )
 from bot.store.sendings import WITHDRAWN
+from bot.store.ways import Way
 from channels.base import Attachment, DeliveryStatus
 
 _STATUS: Mapping[str, str] = {
@@ -419,6 +420,17 @@ def again(message: StoredMessage) -> str:
 def over(moment: datetime) -> bool:
     """Whether a time has passed."""
     return moment <= datetime.now(UTC)
+
+
+def left(moment: datetime) -> str:
+    """How long it is until a time."""
+    return since(datetime.now(UTC) - (moment - datetime.now(UTC)))
+
+
+def way(each: Way) -> str:
+    """A channel to answer by, and where it leads if that says anything."""
+    named = channel(each.channel)
+    return named if each.channel == "web" else f"{named}: {each.address.removeprefix('whatsapp:')}"
 
 
 def outcome(turn: TurnRecord) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from pydantic import JsonValue
 
-from bot.store import asked, audit, calls, events, messages, sendings, telling, trays
+from bot.store import asked, audit, calls, events, messages, sendings, telling, trays, ways
 from bot.store.database import Database, Duplicate, Row, Transaction, moment
 from bot.store.mentions import ADD
 from bot.store.outgoing import number, outbox, say
@@ -193,14 +193,17 @@ class People:
         private: bool = False,
         for_bot: bool = False,
         mentions: Sequence[str] = (),
+        channel: str = "",
+        reading: Collection[str] = (),
     ) -> Changed:
-        """An operator's answer, leaving by the channel of the message it answers; or a note, for operators
-        only. The same `client_id` again is the same message.
+        """An operator's answer, leaving by the channel of the message it answers, or by another `channel` on
+        which an address is surely the contact's; or a note, for operators only. The same `client_id` again
+        is the same message.
 
         `leaving` tells the parts in which it leaves by a channel, None where the recipient reads our store;
         `files` are keys of what lies in the operator's tray, and leaves it with this; `mentions` are the ids
-        of the operators that a note speaks to.
-        Raises NoSuchConversation, NobodyToAnswer, NoSuchFile.
+        of the operators that a note speaks to; `reading` are channels whose recipients read our store.
+        Raises NoSuchConversation, NobodyToAnswer, NoSuchFile, NoWay.
         """
         message_id = _message_id(operator, client_id)
         while True:
@@ -218,6 +221,8 @@ class People:
                         leaving=leaving,
                         files=files,
                         mentions=mentions,
+                        channel=channel,
+                        reading=reading,
                     )
                 )
             except (Duplicate, trays.NoSuchFile) as error:  # it may be written already; nothing above stays
@@ -242,12 +247,16 @@ class People:
         leaving: Leaving,
         files: Sequence[str],
         mentions: Sequence[str],
+        channel: str,
+        reading: Collection[str],
     ) -> Changed:
         numbered = await number(tx, conversation_id, 1)
         before = await tx.one(_STATUS, conversation_id=conversation_id)
-        answered = await tx.one(_ANSWERED, conversation_id=conversation_id)
         assert before is not None
+        answered: Row | dict[str, Any] | None = await tx.one(_ANSWERED, conversation_id=conversation_id)
         answered = answered or await tx.one(_ADDRESSED, conversation_id=conversation_id)
+        if channel and not private and (answered is None or answered["channel"] != channel):
+            answered = await ways.towards(tx, conversation_id, channel, reading=reading)
         if answered is None:
             raise NobodyToAnswer(conversation_id)
         row = await tx.one(

@@ -41,6 +41,7 @@ from bot.store.turns import Turns
 from bot.store.undelivered import Undelivered
 from bot.store.uploads import Uploads
 from bot.store.views import Views
+from bot.store.ways import Ways
 from bot.store.webhooks import Webhooks
 
 _STATUSES = "SELECT status, COUNT(*) AS count FROM conversations GROUP BY status"
@@ -102,6 +103,7 @@ class Store:
         self.attachments = Attachments(database)
         self.uploads = Uploads(database)
         self.trays = Trays(database)
+        self.ways = Ways(database)
         self.knowledge = KnowledgeBook(database)
         self.mailboxes = Mailboxes(database)
         self.views = Views(database)

@@ -256,6 +256,12 @@ if (mayWrite) {
   const { contact = '', operator = '', subject = '' } = main.dataset;
   offer(reply, { contact, operator, subject });
   const tray = lay(id, tell);
+  const way = /** @type {HTMLSelectElement|null} */ (document.getElementById('way'));
+  way?.addEventListener('change', () => {
+    for (const each of form.querySelectorAll('[data-of]')) {
+      each.toggleAttribute('hidden', each.getAttribute('data-of') !== way.selectedOptions[0]?.dataset.way);
+    }
+  });
   const drop = keep(id, reply); // which tells of what was typed before anybody listened
   const offered = suggestions(id, reply, complain);
 
@@ -287,8 +293,10 @@ if (mayWrite) {
       problem.hidden = true;
       buttons.forEach((each) => (each.disabled = true));
       const suggestion = kind === 'reply' ? offered.taken() : undefined;
-      const client_id = clientId(`${kind} ${attachments} ${words}`);
-      await post(`/api/conversations/${id}/messages`, { client_id, text: words, kind, attachments, suggestion });
+      const channel = (kind === 'reply' && way?.value) || undefined;
+      const client_id = clientId(`${kind} ${channel} ${attachments} ${words}`);
+      const body = { client_id, text: words, kind, attachments, suggestion, channel };
+      await post(`/api/conversations/${id}/messages`, body);
       drop(written);
       sentOff();
       tray.clear(attachments);

@@ -234,6 +234,7 @@ export function tellTimes(within = document) {
     const how = time.dataset.show;
     time.title = whole.format(date);
     if (how === 'since') time.textContent = lasting((Date.now() - date.getTime()) / 1000);
+    else if (how === 'left') time.textContent = lasting(Math.max(0, date.getTime() - Date.now()) / 1000);
     else if (how === 'short') time.textContent = today(date) ? hour(date) : day.format(date);
     else time.textContent = today(date) ? hour(date) : `${day.format(date)}, ${hour(date)}`;
   }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,29 @@ async def test_a_file_leaves_by_another_channel_with_its_words_once(store: Store
         [sent] = [each for each in place.front.memory.sent if each.author_kind == "operator"]
         assert (sent.recipient, sent.text) == ("ada", "Here")
         assert [(each.key, each.name) for each in sent.attachments] == [(body["attachments"][0], "label.png")]
+
+
+async def test_a_reply_leaves_by_the_channel_the_operator_chose(store: Store, tmp_path: Path) -> None:
+    async with office(store, tmp_path) as place:
+        visitor, grace = await place.visitor("Hello"), await place.operator()
+        came = replace(wrote("Hello from elsewhere", channel="memory"), verified=True)
+        elsewhere = await place.front.desk.take_in(came)
+        body = {"client_id": "1", "text": "Here", "channel": "memory"}
+        alone = await grace.post(at(visitor, "messages"), json=body)
+        assert (alone.status_code, alone.json()["error"]["code"]) == (409, "no_way")
+        address = f"/dashboard/conversations/{visitor.conversation_id}"
+        assert 'id="way"' not in (await grace.get(address)).text
+        mine = (await grace.get(f"/api/conversations/{visitor.conversation_id}")).json()["contact"]["id"]
+        await grace.post(f"/api/contacts/{mine}/merge", json={"contact_id": elsewhere.contact_id})
+        page = (await grace.get(address)).text
+        assert 'value="" data-way="web"' in page
+        assert 'value="memory" data-way="memory"' in page
+        for _ in range(2):
+            sent = await grace.post(at(visitor, "messages"), json=body)
+        assert sent.json()["message"]["channel"] == "memory"
+        await place.work()
+        [left] = [each for each in place.front.memory.sent if each.author_kind == "operator"]
+        assert (left.recipient, left.text) == ("ada", "Here")
 
 
 async def test_a_hostile_name_is_only_a_name(sqlite: Store, tmp_path: Path) -> None:
