@@ -235,6 +235,7 @@ def test_ctrl_c_ends_a_chat_that_waits_for_a_line(folder: Path) -> None:
     pid, terminal = pty.fork()
     if pid == 0:
         os.chdir(folder)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # tests in the background ignore it
         os.execve(_SWITCHBOARD[0], [*_SWITCHBOARD, "ask"], environment(folder))
     said = b""
     while b"you:" not in said:

@@ -250,7 +250,7 @@ async def test_signing_in_leads_nowhere_else(sqlite: Store, tmp_path: Path, targ
 async def test_a_form_of_many_fields_is_refused(sqlite: Store, tmp_path: Path) -> None:
     async with office(sqlite, tmp_path) as place:
         fields = "&".join(f"a{each}=1" for each in range(60))
-        for path in ("sign-in", "settings/language"):
+        for path in ("sign-in", "settings/you"):
             answer = await place.browser().post(f"/dashboard/{path}", content=fields)
             assert answer.status_code == 400
 

@@ -239,7 +239,7 @@ async def test_two_who_are_one_person_are_counted_on(store: Store) -> None:
 
 
 def test_durations_are_two_percent_off_at_the_most() -> None:
-    from bot.store.cases import _duration
+    from bot.store.cases import part_of
 
     for seconds in (0.2, 1.0, 7.3, 59.0, 3600.0, 86_400.0 * 5):
-        assert seconds_of(_duration(seconds)) == pytest.approx(seconds, rel=0.022)
+        assert seconds_of(part_of(seconds)) == pytest.approx(seconds, rel=0.022)
