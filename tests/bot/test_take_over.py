@@ -31,9 +31,9 @@ from tests.front import wrote
 from tests.office import Office, office
 from tests.processes import free_port
 
-TOKENS = ("With", "in", " 30", " days", " of", " deliv", "ery", ",", " un", "worn", ".")
+TOKENS = ("You", " can", " send", " any", "thing", " back", " within", " 30 days", " of", " deliv", "ery", ".")
 QUESTION = "How long can I return things?"
-LONG = "Within 30 days of delivery, unworn. " * 110
+LONG = "You can send anything back within 30 days of delivery. " * 73
 
 
 class HeldModel:

@@ -137,7 +137,7 @@ async def test_operators_see_until_when_they_may_write_freely(store: Store, tmp_
         left = datetime.fromisoformat(shown["window_until"]) - datetime.now(UTC)
         assert 3500 < left.total_seconds() <= 3600
         page = await operator.get(f"/dashboard/conversations/{conversation_id}")
-        assert "free replies until" in page.text
+        assert "free replies for another" in page.text
         visitor = await place.visitor("Hello")
         other = (await operator.get(f"/api/conversations/{visitor.conversation_id}")).json()
         assert other["window_until"] is None
