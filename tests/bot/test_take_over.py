@@ -31,7 +31,7 @@ from tests.front import wrote
 from tests.office import Office, office
 from tests.processes import free_port
 
-TOKENS = ("You", " can", " send", " any", "thing", " back", " within", " 30 days", " of", " deliv", "ery", ".")
+TOKENS = ("You", " can send", " any", "thing", " back", " within", " 30 days", " of", " deliv", "ery", ".")
 QUESTION = "How long can I return things?"
 LONG = "You can send anything back within 30 days of delivery. " * 73
 

@@ -208,6 +208,7 @@ def test_a_token_nobody_knows_begins_a_new_session_and_keeps_what_was_written(ch
     assert token != "forged"
 
 
+@pytest.mark.slow
 def test_the_server_killed_and_started_again_in_the_middle_of_an_answer(
     chat: Chat, house: Switchboard
 ) -> None:

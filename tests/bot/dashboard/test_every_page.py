@@ -15,6 +15,8 @@ from tests.bot.dashboard.test_approvals import REFUND, wanting
 from tests.bot.dashboard.test_pages import HOSTILE, Tags
 from tests.office import office
 
+pytestmark = pytest.mark.slow  # every page, for each of the hostile words
+
 # Everything that is written by others and shown somewhere.
 WORDS = (
     *("contacts.name", "identities.address", "conversations.subject", "conversations.summary"),
