@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Route
 from bot.api.bodies import place, place_in
 from bot.api.knowledge import QUESTION_LIMIT, TEXT_LIMIT, TITLE_LIMIT
 from bot.dashboard.pages import Pages, path_part
+from bot.demo import SAMPLE
 from bot.gaps import grouped
 from bot.store import Store
 from bot.store.evaluation import Mark
@@ -68,6 +69,7 @@ class Knowledge:
             more_groups=max(0, len(groups) - _GROUPS),
             articles=await self._store.knowledge.articles(),
             sources=await self._store.knowledge.sources(),
+            sample=str(SAMPLE),
             marked=await self._store.evaluation.counts(),
         )
 
