@@ -376,8 +376,8 @@ def wants_person(text: str) -> bool:
     """Whether the customer clearly asks for a person, now. In doubt not: then they get an answer."""
     if len(text) > _LONGEST * 3:
         return False
-    for sentence in re.split(r"[.!?\n؟;]+", text):
-        bare = _bare(sentence)
+    for clause in re.split(r"[.!?\n؟;,،]+", text):
+        bare = _bare(clause)
         if len(bare) <= _LONGEST and _ASKS.search(bare) and not _DECLINES.search(bare):
             return True
     return False

@@ -112,7 +112,10 @@ function explain() {
     line.append(name, meaning);
     list.append(line);
   }
-  dialog(_('Keyboard'), title, list);
+  const close = document.createElement('button');
+  close.textContent = _('Close');
+  const box = dialog(_('Keyboard'), title, list, close);
+  close.addEventListener('click', () => box.close());
   return true;
 }
 

@@ -95,6 +95,8 @@ def test_a_courtesy_never_swallows_a_question(text: str) -> None:
         "How can I talk to a real person?",
         "Hi, can I chat with customer support?",
         "no, I want a person",
+        "I want to talk to a person, my refund is late",
+        "My parcel is lost, can I talk to somebody?",
         "Ich möchte mit einem Menschen sprechen",
         "Kann ich bitte mit einem Mitarbeiter reden?",
         "Verbinden Sie mich mit einem Mitarbeiter",
