@@ -178,7 +178,8 @@ class ModelServer:
         self.most = 0  # requests that were being answered at once
         self.connected = 0  # connections accepted so far
         self._queue: deque[Script] = deque()
-        self._fixed = tokens and frames_for(" token" * (tokens - 1) + " [1]", self.usually)
+        # A question states nothing that would have to stand in a passage.
+        self._fixed = tokens and frames_for(" token" * (tokens - 1) + "? [1]", self.usually)
         self._server: asyncio.Server | None = None
         self._connections: set[_Connection] = set()
 
