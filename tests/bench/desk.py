@@ -95,10 +95,8 @@ def _weight(browser: Browser, house: Switchboard, password: str) -> float:
     context = browser.new_context()
     page = context.new_page()
     sign_in(page, house, password)
-    cookies = context.cookies()
+    fresh = browser.new_context(storage_state=context.storage_state())
     context.close()
-    fresh = browser.new_context()
-    fresh.add_cookies([{**each} for each in cookies])  # type: ignore[typeddict-item]
     page = fresh.new_page()
     page.goto(f"{house.url}/dashboard/conversations?tab=all")
     weight = _told(page, _WEIGHT)

@@ -13,7 +13,7 @@ from bot.app import open_house, prepare
 from bot.demo_shop import demo_tools
 from bot.endpoints import Endpoints
 from bot.orchestrator import run
-from bot.orchestrator.agent import Route
+from bot.orchestrator.agent import Route, Utterance
 from bot.orchestrator.intents import ByExamples
 from bot.orchestrator.outcome import NeedsApproval, Reply
 from bot.serve import demo_shop
@@ -131,11 +131,11 @@ async def test_two_wishes_in_one_message_without_a_model(tools: Mapping[str, Too
 
 
 async def test_what_is_missing_is_asked_for_one_after_another(tools: Mapping[str, Tool]) -> None:
-    said: list[object] = ["I want my money back"]
+    said: list[str | Utterance] = ["I want my money back"]
     ada = agent(tools=list(tools.values()), router=ByWord())
 
     async def answer() -> Reply | NeedsApproval:
-        outcome = await run(turn(*said), ada, Trace(turn_id="turn"))  # type: ignore[arg-type]
+        outcome = await run(turn(*said), ada, Trace(turn_id="turn"))
         assert isinstance(outcome, Reply | NeedsApproval)
         said.append(bot(outcome.text))
         return outcome

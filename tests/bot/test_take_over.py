@@ -129,19 +129,17 @@ async def test_a_take_over_while_the_model_goes_on_lets_all_through_or_nothing(
 # Just before each send -----------------------------------------------------------------------------------
 
 
-class Held:
-    """A channel that stops after so many sends, when the provider has the message and its answer is on
-    the way to us."""
+class Hold:
+    """Stops a channel after so many sends, when the provider has the message and its answer is on the way
+    to us."""
 
-    def __init__(self, **given: Any) -> None:
-        super().__init__(**given)
+    def __init__(self) -> None:
         self.stops_after = 0
         self.sends = 0
         self.stopped = asyncio.Event()
         self.goes_on = asyncio.Event()
 
-    async def send(self, message: OutboundMessage) -> str | None:
-        told: str | None = await super().send(message)  # type: ignore[misc]
+    async def after(self, told: str | None) -> str | None:
         self.sends += 1
         if self.sends == self.stops_after:
             self.stopped.set()
@@ -149,12 +147,22 @@ class Held:
         return told
 
 
-class HeldWhatsApp(Held, WhatsApp):
-    pass
+class HeldWhatsApp(WhatsApp):
+    def __init__(self, hold: Hold, **given: Any) -> None:
+        super().__init__(**given)
+        self._hold = hold
+
+    async def send(self, message: OutboundMessage) -> str | None:
+        return await self._hold.after(await super().send(message))
 
 
-class HeldMail(Held, Mail):
-    pass
+class HeldMail(Mail):
+    def __init__(self, hold: Hold, **given: Any) -> None:
+        super().__init__(**given)
+        self._hold = hold
+
+    async def send(self, message: OutboundMessage) -> str | None:
+        return await self._hold.after(await super().send(message))
 
 
 class Letterbox:
@@ -177,7 +185,7 @@ class Shop:
     """An office that is written to from outside; `gone` counts what the provider has taken."""
 
     place: Office
-    channel: Held
+    hold: Hold
     said: Callable[[str], InboundMessage]
     gone: Callable[[], int]
     refuse_once: Callable[[], None]
@@ -196,7 +204,9 @@ async def whatsapp_shop(store: Store, folder: Path) -> AsyncIterator[Shop]:
         account = Account(
             sid=ACCOUNT_SID, token=AUTH_TOKEN, address=PUBLIC_URL, key="secret", api_url=twilio.url
         )
+        hold = Hold()
         channel = HeldWhatsApp(
+            hold,
             account=account,
             sender=WHATSAPP_FROM,
             fetch=Outside(trusted=twilio.url),
@@ -207,7 +217,7 @@ async def whatsapp_shop(store: Store, folder: Path) -> AsyncIterator[Shop]:
         async with office(store, folder, models=[model], more={"whatsapp": channel}) as place:
             yield Shop(
                 place=place,
-                channel=channel,
+                hold=hold,
                 said=lambda sender: wrote(QUESTION, sender=f"whatsapp:+4915112{sender}", channel="whatsapp"),
                 gone=lambda: len(twilio.messages),
                 refuse_once=lambda: twilio.script([TOO_MANY]),
@@ -227,7 +237,8 @@ async def mail_shop(store: Store, folder: Path) -> AsyncIterator[Shop]:
         account=ImapAccount(host="127.0.0.1", port=1, user="nobody", password="", security="none"),
         server=Server(host="127.0.0.1", port=controller.port, security="none"),
     )
-    channel = HeldMail(mailboxes=[box], room=Room(), open_file=lambda _: None)
+    hold = Hold()
+    channel = HeldMail(hold, mailboxes=[box], room=Room(), open_file=lambda _: None)
 
     def refuse_once() -> None:
         letters.refusals = 1
@@ -237,7 +248,7 @@ async def mail_shop(store: Store, folder: Path) -> AsyncIterator[Shop]:
         async with office(store, folder, models=[model], more={"email": channel}) as place:
             yield Shop(
                 place=place,
-                channel=channel,
+                hold=hold,
                 said=lambda sender: replace(
                     wrote(QUESTION, sender=f"{sender}@customer.example", channel="email"), via="support"
                 ),
@@ -260,18 +271,18 @@ async def test_before_every_send_the_rest_stays_here_and_is_kept(
         operator = await shop.place.operator("Grace")
         for number in range(parts):
             conversation = await shop.answered(f"{number + 100_000}")
-            before, shop.channel.sends = shop.gone(), 0
-            shop.channel.stops_after = number
-            shop.channel.stopped.clear()
-            shop.channel.goes_on.clear()
+            before, shop.hold.sends = shop.gone(), 0
+            shop.hold.stops_after = number
+            shop.hold.stopped.clear()
+            shop.hold.goes_on.clear()
             sending = asyncio.create_task(shop.place.front.desk.deliver(conversation)) if number else None
             if sending:
                 async with asyncio.timeout(10):
-                    await shop.channel.stopped.wait()
+                    await shop.hold.stopped.wait()
             assert (await operator.post(f"/api/conversations/{conversation}/take")).json()[
                 "status"
             ] == "human"
-            shop.channel.goes_on.set()
+            shop.hold.goes_on.set()
             if sending:
                 await sending
             await shop.place.work()

@@ -349,8 +349,9 @@ def test_times_are_the_readers_and_do_not_move_when_scripts_say_them(
     (row,) = house.rows(
         "SELECT conversation_id AS id FROM messages WHERE text = 'What time is it where you are?'"
     )
-    zoned = {"locale": "en-US", "timezone_id": "Asia/Tokyo", "viewport": {"width": 1280, "height": 800}}
-    context = browser.new_context(**zoned)  # type: ignore[arg-type]
+    context = browser.new_context(
+        locale="en-US", timezone_id="Asia/Tokyo", viewport={"width": 1280, "height": 800}
+    )
     page = context.new_page()
     sign_in(page, house, password)
     until(lambda: "Asia/Tokyo" in [each["value"] for each in context.cookies()], 15, "the zone")

@@ -16,8 +16,7 @@ _MOST = 150_000  # bytes
 def test_the_first_page_is_light_and_asks_no_other_host(
     browser: Browser, desk: Page, house: Switchboard
 ) -> None:
-    fresh = browser.new_context()
-    fresh.add_cookies([{**each} for each in desk.context.cookies()])  # type: ignore[typeddict-item]
+    fresh = browser.new_context(storage_state=desk.context.storage_state())
     page = fresh.new_page()
     hosts: set[str] = set()
     page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))

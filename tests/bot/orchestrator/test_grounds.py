@@ -11,7 +11,7 @@ from bot.orchestrator.grounds import Grounds, of_passage, of_result, of_words
 from knowledge.local import LocalIndex
 from knowledge.meanings import Meanings
 from tests.bench import grounding
-from tests.bench.retrieval import corpora
+from tests.channels.email.mails import corpus
 from tests.doubles.orchestra import RETURNS, SHIPPING
 
 ORDER = of_result(
@@ -110,9 +110,7 @@ async def test_what_is_written_to_be_slow_is_not() -> None:
 async def test_on_a_real_help_centre_the_false_is_stopped_and_the_right_is_not(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    docs = corpora() / "help-plausible" / "docs"
-    if not docs.is_dir():
-        pytest.skip("the corpus help-plausible is not here")
+    docs = corpus("help-plausible") / "docs"
     index = LocalIndex(tmp_path_factory.mktemp("grounding"))
     report = await grounding.measure(grounding.cases(docs), Meanings(index).alike)
     await index.close()

@@ -12,7 +12,7 @@ import pytest
 from pydantic import JsonValue
 
 from bot.orchestrator import run
-from bot.orchestrator.agent import Agent, LeaseLost, ModelFailed, Route, ToolCall, WrittenCall
+from bot.orchestrator.agent import Agent, LeaseLost, ModelFailed, Route, ToolCall, Utterance, WrittenCall
 from bot.orchestrator.outcome import HandOff, NeedsApproval, Outcome, ProposedCall, Reply
 from bot.orchestrator.prompt import SECRET
 from bot.testing import MemoryJournal, ScriptedModel
@@ -497,13 +497,13 @@ async def test_without_a_plan_one_thing_is_done_after_another(written: str) -> N
 
 
 async def without_a_model(
-    *said: object,
+    *said: str | Utterance,
     tools: Sequence[Tool],
     knowledge: Found | NoMatch | Down | None = None,
     verified: bool = False,
 ) -> Outcome:
     asked = agent(knowledge=knowledge, tools=tools, router=ByWord())
-    given = turn(*said)  # type: ignore[arg-type]
+    given = turn(*said)
     given = replace(given, person=replace(given.person, verified=verified))
     return await run(given, asked, Trace(turn_id="turn"))
 
@@ -863,7 +863,7 @@ class Letters:
 async def test_without_a_model_somebody_proves_who_they_are_step_by_step() -> None:
     shop, letters = Shop(points="You have 120 points."), Letters()
     tools = [shop.tool("points", {}, needs_verified=True), *identity(letters)]
-    said: list[object] = ["How many points do I have?"]
+    said: list[str | Utterance] = ["How many points do I have?"]
 
     async def answer() -> str:
         outcome = await without_a_model(*said, tools=tools, knowledge=NoMatch())
@@ -915,7 +915,7 @@ async def test_without_a_model_a_wish_is_taken_up_again_once_its_customer_is_kno
     shop, letters = Shop(points="Order 123456 brought you 120 points."), Letters()
     points = shop.tool("points", needs_verified=True, asks={"order_id": "Of which order?"})
     tools = [points, *identity(letters)]
-    said: list[object] = []
+    said: list[str | Utterance] = []
     known = False
 
     async def says(text: str) -> str:
@@ -940,7 +940,7 @@ async def test_without_a_model_a_wish_is_taken_up_again_once_its_customer_is_kno
 async def test_who_does_not_want_it_any_more_is_not_pressed() -> None:
     shop, letters = Shop(points="You have 120 points."), Letters()
     tools = [shop.tool("points", {}, needs_verified=True), *identity(letters)]
-    said: list[object] = [
+    said: list[str | Utterance] = [
         "How many points do I have?",
         bot("Which email address do we know you by? I will send a code there."),
     ]
