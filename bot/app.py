@@ -26,7 +26,7 @@ from bot.codes import SentCodes
 from bot.components import Components
 from bot.copilot import Copilot
 from bot.dashboard import Dashboard, Originals
-from bot.dashboard.ways import ways
+from bot.dashboard.channels import setups
 from bot.demo import SAMPLE, SHOP, HelpCentre
 from bot.demo_shop import demo_sections
 from bot.desk import Desk
@@ -662,7 +662,7 @@ def _operators_routes(
             agent=agent,
             config=config,
             channels=channels,
-            ways=ways(settings, config),
+            setups=setups(settings, config),
         ).routes(),
     ]
 

@@ -27,7 +27,7 @@ from bot.articles import Articles
 from bot.components import Components
 from bot.copilot import Copilot
 from bot.dashboard import Dashboard, Originals
-from bot.dashboard.ways import ways
+from bot.dashboard.channels import setups
 from bot.fleet import RedisFleet
 from bot.masking import Masking
 from bot.operators import OperatorDesk
@@ -174,7 +174,7 @@ async def office(
                     agent=house.agent,
                     config=BotConfig(),
                     channels=channels,
-                    ways=ways(Settings(_env_file=None), BotConfig()),
+                    setups=setups(Settings(_env_file=None), BotConfig()),
                 ).routes(),
             ]
         )

@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute, Route
 
 from bot.analytics import Analytics, Duration, Report, Suggested, Totals
 from bot.api.access import Gate
-from bot.api.bodies import answer, query
+from bot.api.bodies import answer, download, query
 from bot.api.days import span_of
 from bot.api.usage import cost_json
 from bot.store import Store
@@ -44,14 +44,7 @@ def routes(analytics: Analytics, gate: Gate, store: Store) -> Sequence[BaseRoute
         days = {"from": report.span.first.isoformat(), "to": report.span.last.isoformat()}
         await store.audit.note("analytics.download", changes=days)
         name = f"analytics-{report.span.first}-{report.span.last}.csv"
-        return Response(
-            report_csv(report),
-            media_type="text/csv",
-            headers={
-                "Cache-Control": "no-store",
-                "Content-Disposition": f'attachment; filename="{name}"',
-            },
-        )
+        return download(report_csv(report), name=name, media_type="text/csv")
 
     return [Route("/analytics", analysis), Route("/analytics.csv", table)]
 

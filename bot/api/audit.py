@@ -11,11 +11,11 @@ from typing import Any
 
 import orjson
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from bot.api.access import Gate
-from bot.api.bodies import answer, place, place_in, query, refusal, whole_number
+from bot.api.bodies import answer, download, place, place_in, query, refusal, whole_number
 from bot.api.days import day_in
 from bot.store import Store
 from bot.store.audit import AuditEntry, AuditFilter
@@ -53,14 +53,7 @@ class AuditLog:
         given = query(request, FILTERS)
         wanted = wanted_of(given, self._zone)
         await self._store.audit.note("audit.download", changes={**given})
-        return StreamingResponse(
-            self._lines(wanted),
-            media_type="text/csv",
-            headers={
-                "Cache-Control": "no-store",
-                "Content-Disposition": 'attachment; filename="audit.csv"',
-            },
-        )
+        return download(self._lines(wanted), name="audit.csv", media_type="text/csv")
 
     async def _lines(self, wanted: AuditFilter) -> AsyncIterator[str]:
         yield _line("at", "kind", "actor_id", "actor", "address", "act", "about", "changes")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterable, Collection, Mapping, Sequence
 from typing import Any
 
 import orjson
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 _LIMIT = 256 * 1024  # bytes of a request's body
 _ID = re.compile(r"[a-z]{2,8}_[0-9a-z]{10,40}")
@@ -23,6 +23,14 @@ def answer(body: object, *, status: int = 200, headers: Mapping[str, str] | None
         media_type="application/json",
         headers={"Cache-Control": "no-store", **(headers or {})},
     )
+
+
+def download(lines: AsyncIterable[str | bytes] | str, *, name: str, media_type: str) -> Response:
+    """A file to keep, written while it is sent where `lines` come one after another; no cache keeps it."""
+    headers = {"Cache-Control": "no-store", "Content-Disposition": f'attachment; filename="{name}"'}
+    if isinstance(lines, str):
+        return Response(lines, media_type=media_type, headers=headers)
+    return StreamingResponse(lines, media_type=media_type, headers=headers)
 
 
 def refusal(

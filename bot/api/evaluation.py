@@ -8,13 +8,14 @@ from typing import cast
 import orjson
 from pydantic import JsonValue
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from bot.api.access import Gate
 from bot.api.bodies import (
     answer,
     choice_in,
+    download,
     is_id,
     not_found,
     object_of,
@@ -91,14 +92,7 @@ class EvaluationCalls:
         await self._gate.admit(request)
         mark = mark_in(query(request, ("mark",)).get("mark", ""))
         await self._store.audit.note("evaluation.download", changes={"mark": mark or "all"})
-        return StreamingResponse(
-            self._lines(mark),
-            media_type="application/jsonl",
-            headers={
-                "Cache-Control": "no-store",
-                "Content-Disposition": 'attachment; filename="evaluation.jsonl"',
-            },
-        )
+        return download(self._lines(mark), name="evaluation.jsonl", media_type="application/jsonl")
 
     async def _lines(self, mark: Mark | None) -> AsyncIterator[bytes]:
         """Each on a line of its own, without what is personal (docs/decisions/0015)."""

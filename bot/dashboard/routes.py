@@ -20,6 +20,7 @@ from bot.components import Components
 from bot.dashboard.analytics import AnalyticsView
 from bot.dashboard.approvals import Approvals
 from bot.dashboard.catalogue import for_scripts
+from bot.dashboard.channels import ChannelSetup
 from bot.dashboard.contacts import Contacts
 from bot.dashboard.conversations import Conversations
 from bot.dashboard.entrance import Entrance
@@ -28,7 +29,6 @@ from bot.dashboard.languages import chosen
 from bot.dashboard.originals import Originals
 from bot.dashboard.pages import HOME, Pages
 from bot.dashboard.settings import Settings
-from bot.dashboard.ways import Way
 from bot.orchestrator.agent import Agent
 from bot.settings import BotConfig
 from bot.store import Store
@@ -56,7 +56,7 @@ class Dashboard:
         agent: Agent,
         config: BotConfig,
         channels: Mapping[str, Channel],
-        ways: Sequence[Way],
+        setups: Sequence[ChannelSetup],
     ) -> None:
         pages = Pages(gate, store)
         asked = Approvals(pages, store=store, desk=approvals)
@@ -75,7 +75,7 @@ class Dashboard:
                 agent=agent,
                 config=config,
                 channels=channels,
-                ways=ways,
+                setups=setups,
             ),
         )
 

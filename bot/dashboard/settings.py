@@ -16,10 +16,10 @@ from bot.api.audit import FILTERS, wanted_of
 from bot.api.bodies import place, place_in
 from bot.components import Components, described
 from bot.dashboard import zones
+from bot.dashboard.channels import ChannelSetup
 from bot.dashboard.languages import COOKIE as LANGUAGE
 from bot.dashboard.languages import N_, languages
 from bot.dashboard.pages import Pages, form
-from bot.dashboard.ways import Way
 from bot.orchestrator.agent import Agent
 from bot.settings import BotConfig
 from bot.store import Store
@@ -59,7 +59,7 @@ class Settings:
         agent: Agent,
         config: BotConfig,
         channels: Collection[str],
-        ways: Sequence[Way],
+        setups: Sequence[ChannelSetup],
     ) -> None:
         self._pages = pages
         self._store = store
@@ -68,7 +68,7 @@ class Settings:
         self._agent = agent
         self._config = config
         self._channels = sorted(channels)
-        self._ways = ways
+        self._setups = setups
 
     def routes(self) -> Sequence[BaseRoute]:
         return [
@@ -115,7 +115,7 @@ class Settings:
 
     async def _values(self, section: str, request: Request, *, is_admin: bool) -> Mapping[str, Any]:
         """What a section shows."""
-        values: dict[str, Any] = {"is_admin": is_admin, "ways": self._ways}
+        values: dict[str, Any] = {"is_admin": is_admin, "setups": self._setups}
         match section:
             case "you":
                 values |= {

@@ -4,36 +4,16 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator
 
-import pytest
-from playwright.sync_api import Browser, FilePayload, Page, expect
+from playwright.sync_api import FilePayload, Page, expect
 
 from tests.e2e.browser import Chat
-from tests.e2e.test_dashboard import act, entry, sign_in, thread
+from tests.e2e.desk import act, entry, thread
 from tests.e2e.test_files import PICTURE
-from tests.e2e.test_safety import TRIPWIRE
 from tests.processes import Switchboard
 
-EMAIL = "ada.of.the.files@example.com"
 NAME = "label <img src=x onerror=alert(1)>.png"
 LABEL = FilePayload(name=NAME, mimeType="image/png", buffer=PICTURE)
-
-
-@pytest.fixture(scope="module")
-def password(house: Switchboard) -> str:
-    return house.command("operator", "add", EMAIL, "--name", "Ada").split()[-1]
-
-
-@pytest.fixture
-def desk(browser: Browser, house: Switchboard, password: str) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
-    context.add_init_script(TRIPWIRE)
-    page = context.new_page()
-    sign_in(page, house, password, email=EMAIL)
-    yield page
-    assert page.evaluate("tripped") == []
-    context.close()
 
 
 def hand_over(page: Page, event: str, kind: str) -> None:

@@ -3,7 +3,7 @@
 
 import { decideCards, keepCards, rememberCards, renewCards } from './approval.js';
 import { bulk } from './bulk.js';
-import { offer } from './canned.js';
+import { offer } from './offers.js';
 import { suggestions } from './copilot.js';
 import { keep } from './draft.js';
 import { marking } from './mark.js';

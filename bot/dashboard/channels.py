@@ -1,4 +1,4 @@
-"""The ways by which customers write, as set: which are open, and what opens the others."""
+"""The channels by which customers write, as set: which are open, and what opens the others."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bot.settings import BotConfig, Settings
 
 
 @dataclass(frozen=True, kw_only=True)
-class Way:
+class ChannelSetup:
     """A channel; `told` are names, as in the catalogue, and values of what somebody who sets it up looks for.
     `needs` are the settings that open it."""
 
@@ -20,14 +20,14 @@ class Way:
     needs: Sequence[str]
 
 
-def ways(settings: Settings, config: BotConfig) -> Sequence[Way]:
+def setups(settings: Settings, config: BotConfig) -> Sequence[ChannelSetup]:
     """All of them, without anything secret."""
     posted = f"{settings.address}/webhooks/whatsapp"
     callbacks = [(N_("Messages come in at"), posted), (N_("Statuses come in at"), f"{posted}/status")]
     twilio = ["TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN"]
     addresses = [settings.email_address, *(each.address for each in config.email.mailboxes.values())]
     return [
-        Way(
+        ChannelSetup(
             channel="web",
             open=True,
             told=[
@@ -36,7 +36,7 @@ def ways(settings: Settings, config: BotConfig) -> Sequence[Way]:
             ],
             needs=["WEB_ORIGINS"],
         ),
-        Way(
+        ChannelSetup(
             channel="whatsapp",
             open=bool(settings.twilio_whatsapp_from),
             told=[
@@ -46,13 +46,13 @@ def ways(settings: Settings, config: BotConfig) -> Sequence[Way]:
             ],
             needs=[*twilio, "TWILIO_WHATSAPP_FROM"],
         ),
-        Way(
+        ChannelSetup(
             channel="sms",
             open=bool(settings.twilio_sms_from),
             told=[(N_("Sender"), settings.twilio_sms_from), *callbacks],
             needs=[*twilio, "TWILIO_SMS_FROM"],
         ),
-        Way(
+        ChannelSetup(
             channel="email",
             open=bool(settings.email_address),
             told=[

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from bot.dashboard.ways import ways
+from bot.dashboard.channels import setups
 from bot.settings import BotConfig, Settings
 from bot.store import Store
 from tests.office import office
@@ -14,7 +14,7 @@ from tests.office import office
 def told(**given: Any) -> dict[str, dict[str, str]]:
     """Names and values of what is open, by channel."""
     settings = Settings(_env_file=None, **given)
-    return {each.channel: dict(each.told) for each in ways(settings, BotConfig()) if each.open}
+    return {each.channel: dict(each.told) for each in setups(settings, BotConfig()) if each.open}
 
 
 def test_the_website_is_always_open() -> None:
