@@ -57,7 +57,8 @@ def desk(browser: Browser, shop: Switchboard) -> Iterator[Page]:
 
 
 def faults(page: Page, where: str) -> list[str]:
-    """What axe calls serious or critical about the page as it stands, however it is looked at."""
+    """What axe calls serious or critical about the page as it stands, however it is looked at, and whether it
+    has to be scrolled sideways."""
     found = []
     for scheme, size in LOOKS:
         page.emulate_media(color_scheme=scheme)
@@ -72,6 +73,8 @@ def faults(page: Page, where: str) -> list[str]:
             if each["impact"] in {"serious", "critical"}
             for node in each["nodes"]
         ]
+        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            found.append(f"{where} {size['width']}: it is wider than the screen")
     page.set_viewport_size(WIDE)
     return found
 

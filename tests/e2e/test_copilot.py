@@ -24,7 +24,7 @@ def test_a_suggestion_is_taken_by_one_key_beside_what_was_written_and_never_sent
     expect(desk.locator("#contact")).to_be_focused()  # the page listens
     side = desk.get_by_role("complementary", name="Details")
     act(desk, "Sum up")
-    expect(side).to_contain_text("in the customer’s own words")
+    expect(side).to_contain_text("without a model")
     expect(side.get_by_role("button", name="Sum up anew")).to_be_visible()
     act(desk, "Take over")
     box = desk.get_by_role("textbox", name="Reply")
