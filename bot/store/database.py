@@ -122,7 +122,7 @@ def rendered(sql: str, *, now: str, member: str) -> str:
 
 def new_id(prefix: str) -> str:
     """An id nobody can guess; those made later sort later, to keep indexes compact, not to order by."""
-    return f"{prefix}_{time.time_ns() // 1_000_000:011x}{secrets.token_hex(10)}"
+    return f"{prefix}_{time.time_ns() // 1_000:013x}{secrets.token_hex(9)}"
 
 
 def moment(microseconds: int) -> datetime:

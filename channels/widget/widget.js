@@ -462,7 +462,12 @@ class Line {
     this.api = api;
     this.listener = listener;
     addEventListener('online', () => this.nudge());
-    addEventListener('offline', () => this.#control && this.listener.connected(false));
+    addEventListener('offline', () => {
+      if (!this.#control || this.#control.signal.aborted) return;
+      this.listener.connected(false);
+      // What was still on its way here must not speak for a connection that is gone.
+      this.restart();
+    });
     addEventListener('pageshow', (event) => event.persisted && this.#control && this.restart());
     let asleep = 0;
     document.addEventListener('visibilitychange', () => {
