@@ -14,11 +14,8 @@ from bot.live import INBOX, PEOPLE, Live
 from bot.mentions import mentioned
 from bot.sending import leaving
 from bot.store import NoSuchConversation, Store, StoreUnavailable
-from bot.store.database import new_id
-from bot.store.people import NobodyToAnswer
 from bot.store.records import (
     Changed,
-    ConversationStatus,
     DeliveryRecord,
     Doing,
     InboxEntry,
@@ -57,25 +54,23 @@ class OperatorDesk:
         It goes by the `note`, which operators read in the thread, until a person takes over again.
         """
         entry = await self._entry(conversation_id)
-        if note and entry.status != "bot":
-            with contextlib.suppress(NobodyToAnswer):  # in an empty thread nobody reads it
-                await self._write(
-                    conversation_id,
-                    operator,
-                    client_id=new_id("handing-back"),
-                    text=note,
-                    files=(),
-                    private=True,
-                    for_bot=True,
-                )
-        changed = await self._set(conversation_id, "bot", guidance=note)
+        if note:
+            changed = await self._store.people.hand_back(
+                conversation_id, operator, note=note, html=markup.from_markdown(note)
+            )
+        else:
+            changed = await self._store.people.set_status(conversation_id, "bot", guidance="")
+        await self._tell(entry)
         if changed.new:
             await self._bell.ring("answer", conversation_id)
         return changed
 
     async def resolve(self, conversation_id: str) -> Changed:
         """The matter is settled; what the contact writes next begins a new conversation."""
-        return await self._set(conversation_id, "resolved")
+        entry = await self._entry(conversation_id)
+        changed = await self._store.people.set_status(conversation_id, "resolved")
+        await self._tell(entry)
+        return changed
 
     async def reopen(self, conversation_id: str, operator: Operator) -> Changed:
         """The matter is not settled after all, and the operator's; nothing changes where it is open."""
@@ -225,7 +220,6 @@ class OperatorDesk:
         text: str,
         files: Sequence[str],
         private: bool,
-        for_bot: bool = False,
         mentions: Sequence[str] = (),
         channel: str = "",
     ) -> Changed:
@@ -238,7 +232,6 @@ class OperatorDesk:
             html=markup.from_markdown(text),
             files=files,
             private=private,
-            for_bot=for_bot,
             mentions=mentions,
             channel=channel,
             reading=[name for name, each in self._channels.items() if each.limits.reads_store],
@@ -270,14 +263,6 @@ class OperatorDesk:
             async with asyncio.timeout(channel.limits.patience):
                 if external_id := await self._store.conversations.written_last(entry.id):
                     await channel.typing(external_id)
-
-    async def _set(
-        self, conversation_id: str, status: ConversationStatus, *, guidance: str | None = None
-    ) -> Changed:
-        entry = await self._entry(conversation_id)
-        changed = await self._store.people.set_status(conversation_id, status, guidance=guidance)
-        await self._tell(entry)
-        return changed
 
     async def _entry(self, conversation_id: str) -> InboxEntry:
         entry = await self._store.inbox.entry(conversation_id)

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from bot.store import asked, audit, calls, events, messages, sendings, telling, trays, ways
-from bot.store.database import Database, Duplicate, Row, Transaction, moment
+from bot.store.database import Database, Duplicate, Row, Transaction, moment, new_id
 from bot.store.mentions import ADD
 from bot.store.outgoing import number, outbox, say
 from bot.store.records import Changed, ConversationStatus, Operator, StoredMessage
@@ -99,6 +99,35 @@ class People:
         """
         return await self._put(conversation_id, lambda _: status, operator=operator, guidance=guidance)
 
+    async def hand_back(self, conversation_id: str, operator: Operator, *, note: str, html: str) -> Changed:
+        """The bot answers again and goes by the `note`, which operators read in the thread: both are so, or
+        neither. Where nothing was said yet there is no thread to read it in. Raises NoSuchConversation."""
+
+        async def hand_back(tx: Transaction) -> Changed:
+            await number(tx, conversation_id, 0)
+            before = await tx.one(_STATUS, conversation_id=conversation_id)
+            assert before is not None
+            if before["status"] == "bot":
+                raise _Unchanged("bot")
+            if await _answered(tx, conversation_id):
+                await self._write(
+                    tx,
+                    conversation_id=conversation_id,
+                    operator=operator,
+                    message_id=new_id("msg"),
+                    text=note,
+                    html=html,
+                    private=True,
+                    for_bot=True,
+                    leaving=lambda _: None,
+                )
+            return await _move(tx, conversation_id, lambda _: "bot", guidance=note)
+
+        try:
+            return await self._database.write(hand_back)
+        except _Unchanged as unchanged:
+            return Changed(status=unchanged.status, new=False)
+
     async def unassign(self, conversation_id: str) -> Changed:
         """Nobody has it any more: where a person answered, it waits for another.
 
@@ -143,40 +172,18 @@ class People:
     ) -> Changed:
         """Bring it to the status that follows from how it is; by `operator_id` "" it is nobody's."""
 
-        async def put(tx: Transaction) -> Changed:
-            numbered = await number(tx, conversation_id, 1)
-            before = await tx.one(_STATUS, conversation_id=conversation_id)
-            assert before is not None
-            status = after(before)
-            row = await tx.one(
-                _SET,
-                conversation_id=conversation_id,
-                status=status,
-                operator_id=operator.id if operator else operator_id,
-                nap=nap,
-                guidance=guidance,
-                event=numbered["last_event"],
-            )
-            if row is None:
-                raise _Unchanged(status)
-            events.append_status(
-                tx,
-                contact_id=numbered["id"],
-                seq=numbered["last_event"],
-                conversation_id=conversation_id,
-                status=status,
-                created_at=row["now"],
-                **_changed(before, status, row["assignee_id"], operator),
-            )
-            if status != "bot":
-                await sendings.withdraw(tx, conversation_id)
-            if status == "resolved":
-                await asked.expire_all(tx, conversation_id)
-            _note(tx, conversation_id, before, status, row["assignee_id"])
-            return Changed(status=status, new=True)
-
         try:
-            return await self._database.write(put)
+            return await self._database.write(
+                lambda tx: _move(
+                    tx,
+                    conversation_id,
+                    after,
+                    operator=operator,
+                    operator_id=operator_id,
+                    nap=nap,
+                    guidance=guidance,
+                )
+            )
         except _Unchanged as unchanged:
             return Changed(status=unchanged.status, new=False)
 
@@ -191,7 +198,6 @@ class People:
         leaving: Leaving,
         files: Sequence[str] = (),
         private: bool = False,
-        for_bot: bool = False,
         mentions: Sequence[str] = (),
         channel: str = "",
         reading: Collection[str] = (),
@@ -217,7 +223,6 @@ class People:
                         text=text,
                         html=html,
                         private=private,
-                        for_bot=for_bot,
                         leaving=leaving,
                         files=files,
                         mentions=mentions,
@@ -243,18 +248,17 @@ class People:
         text: str,
         html: str,
         private: bool,
-        for_bot: bool,
         leaving: Leaving,
-        files: Sequence[str],
-        mentions: Sequence[str],
-        channel: str,
-        reading: Collection[str],
+        for_bot: bool = False,
+        files: Sequence[str] = (),
+        mentions: Sequence[str] = (),
+        channel: str = "",
+        reading: Collection[str] = (),
     ) -> Changed:
         numbered = await number(tx, conversation_id, 1)
         before = await tx.one(_STATUS, conversation_id=conversation_id)
         assert before is not None
-        answered: Row | dict[str, Any] | None = await tx.one(_ANSWERED, conversation_id=conversation_id)
-        answered = answered or await tx.one(_ADDRESSED, conversation_id=conversation_id)
+        answered: Row | dict[str, Any] | None = await _answered(tx, conversation_id)
         if channel and not private and (answered is None or answered["channel"] != channel):
             answered = await ways.towards(tx, conversation_id, channel, reading=reading)
         if answered is None:
@@ -321,6 +325,55 @@ class People:
             calls.tell_all(tx, conversation_id)
             await sendings.withdraw(tx, conversation_id)
         return Changed(status=status, new=True, message=message, delivery_id=delivery_id)
+
+
+async def _move(
+    tx: Transaction,
+    conversation_id: str,
+    after: Callable[[Row], ConversationStatus],
+    *,
+    operator: Operator | None = None,
+    operator_id: str | None = None,
+    nap: int | None = None,
+    guidance: str | None = None,
+) -> Changed:
+    """Bring it to the status that follows from how it is. Raises _Unchanged when it is so already."""
+    numbered = await number(tx, conversation_id, 1)
+    before = await tx.one(_STATUS, conversation_id=conversation_id)
+    assert before is not None
+    status = after(before)
+    row = await tx.one(
+        _SET,
+        conversation_id=conversation_id,
+        status=status,
+        operator_id=operator.id if operator else operator_id,
+        nap=nap,
+        guidance=guidance,
+        event=numbered["last_event"],
+    )
+    if row is None:
+        raise _Unchanged(status)
+    events.append_status(
+        tx,
+        contact_id=numbered["id"],
+        seq=numbered["last_event"],
+        conversation_id=conversation_id,
+        status=status,
+        created_at=row["now"],
+        **_changed(before, status, row["assignee_id"], operator),
+    )
+    if status != "bot":
+        await sendings.withdraw(tx, conversation_id)
+    if status == "resolved":
+        await asked.expire_all(tx, conversation_id)
+    _note(tx, conversation_id, before, status, row["assignee_id"])
+    return Changed(status=status, new=True)
+
+
+async def _answered(tx: Transaction, conversation_id: str) -> Row | None:
+    """The message that an operator's words answer; None where nothing was said yet."""
+    last = await tx.one(_ANSWERED, conversation_id=conversation_id)
+    return last or await tx.one(_ADDRESSED, conversation_id=conversation_id)
 
 
 def _changed(

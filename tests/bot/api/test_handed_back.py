@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import httpx
+import pytest
 
-from bot.store import Store
+from bot.store import Store, StoreUnavailable, events
 from bot.testing import ScriptedModel
 from knowledge.lookup import NoMatch
 from tests.front import Pages
@@ -113,3 +115,56 @@ async def test_a_note_that_is_none_is_refused(sqlite: Store, tmp_path: Path) -> 
         for note in (7, "x" * 2001):
             answer = await operator.post(at(visitor, "release"), json={"note": note})
             assert (answer.status_code, answer.json()["error"]["field"]) == (422, "note")
+
+
+async def test_the_note_and_the_handing_back_are_both_so_or_neither(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with office(store, tmp_path) as place:
+        visitor = await place.visitor("My boots arrived broken")
+        operator = await place.operator()
+        await operator.post(at(visitor, "take"))
+        until_then = (await operator.get(f"/api/conversations/{visitor.conversation_id}")).json()
+        append = events.append_status
+
+        def fail(*_: object, **__: object) -> None:
+            raise StoreUnavailable
+
+        monkeypatch.setattr(events, "append_status", fail)
+        answer = await operator.post(at(visitor, "release"), json={"note": NOTE})
+        assert answer.status_code == 503, answer.text
+        after = (await operator.get(f"/api/conversations/{visitor.conversation_id}")).json()
+        assert after["messages"] == until_then["messages"]
+        assert after["status"] == "human"
+        monkeypatch.setattr(events, "append_status", append)
+        assert (await operator.post(at(visitor, "release"), json={"note": NOTE})).json()["status"] == "bot"
+        after = (await operator.get(f"/api/conversations/{visitor.conversation_id}")).json()
+        assert [each["text"] for each in after["messages"]] == ["My boots arrived broken", NOTE]
+
+
+async def test_two_hand_it_back_at_once_and_one_note_stands(store: Store, tmp_path: Path) -> None:
+    async with office(store, tmp_path) as place:
+        visitor = await place.visitor("My boots arrived broken")
+        operator, other = await place.operator(), await place.operator("Linus")
+        await operator.post(at(visitor, "take"))
+        answers = await asyncio.gather(
+            *(each.post(at(visitor, "release"), json={"note": NOTE}) for each in (operator, other))
+        )
+        assert [each.json()["status"] for each in answers] == ["bot", "bot"]
+        detail = (await operator.get(f"/api/conversations/{visitor.conversation_id}")).json()
+        assert len([each for each in detail["messages"] if each["for_bot"]]) == 1
+
+
+async def test_a_note_for_a_thread_without_words_guides_the_bot(store: Store, tmp_path: Path) -> None:
+    async with office(store, tmp_path) as place:
+        visitor = await place.visitor()
+        await visitor.request("POST", "/api/web/handoff", {})
+        operator = await place.operator()
+        (entry,) = (await operator.get("/api/conversations")).json()["conversations"]
+        await store.database.change("DELETE FROM messages")
+        answer = await operator.post(f"/api/conversations/{entry['id']}/release", json={"note": NOTE})
+        assert (answer.status_code, answer.json()["status"]) == (200, "bot"), answer.text
+        async with store.database.read() as reader:
+            row = await reader.one("SELECT guidance FROM conversations WHERE id = :id", id=entry["id"])
+        assert row is not None
+        assert row["guidance"] == NOTE
