@@ -27,7 +27,7 @@ from bot.app import House, masking, open_house, prepare
 from bot.logs import set_up_logs
 from bot.settings import BotConfig, Settings, WrongSetting, read_bot_config, read_settings
 from bot.store import StoreUnavailable
-from bot.store.actor import CONSOLE, act_as
+from bot.store.actor import CONSOLE, act_as, acting_as
 from bot.store.operators import AlreadyThere
 from bot.store.records import Role
 from bot.valkey import NotStarted
@@ -336,7 +336,8 @@ async def _first_operator(house: House) -> tuple[str, str] | None:
     email = settings.admin_email or "admin@switchboard.localhost"
     password = settings.admin_password or secrets.token_urlsafe(12)
     try:
-        await _add_operator(house, email, "", password, "admin")
+        with acting_as(CONSOLE):
+            await _add_operator(house, email, "", password, "admin")
     except AlreadyThere:  # another process was first
         return None
     return email, password if not settings.admin_password else "(ADMIN_PASSWORD)"

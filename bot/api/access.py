@@ -15,8 +15,10 @@ from starlette.responses import Response
 
 from bot.api.bodies import refusal
 from bot.api.guessing import Guessing
+from bot.api.refusals import Refusals
 from bot.store import Store
 from bot.store.actor import Actor, act_as
+from bot.store.audit import Act
 from bot.store.records import Operator
 
 _SAFE = {"GET", "HEAD", "OPTIONS"}
@@ -63,6 +65,7 @@ class Gate:
         self._session = prefix + "switchboard_session"
         self._device = prefix + "switchboard_device"
         self._guessing = Guessing()
+        self._refusals = Refusals()
         self._hasher = PasswordHash.recommended()
         self._checks = asyncio.Semaphore(_CHECKS)
 
@@ -76,13 +79,15 @@ class Gate:
         account = email.strip().lower()
         address = address_of(request)
         device = self._known_device(request, account)
+        nobody = Actor(kind="nobody", address=address)
         if wait := self._guessing.wait(account=account, address=address, device=device):
+            await self._refused("session.throttled", "throttled", by=nobody)
             raise TooManyTries(wait)
         operator = await self._store.operators.by_email(account)
         if not await self._matches(password, operator) or operator is None:
             # What was typed for an address we don't know may be somebody's password: it is not kept.
-            nobody = Actor(kind="nobody", address=address)
-            await self._store.audit.note("session.refused", operator.id if operator else "", by=nobody)
+            about = operator.id if operator else ""
+            await self._refused("session.refused", about, about=about, by=nobody)
             return None
         self._guessing.forgive(account=account, address=address, device=device)
         await self.sign_out(request)
@@ -90,6 +95,26 @@ class Gate:
         token = secrets.token_urlsafe(32)
         await self._store.sessions.begin(_hash(token), operator.id)
         return operator, token
+
+    async def change_password(self, request: Request, who: SignedIn, *, current: str, new: str) -> bool:
+        """Whoever is signed in chooses another password, and stays signed in here alone. False when
+        `current` is not theirs. Raises TooManyTries; refuses programs with 403."""
+        token = request.cookies.get(self._session)
+        if who.csrf is None or token is None:
+            raise refusal(403, "no_session", "a password is for whoever signs in with it to change")
+        operator = who.operator
+        account, address = operator.email, address_of(request)
+        device = self._known_device(request, account)
+        if wait := self._guessing.wait(account=account, address=address, device=device):
+            await self._refused("operator.refused", operator.id, about=operator.id)
+            raise TooManyTries(wait)
+        if not await self._matches(current, operator):
+            await self._refused("operator.refused", operator.id, about=operator.id)
+            return False
+        self._guessing.forgive(account=account, address=address, device=device)
+        async with self._checks:
+            hashed = await asyncio.to_thread(self._hasher.hash, new)
+        return await self._store.operators.change_password(operator, hashed, kept=_hash(token))
 
     async def sign_out(self, request: Request) -> None:
         """End the session the request came with."""
@@ -179,6 +204,11 @@ class Gate:
                 created_at=token.created_at,
             )
         return SignedIn(operator=operator, csrf=None)
+
+    async def _refused(self, act: Act, share: str, *, about: str = "", by: Actor | None = None) -> None:
+        said = self._refusals.worth_telling(share)
+        if said is not None:
+            await self._store.audit.note(act, about, said, by=by)
 
     async def _matches(self, password: str, operator: Operator | None) -> bool:
         async with self._checks:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from datetime import time as clock
 from typing import Any
 
@@ -56,7 +56,7 @@ class AuditLog:
         return download(self._lines(wanted), name="audit.csv", media_type="text/csv")
 
     async def _lines(self, wanted: AuditFilter) -> AsyncIterator[str]:
-        yield _line("at", "kind", "actor_id", "actor", "address", "act", "about", "changes")
+        yield _line("at_utc", "kind", "actor_id", "actor", "address", "act", "about", "changes")
         before: tuple[int, str] | None = None
         while True:
             entries, before = await self._store.audit.page(wanted, before=before, limit=_AT_ONCE)
@@ -101,7 +101,7 @@ def entry_json(entry: AuditEntry) -> dict[str, Any]:
 
 def _row(entry: AuditEntry) -> str:
     return _line(
-        entry.at.isoformat(),
+        entry.at.astimezone(UTC).isoformat(),
         entry.actor_kind,
         entry.actor_id,
         entry.actor_name,

@@ -15,6 +15,7 @@ from bot.store.records import Operator
 
 EMAIL_LIMIT = 320  # characters; RFC 5321 allows no longer address
 PASSWORD_LIMIT = 1000
+PASSWORD_LEAST = 12  # characters; nothing is asked of them but to be many
 
 
 def routes(gate: Gate) -> Sequence[BaseRoute]:
@@ -51,10 +52,28 @@ def routes(gate: Gate) -> Sequence[BaseRoute]:
         who = await gate.admit(request)
         return answer(operator_json(who.operator) | {"csrf_token": who.csrf})
 
+    async def change_password(request: Request) -> Response:
+        who = await gate.admit(request, looking=True)
+        body = await object_of(request)
+        current = text_in(body, "current", limit=PASSWORD_LIMIT)
+        new = text_in(body, "new", limit=PASSWORD_LIMIT)
+        if len(new) < PASSWORD_LEAST:
+            raise refusal(422, "too_short", f"at least {PASSWORD_LEAST} characters", field="new")
+        if new == current:
+            raise refusal(422, "the_same", "it is the one you have", field="new")
+        try:
+            changed = await gate.change_password(request, who, current=current, new=new)
+        except TooManyTries as error:
+            raise refusal(429, "too_many", "too many tries; wait a moment", retry_after=error.wait) from None
+        if not changed:
+            raise refusal(422, "wrong_password", "this is not your password", field="current")
+        return Response(status_code=204)
+
     return [
         Route("/login", login, methods=["POST"]),
         Route("/logout", logout, methods=["POST"]),
         Route("/me", me),
+        Route("/me/password", change_password, methods=["POST"]),
     ]
 
 

@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Route
 
 from bot.api.audit import FILTERS, wanted_of
 from bot.api.bodies import place, place_in
+from bot.api.session import PASSWORD_LEAST
 from bot.components import Components, described
 from bot.dashboard import zones
 from bot.dashboard.channels import ChannelSetup
@@ -119,6 +120,7 @@ class Settings:
         match section:
             case "you":
                 values |= {
+                    "least": PASSWORD_LEAST,
                     "languages": languages(),
                     "chosen": request.cookies.get(LANGUAGE, ""),
                     "zones": zones.zones(),
@@ -173,6 +175,7 @@ class Settings:
             "actors": actors,
             "names": actors,
             "table": urlencode(asked),
+            "company_zone": str(self._allowances.zone),
             "older": urlencode(asked | {"before": place(more)}) if more else "",
         }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Literal
@@ -27,6 +29,16 @@ _ACTOR: ContextVar[Actor | None] = ContextVar("actor", default=None)
 def act_as(actor: Actor) -> None:
     """From here on, in this task and those it begins, transactions are this actor's."""
     _ACTOR.set(actor)
+
+
+@contextmanager
+def acting_as(actor: Actor) -> Iterator[None]:
+    """In this block, transactions are this actor's."""
+    before = _ACTOR.set(actor)
+    try:
+        yield
+    finally:
+        _ACTOR.reset(before)
 
 
 def who_acts() -> Actor | None:

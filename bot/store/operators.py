@@ -18,6 +18,11 @@ _BY_ID = "SELECT id, email, name, password_hash, role, created_at FROM operators
 _EVERY = "SELECT id, email, name, password_hash, role, created_at FROM operators ORDER BY name, email"
 _RENAME = "UPDATE operators SET name = :name WHERE email = :email RETURNING id"
 _REHASH = "UPDATE operators SET password_hash = :password_hash WHERE email = :email RETURNING id"
+_REPLACE = """
+    UPDATE operators SET password_hash = :password_hash
+    WHERE id = :id AND password_hash = :before RETURNING id
+"""
+_END_OTHERS = "DELETE FROM operator_sessions WHERE operator_id = :id AND token_hash <> :kept"
 _END_SESSIONS = "DELETE FROM operator_sessions WHERE operator_id = :id"
 _COUNT = "SELECT COUNT(*) AS count FROM operators"
 _ADD_KEY = """
@@ -115,6 +120,21 @@ class Operators:
             if row is not None:
                 tx.later(_END_SESSIONS, id=row["id"])
                 audit.note(tx, "operator.password", row["id"])
+            return row is not None
+
+        return await self._database.write(change)
+
+    async def change_password(self, operator: Operator, password_hash: str, *, kept: str) -> bool:
+        """The operator signs in with another password of their own choice; of their sessions, the one with
+        the hash `kept` goes on. False when their password is another meanwhile."""
+
+        async def change(tx: Transaction) -> bool:
+            row = await tx.one(
+                _REPLACE, id=operator.id, before=operator.password_hash, password_hash=password_hash
+            )
+            if row is not None:
+                tx.later(_END_OTHERS, id=operator.id, kept=kept)
+                audit.note(tx, "operator.own_password", operator.id)
             return row is not None
 
         return await self._database.write(change)

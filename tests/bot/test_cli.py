@@ -282,6 +282,9 @@ def test_run_says_where_everything_is_and_who_may_sign_in(house: Switchboard) ->
     assert f"{house.url}/dashboard" in process.log
     assert "admin@switchboard.localhost" in process.log
     assert "Traceback" not in process.log
+    (first,) = house.rows("SELECT act, actor_kind, changes FROM audit")
+    assert (first["act"], first["actor_kind"]) == ("operator.add", "console")
+    assert json.loads(first["changes"]) == {"email": "admin@switchboard.localhost", "role": "admin"}
 
 
 def test_health_is_told_with_each_components_state(house: Switchboard) -> None:

@@ -47,6 +47,15 @@ STAFF: Sequence[Call] = (
         answers={200: ("You", of("Me"))},
     ),
     Call(
+        method="post",
+        path="/api/me/password",
+        about="Choose another password; your other sessions end. With a session alone, not with a token.",
+        who="operator",
+        group="Session",
+        body=obj({"current": text(1000), "new": {**text(1000), "minLength": 12}}),
+        answers=DONE,
+    ),
+    Call(
         method="get",
         path="/api/operators",
         about="Everybody who answers.",
@@ -127,7 +136,9 @@ STAFF: Sequence[Call] = (
     Call(
         method="get",
         path="/api/audit",
-        about="What operators and programs did, the latest first. For administrators.",
+        about="What operators and programs did, and sign-ins that failed, the latest first. Of many that "
+        "fail soon one after another some are told, and how many before them were not (`untold`). For "
+        "administrators.",
         who="operator",
         group="Staff",
         query={**_AUDITED, "before": CURSOR, "limit": page()},
@@ -136,7 +147,7 @@ STAFF: Sequence[Call] = (
     Call(
         method="get",
         path="/api/audit.csv",
-        about="The same as one table. For administrators.",
+        about="The same as one table; its times are in UTC. For administrators.",
         who="operator",
         group="Staff",
         query=_AUDITED,

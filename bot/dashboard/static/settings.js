@@ -34,6 +34,9 @@ document.addEventListener('submit', (event) => {
   if (form.id === 'route') {
     event.preventDefault();
     void attempt(() => tryRoute(String(new FormData(form).get('text'))));
+  } else if (form.id === 'password') {
+    event.preventDefault();
+    void attempt(() => changePassword(form));
   } else if (form.dataset.send) {
     event.preventDefault();
     const body = Object.fromEntries(new FormData(form));
@@ -92,6 +95,25 @@ async function tryRoute(text) {
     if (place) place.textContent = value;
   }
   list.hidden = false;
+}
+
+/** @param {HTMLFormElement} form */
+async function changePassword(form) {
+  told.hidden = true;
+  const { current, new: chosen, again } = Object.fromEntries(new FormData(form));
+  if (chosen !== again) throw new Refused(422, _('The new password is not the same both times.'));
+  try {
+    await post('/api/me/password', { current, new: chosen });
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    if (error.status === 429) throw new Refused(429, _('Too many tries. Wait a moment, then try again.'));
+    if (error.field === 'current') throw new Refused(422, _('This is not your current password.'));
+    if (error.field === 'new') throw new Refused(422, _('The new password must be another than the current one.'));
+    throw error;
+  }
+  form.reset();
+  told.textContent = _('Your password is changed. You are signed in here alone.');
+  told.hidden = false;
 }
 
 /** What this browser does when something happens. @param {HTMLInputElement} field */

@@ -73,7 +73,8 @@ async def test_without_being_let_in_nothing_is_answered(sqlite: Store, tmp_path:
 async def test_a_viewer_changes_nothing_and_reads_no_secret(sqlite: Store, tmp_path: Path) -> None:
     async with office(sqlite, tmp_path) as place:
         vera = await place.operator("Vera", "viewer")
-        looks = {"/api/conversations/{id}/presence"}  # to be seen looking changes nothing
+        # To be seen looking changes nothing, a password nothing but what is theirs.
+        looks = {"/api/conversations/{id}/presence", "/api/me/password"}
         for call in WRITES:
             answer = await vera.request(call.method, at(call), json={})
             allowed = {422, 404} if call.path in looks else {403}

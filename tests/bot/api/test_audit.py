@@ -5,14 +5,19 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
 
+from bot.api.refusals import Refusals
 from bot.orchestrator.agent import ToolCall
 from bot.store import Store
+from bot.store.budgets import Allowances
+from bot.store.database import microseconds
 from bot.testing import ScriptedModel
 from tests.bot.api.test_approvals import WISH, Till
 from tests.bot.api.test_docs import answer_schema, wrong
@@ -67,6 +72,36 @@ async def test_signing_in_and_out_and_failing_to_is_in_it(store: Store, tmp_path
         assert unknown["about"] == ""
         for secret in ("Tr0ub4dor", "my-secret-password", PASSWORD):
             assert secret not in str(entries)
+
+
+async def test_an_attack_is_in_it_and_does_not_fill_it(sqlite: Store, tmp_path: Path) -> None:
+    async with office(sqlite, tmp_path) as place:
+        ada = await place.operator("Ada", "admin")
+        for address in range(1, 31):
+            crook = place.browser(**{"x-forwarded-for": f"203.0.113.{address}"})
+            for guess in range(8):
+                await sign_in(crook, f"nobody-{address}@example.com", f"guess {guess}")
+        entries = await log_of(ada)
+        refused = [each for each in entries if each["act"] == "session.refused"]
+        slowed = [each for each in entries if each["act"] == "session.throttled"]
+        assert 20 <= len(refused) <= 22
+        assert 20 <= len(slowed) <= 22
+        assert slowed[-1]["address"] == "203.0.113.1"
+        assert {each["actor"]["kind"] for each in refused + slowed} == {"nobody"}
+        # Noise about accounts that are none hides nothing about one that is.
+        await sign_in(place.browser(**{"x-forwarded-for": "198.51.100.7"}), "ada@example.com", "a guess")
+        assert (await log_of(ada))[0]["address"] == "198.51.100.7"
+
+
+def test_what_was_not_told_is_counted() -> None:
+    now = 0.0
+    refusals = Refusals(clock=lambda: now)
+    told = [refusals.worth_telling("op_1") for _ in range(100)]
+    assert told == [{}] * 20 + [None] * 80
+    now = 301.0
+    assert refusals.worth_telling("op_1") == {"untold": 80}
+    assert refusals.worth_telling("op_1") is None
+    assert refusals.worth_telling("op_2") == {}
 
 
 async def test_behind_a_proxy_the_address_is_the_one_it_tells(sqlite: Store, tmp_path: Path) -> None:
@@ -178,12 +213,32 @@ async def test_no_cell_of_the_table_is_a_formula(sqlite: Store, tmp_path: Path) 
         table = await ada.get("/api/audit.csv")
         assert table.headers["content-type"].startswith("text/csv")
         rows = list(csv.reader(io.StringIO(table.text)))
-        assert rows[0][:4] == ["at", "kind", "actor_id", "actor"]
+        assert rows[0][:4] == ["at_utc", "kind", "actor_id", "actor"]
         assert [row[5] for row in rows[1:]] == [
             *("audit.download", "canned.keep", "operator.rename", "session.begin")
         ]
         assert rows[2][3] == """'=HYPERLINK("http://evil.example")"""
         assert not [cell for row in rows for cell in row if cell.startswith(("=", "+", "-", "@"))]
+
+
+async def test_days_are_the_companys_and_times_of_the_table_are_utc(store: Store, tmp_path: Path) -> None:
+    zone = ZoneInfo("Pacific/Auckland")
+    async with office(store, tmp_path, allowances=Allowances(zone=zone)) as place:
+        ada = await place.operator("Ada", "admin")
+        last_moment = datetime(2026, 4, 5, 23, 59, 59, tzinfo=zone)  # of a day of 25 hours
+        await store.database.change(
+            "INSERT INTO audit (id, at, actor_kind, actor_id, actor_name, address, act, about, changes)"
+            " VALUES ('aud_1', :at, 'console', '', '', '', 'canned.keep', '', '{}')",
+            at=microseconds(last_moment),
+        )
+        table = (await ada.get("/api/audit.csv?what=canned&from=2026-04-05&to=2026-04-05")).text
+        (row,) = csv.DictReader(io.StringIO(table))
+        assert row["at_utc"] == "2026-04-05T11:59:59+00:00"
+        for day in ("2026-04-04", "2026-04-06"):
+            other = (await ada.get(f"/api/audit.csv?what=canned&from={day}&to={day}")).text
+            assert not list(csv.DictReader(io.StringIO(other)))
+        page = (await ada.get("/dashboard/settings/audit")).text
+        assert "by the clock of Pacific/Auckland" in page
 
 
 @pytest.mark.parametrize(
