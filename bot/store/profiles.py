@@ -32,7 +32,7 @@ _MERGES = """
 _NEWEST = """
     SELECT c.id, c.name, c.created_at FROM contacts c
     WHERE c.merged_into IS NULL AND c.last_event > 0
-        AND (c.created_at < :at OR (c.created_at = :at AND c.id < :last)) {narrowed}
+        AND c.created_at <= :at AND (c.created_at < :at OR c.id < :last) {narrowed}
     ORDER BY c.created_at DESC, c.id DESC LIMIT :limit
 """
 _NAMED = """AND (LOWER(c.name) LIKE :like ESCAPE '!' OR EXISTS (SELECT 1 FROM identities i

@@ -332,7 +332,14 @@ async def measure(scale: Scale, out: Console) -> Report:
             postgres=scale.postgres,
         )
         await asyncio.to_thread(mail.measure, report, folder, mails=scale.mails)
-        await asyncio.to_thread(desk.measure, report, folder, conversations=scale.listed, rounds=scale.rounds)
+        await asyncio.to_thread(
+            desk.measure,
+            report,
+            folder,
+            conversations=scale.listed,
+            rounds=scale.rounds,
+            postgres=scale.postgres,
+        )
         await analytics.measure(report, folder, conversations=scale.counted, postgres=scale.postgres)
     return report
 

@@ -31,7 +31,7 @@ async def measure(
         switchboard(empty_at, redis_url=first_redis.url, model_url=model_url) as empty,
         switchboard(full_at, redis_url=second_redis.url, model_url=model_url) as full,
     ):
-        fill_conversations(full.data_dir / "switchboard.db", conversations)
+        await fill_conversations(full.database_url, conversations)
         for _ in range(_ROUNDS):
             for name, house in ((EMPTY, empty), (FULL, full), (LONG, full)):
                 conversation = await _conversation(house, messages if name == LONG else 0)
@@ -51,7 +51,7 @@ async def measure(
 async def _conversation(house: Switchboard, messages: int) -> Conversation:
     visitor = await Visitor.arrive(house.url)
     if messages:
-        fill_messages(house.data_dir / "switchboard.db", visitor.conversation_id, messages)
+        await fill_messages(house.database_url, visitor.conversation_id, messages)
         visitor = await Visitor.arrive(house.url, token=visitor.token)
     conversation = met(visitor)
     await conversation.open()
