@@ -17,15 +17,21 @@ export function keep(id, reply) {
   const typed = reply.value !== reply.defaultValue; // before this script was here
   if (!typed && here && here.at >= there) reply.value = here.text;
   let waits = 0;
+  let told = Promise.resolve();
 
-  async function tell() {
-    clearTimeout(waits);
-    waits = 0;
+  async function send() {
     try {
       await post(`/api/conversations/${id}/draft`, { text: reply.value });
     } catch (error) {
       if (!(error instanceof Refused)) throw error; // it is kept here, and told with the next key
     }
+  }
+
+  // One after the other: two on their way at once could arrive the wrong way round.
+  function tell() {
+    clearTimeout(waits);
+    waits = 0;
+    told = told.then(send, send);
   }
 
   const note = () => localStorage.setItem(place, JSON.stringify({ text: reply.value, at: Date.now() }));
@@ -35,15 +41,15 @@ export function keep(id, reply) {
     clearTimeout(waits);
     waits = setTimeout(tell, PAUSE);
   });
-  reply.addEventListener('blur', () => waits && void tell());
+  reply.addEventListener('blur', () => waits && tell());
   if (typed) reply.dispatchEvent(new InputEvent('input', { bubbles: true }));
-  else if (here && here.at > there && here.text) void tell();
+  else if (here && here.at > there && here.text) tell();
 
   /** @param {string} sent */
   return function drop(sent) {
     if (reply.value.startsWith(sent)) reply.setRangeText('', 0, sent.length, 'preserve');
     if (reply.value) note();
     else localStorage.removeItem(place);
-    void tell();
+    tell();
   };
 }
