@@ -10,6 +10,8 @@ from typing import Literal
 
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
+from tests.processes import until
+
 Scheme = Literal["dark", "light"]
 
 # No sandbox: it needs rights that a container does not give; the pages are our own.
@@ -51,6 +53,7 @@ class Chat:
 
     def open(self) -> Chat:
         """A page loaded again may have opened it by itself."""
+        self.page.wait_for_function("window.switchboard")
         if self.launcher.is_visible():
             self.launcher.click()
         expect(self.panel).to_be_visible()
@@ -79,9 +82,13 @@ class Chat:
     def said(self) -> list[tuple[str, str]]:
         """Everything in the thread, in order: who and what."""
         rows = self.thread.locator(".row:not(.live)")
-        texts: list[str] = rows.locator(".bubble").all_inner_texts()
-        kinds: list[str] = rows.evaluate_all("rows => rows.map(row => row.classList[1])")
-        return list(zip(kinds, texts, strict=True))
+        # in one look: between two of them an answer may come
+        read = "rows => rows.map(row => [row.classList[1], row.querySelector('.bubble').innerText])"
+        return [(kind, text) for kind, text in rows.evaluate_all(read)]
+
+    def expect_the_same_as(self, other: Chat) -> None:
+        """Both come to show the same thread."""
+        until(lambda: self.said() == other.said(), 15, "the same thread in both tabs")
 
     def shadow(self, script: str) -> object:
         """Evaluate a function of the widget's shadow root."""

@@ -1,8 +1,9 @@
-"""A browser and a running Switchboard for all tests of this folder, and a fresh visitor for each."""
+"""A browser for all tests of this folder, a Switchboard for each file, a fresh visitor for each test."""
 
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,31 +25,49 @@ def lacking(what: str) -> None:
     pytest.skip(f"{what} is not on this machine")
 
 
-@pytest.fixture(scope="package")
-def browser() -> Iterator[Browser]:
+@pytest.fixture(scope="session")
+def chromium_path() -> str:
+    """Where the system's Chromium is."""
     path = find_chromium()
     if path is None:
         lacking("Chromium")
     assert path is not None
+    return path
+
+
+# No longer than its folder: Playwright keeps an event loop running, beside which no other tests can run one.
+@pytest.fixture(scope="package")
+def browser(chromium_path: str) -> Iterator[Browser]:
     expect.set_options(timeout=15_000)
-    with chromium(path) as running:
+    with chromium(chromium_path) as running:
         yield running
 
 
-@pytest.fixture(scope="package")
-def model(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModelProcess]:
+@pytest.fixture(scope="session")
+def model(chromium_path: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModelProcess]:
     """A model that answers from the passages, slowly enough to be watched."""
     with model_server(tmp_path_factory.mktemp("model"), tokens=None, delay=0.05) as running:
         yield running
 
 
-@pytest.fixture(scope="package")
-def house(model: ModelProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Switchboard]:
+@pytest.fixture(scope="session")
+def learned(chromium_path: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data of a Switchboard that knows the sample shop's help centre: a copy of it starts much sooner."""
+    folder = tmp_path_factory.mktemp("learned")
+    with switchboard(folder) as running:
+        wait_until_learned(running.url)
+    return running.data_dir
+
+
+@pytest.fixture(scope="module")
+def house(
+    model: ModelProcess, learned: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Switchboard]:
     """`switchboard run` with the demo page and the sample shop's help centre."""
     folder = tmp_path_factory.mktemp("house")
+    shutil.copytree(learned, folder / "data")
     settings = {"OPENAI_API_KEY": "scripted", "WEB_IDENTITY_SECRET": IDENTITY_SECRET}
     with switchboard(folder, model_url=model.url, settings=settings) as running:
-        wait_until_learned(running.url)
         yield running
 
 
@@ -66,13 +85,13 @@ def chat(context: BrowserContext, house: Switchboard) -> Chat:
     return visit(context, house.url).open()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def password(house: Switchboard) -> str:
     """Of an operator called Grace."""
     return house.command("operator", "add", EMAIL, "--name", "Grace").split()[-1]
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def other_password(house: Switchboard) -> str:
     """Of another operator, called Linus."""
     return house.command("operator", "add", OTHER_EMAIL, "--name", "Linus").split()[-1]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections import deque
 from collections.abc import Iterator
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,7 +16,6 @@ from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from tests.e2e.browser import Scheme, visit
 from tests.e2e.desk import EMAIL, act, entry, listening, sign_in, thread
-from tests.e2e.learned import wait_until_learned
 from tests.processes import Switchboard, switchboard
 
 pytestmark = pytest.mark.slow  # every page four times over
@@ -32,10 +33,11 @@ NO_PAGE = re.compile(r"\.(csv|eml|json)$|/files?/|/original|/export")
 
 
 @pytest.fixture(scope="module")
-def shop(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Switchboard]:
+def shop(browser: Browser, learned: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Switchboard]:
     """The demo shop, in which a question was answered, a refund waits, and so does somebody."""
-    with switchboard(tmp_path_factory.mktemp("accessible")) as running:
-        wait_until_learned(running.url)
+    folder = tmp_path_factory.mktemp("accessible")
+    shutil.copytree(learned, folder / "data")
+    with switchboard(folder) as running:
         for words in SAID:
             context = browser.new_context()
             chat = visit(context, running.url).open()

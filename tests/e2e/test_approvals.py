@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
@@ -11,15 +13,15 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from tests.doubles.clerk import clerk_at_work
 from tests.e2e.browser import Chat, visit
 from tests.e2e.desk import EMAIL, TRIPWIRE, act, sign_in, thread
-from tests.e2e.learned import wait_until_learned
 from tests.processes import Switchboard, switchboard
 
 
 @pytest.fixture(scope="module")
-def shop(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Switchboard]:
+def shop(learned: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Switchboard]:
     """`switchboard run` with the demo shop's own tools, and a model that calls them."""
-    with clerk_at_work() as model, switchboard(tmp_path_factory.mktemp("shop"), model_url=model) as running:
-        wait_until_learned(running.url)
+    folder = tmp_path_factory.mktemp("shop")
+    shutil.copytree(learned, folder / "data")
+    with clerk_at_work() as model, switchboard(folder, model_url=model) as running:
         yield running
 
 

@@ -79,7 +79,7 @@ def test_two_tabs_show_the_same_conversation(chat: Chat, context: BrowserContext
     other.ask("What does express delivery cost?")
     other.expect_answers(2)
     chat.expect_answers(2)
-    assert chat.said() == other.said()
+    chat.expect_the_same_as(other)
     assert [kind for kind, _ in chat.said()] == ["in", "out", "in", "out"]
 
 
@@ -253,7 +253,7 @@ def test_a_hidden_page_lets_its_stream_go_and_catches_up_when_seen_again(
     expect(chat.answers).to_have_count(1)
     set_hidden(page, hidden=False)
     chat.expect_answers(2)
-    assert chat.said() == other.said()
+    chat.expect_the_same_as(other)
 
 
 def test_where_streams_are_held_back_the_widget_polls(chat: Chat) -> None:

@@ -80,7 +80,7 @@ def test_a_text_with_line_separators_neither_breaks_a_frame_nor_forges_an_id(
     assert "forged" not in again.value.url
     other.ask("Still here?")
     other.expect_answers(3)
-    assert other.said() == chat.said()
+    other.expect_the_same_as(chat)
 
 
 def test_who_is_reset_is_nobody_again_and_leaves_nothing_on_the_screen(chat: Chat, user: str) -> None:
@@ -190,7 +190,7 @@ def test_another_tab_follows_to_the_other_user_and_stays_there(
     chat.ask("Hello")
     chat.expect_answers(1)
     other.expect_answers(1)
-    assert other.said() == chat.said()
+    other.expect_the_same_as(chat)
     # once, or twice where the server had ended the stream by itself: by the token, never as who it was
     assert 1 <= len(asked) <= 2
     assert {*map(frozenset, asked)} == {frozenset({"token"})}
