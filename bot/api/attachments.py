@@ -79,7 +79,7 @@ class Attachments:
             filename=_saved_as(found.attachment),
             headers={
                 "Content-Security-Policy": "sandbox; default-src 'none'",
-                "Cache-Control": "private, max-age=86400",
+                "Cache-Control": "no-store",  # nobody reads it here who has signed out since
             },
         )
 

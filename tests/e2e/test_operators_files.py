@@ -74,3 +74,33 @@ def test_a_file_may_go_without_words(desk: Page, house: Switchboard, chat: Chat)
     expect(desk.get_by_role("list", name="Files that go along").get_by_role("listitem")).to_have_count(1)
     act(desk, "Send")  # while it may still be on its way up
     expect(chat.thread.get_by_role("img", name=NAME)).to_be_visible()
+
+
+def test_a_picture_is_loaded_once_while_it_is_shown_and_gone_after_signing_out(
+    desk: Page, house: Switchboard, chat: Chat
+) -> None:
+    chat.ask("Do the boots come in blue?")
+    chat.expect_answers(1)
+    desk.get_by_role("link", name="All", exact=True).click()
+    entry(desk, house, "Do the boots come in blue?").click()
+    desk.locator("input[type=file]").set_input_files([LABEL])
+    expect(desk.get_by_role("list", name="Files that go along").locator("[data-key]")).to_have_count(1)
+    desk.get_by_role("textbox", name="Reply").fill("They do.")
+    act(desk, "Send")
+    picture = thread(desk).get_by_role("img", name=NAME)
+    expect(picture).to_be_visible()
+    address = str(picture.get_attribute("src"))
+    desk.reload()
+    expect(picture).to_be_visible()
+    asked: list[str] = []
+    desk.on("request", lambda request: asked.append(request.url) if address in request.url else None)
+    for words in ("And in green?", "And in red?"):
+        chat.ask(words)
+        expect(thread(desk).get_by_text(words)).to_be_visible()
+    assert asked == []
+    act(desk, "Sign out")
+    expect(desk.get_by_role("button", name="Sign in")).to_be_visible()
+    status = desk.evaluate("src => fetch(src, {cache: 'force-cache'}).then(answer => answer.status)", address)
+    assert status == 401
+    desk.go_back()
+    expect(desk.get_by_role("button", name="Sign in")).to_be_visible()
