@@ -21,7 +21,7 @@ export function offer(reply, values) {
       return sorted(found, typed).map(({ name, text }) => ({
         name: `/${name}`,
         hint: text,
-        text: text.replace(/\{\{\s*(\w+)\s*\}\}/g, (/** @type {string} */ whole, /** @type {string} */ key) => values[key] ?? whole),
+        text: text.replace(/\{\{\s*(\w+)\s*\}\}/g, (/** @type {string} */ whole, /** @type {string} */ key) => (Object.hasOwn(values, key) ? values[key] : whole)),
       }));
     },
   });
