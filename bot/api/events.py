@@ -20,10 +20,11 @@ from bot.api.conversations import conversation_json, message_json
 from bot.approvals import ApprovalDesk
 from bot.live import INBOX, Live
 from bot.store import Store
-from bot.store.records import InboxEntry
+from bot.store.records import InboxEntry, Role
 
-_QUIET = 15.0  # seconds after which a stream says that it is still there
-_ASKED = 15.0  # seconds after which the gate is asked again whether the reader may read on
+_QUIET = 4.0  # seconds after which a stream says that it is still there
+_ASKED = 1.0  # seconds after which the gate is asked again whether the reader may read on
+_SEEN = 15.0  # seconds after which it is said again that somebody sits there
 _GATHER = 0.05  # seconds in which what happens at once becomes one answer from the store
 _PASSING = ("presence", "mention")  # what every stream hears in passing
 _STUCK = 60.0  # seconds a reader may leave its stream unread
@@ -156,23 +157,31 @@ class Events:
 
 
 class _Reader:
-    """Who reads a stream, let in a moment ago."""
+    """Who reads a stream, let in a moment ago. Whoever is another or may do other things must begin anew: a
+    stream gives nothing for longer than a second that its reader may have no more, and ends in seconds."""
 
     def __init__(self, gate: Gate, store: Store, request: Request) -> None:
         self._gate = gate
         self._store = store
         self._request = request
         self._asked = 0.0
+        self._seen = 0.0
+        self._role: Role | None = None
 
     async def may_go_on(self) -> bool:
-        """Whether they are still signed in, or their token still good, as the gate said 15 s ago at most."""
-        if time.monotonic() - self._asked < _ASKED:
+        """Whether they are still signed in, or their token still good, in the role they began with."""
+        now = time.monotonic()
+        if self._role is not None and now - self._asked < _ASKED:
             return True
-        self._asked = time.monotonic()
+        self._asked = now
         who = await self._gate.who(self._request)
-        if who is not None and who.csrf is not None:  # a browser's: somebody sits there
+        if who is None or self._role not in (None, who.operator.role):
+            return False
+        self._role = who.operator.role
+        if who.csrf is not None and (not self._seen or now - self._seen >= _SEEN):  # a browser's
+            self._seen = now
             await self._store.rota.seen(who.operator.id)
-        return who is not None
+        return True
 
 
 class _Stream:

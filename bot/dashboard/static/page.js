@@ -160,12 +160,19 @@ export function follow(query, { look, ...hears }) {
       connection.textContent = _('Reconnecting…');
       connection.hidden = false;
       retry = Math.min(retry + 1, 6);
-      setTimeout(() => !source && !idle() && open(), 250 * 2 ** retry * (0.5 + Math.random()));
+      setTimeout(again, 250 * 2 ** retry * (0.5 + Math.random()));
     };
     source.addEventListener('look', look);
     for (const [name, hear] of Object.entries(hears)) {
       source.addEventListener(name, (event) => hear(JSON.parse(/** @type {MessageEvent} */ (event).data)));
     }
+  }
+
+  async function again() {
+    if (source || idle()) return;
+    const answer = await fetch('/api/me').catch(() => null);
+    if (answer?.status === 401) location.reload(); // they may see this page no more; what they wrote is kept
+    else if (!source && !idle()) open();
   }
 
   function close() {
