@@ -19,6 +19,7 @@ _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _SPAN = re.compile(r"(\d{1,2}):(\d{2})\s*[-–]\s*(\d{1,2}):(\d{2})")
 _DAY = 24 * 60  # minutes
 _FARTHEST = 800  # days looked ahead: longer than any list of holidays in a row
+_NEAR = 14  # days looked back at first
 _ALWAYS = timedelta(days=14)  # who is there for so long without a break does not go home
 
 Span = tuple[int, int]  # minutes from a day's midnight; the end may lie in the next day
@@ -70,9 +71,31 @@ class OfficeHours(BaseModel):
         """Until when people are there; None while they are not."""
         end = None
         for begins, ends in self._spans(moment):
-            if begins <= (end or moment) < ends:
+            if begins > (end or moment):
+                break
+            if (end or moment) < ends:
                 end = ends
         return end
+
+    def after(self, moment: datetime, seconds: float) -> datetime | None:
+        """When people have been there for so long since a moment; None when that never comes."""
+        left = timedelta(seconds=seconds)
+        for begins, ends in self._open(moment, _FARTHEST):
+            if ends - begins >= left:
+                return begins + left
+            left -= ends - begins
+        return None
+
+    def before(self, moment: datetime, seconds: float) -> datetime | None:
+        """Since when at the latest people must have been there for so long up to a moment; None when they
+        never were. Whatever began until then is `after` it no later than the moment."""
+        for days in (_NEAR, _FARTHEST):
+            left = timedelta(seconds=seconds)
+            for begins, ends in reversed(list(self._open(moment - timedelta(days=days), days, moment))):
+                if ends - begins >= left:
+                    return ends - left
+                left -= ends - begins
+        return None
 
     def said(self, moment: datetime, language: str, *, now: datetime | None = None) -> str:
         """A moment in words: "on Monday at 09:00"."""
@@ -103,13 +126,25 @@ class OfficeHours(BaseModel):
         """When people come for the first time from a moment on at which nobody is there."""
         return next((begins for begins, _ in self._spans(moment) if begins >= moment), None)
 
-    def _spans(self, moment: datetime) -> Iterator[tuple[datetime, datetime]]:
+    def _open(
+        self, since: datetime, days: int, until: datetime | None = None
+    ) -> Iterator[tuple[datetime, datetime]]:
+        """When people are there from a moment on, in order, no time twice and none of it empty."""
+        at = since.astimezone(UTC)
+        for begins, ends in self._spans(since, days + 2):
+            stops = ends if until is None else min(ends, until.astimezone(UTC))
+            if max(begins, at) < stops:
+                yield max(begins, at), stops
+                at = stops
+
+    def _spans(self, moment: datetime, days: int = _FARTHEST) -> Iterator[tuple[datetime, datetime]]:
         """When people are there, from the day before on, in order."""
         first = moment.astimezone(self.zone).date() - timedelta(days=1)
-        for day in (first + timedelta(days=number) for number in range(_FARTHEST)):
-            if day not in self.closed:
-                for begins, ends in self.week[day.weekday()]:
-                    yield self._at(day, begins), self._at(day, ends)
+        for day in (first + timedelta(days=number) for number in range(days)):
+            if day not in self.closed:  # the hour that a clock leaves out may come after the next one
+                yield from sorted(
+                    (self._at(day, begins), self._at(day, ends)) for begins, ends in self.week[day.weekday()]
+                )
 
     def _at(self, day: date, minutes: int) -> datetime:
         day += timedelta(days=minutes // _DAY)

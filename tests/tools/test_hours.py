@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -110,6 +110,110 @@ def test_whoever_is_told_when_finds_somebody_then(hour: int, zone: str, spans: A
         assert now < opens < now + timedelta(days=8)
         # a span inside the hour that a clock change skips has no moment at all
         assert office.next_opening(opens) is None or spans == "02:15-02:45"
+
+
+def due(office: OfficeHours, moment: str, seconds: float) -> str | None:
+    found = office.after(at(moment), seconds)
+    return found.astimezone(office.zone).strftime("%a %d %H:%M") if found else None
+
+
+@pytest.mark.parametrize(
+    ("moment", "hours_open", "then"),
+    [
+        ("2026-03-02T09:00", 1, "Mon 02 10:00"),
+        ("2026-03-02T08:00", 1, "Mon 02 10:00"),
+        ("2026-03-02T17:30", 1, "Tue 03 09:30"),
+        ("2026-03-02T17:00", 1, "Mon 02 18:00"),  # and not the next morning
+        ("2026-03-06T17:59", 18, "Tue 10 17:59"),  # over a weekend
+        ("2026-12-23T17:00", 2, "Mon 04 10:00"),  # over holidays
+    ],
+)
+def test_only_the_time_in_which_people_are_there_is_counted(
+    moment: str, hours_open: float, then: str
+) -> None:
+    office = hours(**BERLIN, closed=["2026-12-24 - 2027-01-03"])
+    assert due(office, moment, hours_open * 3600) == then
+
+
+def test_the_hour_that_a_clock_leaves_out_is_not_counted_and_the_one_it_repeats_is_twice() -> None:
+    always = hours(timezone="Europe/Berlin", **{"mon-sun": "00:00-24:00"})
+    assert due(always, "2026-03-28T23:00", 5 * 3600) == "Sun 29 05:00"
+    assert due(always, "2026-10-24T23:00", 5 * 3600) == "Sun 25 03:00"
+
+
+def test_time_in_which_two_spans_overlap_is_counted_once() -> None:
+    office = hours(
+        **{"timezone": "Europe/Berlin", "mon": "22:00-06:00", "tue": ["05:00-07:00", "05:30-06:30"]}
+    )
+    assert due(office, "2026-03-02T22:00", 9 * 3600) == "Tue 03 07:00"
+    assert office.before(at("2026-03-03T12:00"), 9 * 3600) == at("2026-03-02T22:00")
+
+
+def test_what_never_comes_has_no_time() -> None:
+    office = hours(timezone="Europe/Berlin", mon="09:00-09:01")
+    assert office.after(at("2026-03-02T09:00"), 86_400) is None
+    assert office.before(at("2026-03-02T09:00"), 86_400) is None
+    assert office.before(at("2026-03-02T09:00"), 60 * 100) == at("2024-04-01T09:00")
+
+
+ZONES = ["Europe/Berlin", "America/St_Johns", "Australia/Lord_Howe", "America/Santiago", "UTC"]
+SPANS = [
+    "09:00-18:00",
+    "22:00-06:00",
+    ["00:00-08:00", "12:00-24:00"],
+    ["02:15-02:45", "02:30-04:00"],
+    ["01:00-03:00", "23:00-01:30"],
+]
+CHANGES = [  # days on which a clock goes forward or back somewhere
+    *(datetime(2026, month, day, tzinfo=UTC) for month, day in ((3, 8), (3, 28), (4, 4), (9, 5), (10, 3))),
+    *(datetime(2026, month, day, tzinfo=UTC) for month, day in ((10, 24), (10, 31), (7, 1))),
+]
+
+
+@given(
+    day=st.sampled_from(CHANGES),
+    minute=st.integers(-2 * 1440, 2 * 1440),
+    zone=st.sampled_from(ZONES),
+    spans=st.sampled_from(SPANS),
+    length=st.integers(1, 700),
+)
+@settings(deadline=None, max_examples=50)
+def test_as_many_minutes_are_open_before_a_time_as_were_asked_for(
+    day: datetime, minute: int, zone: str, spans: Any, length: int
+) -> None:
+    office = hours(**{"timezone": zone, "sat-mon": spans, "wed": spans})
+    since = day + timedelta(minutes=minute)
+    then = office.after(since, length * 60)
+    assert then is not None
+    counted, at_minute = 0, since
+    while counted < length:
+        assert at_minute < then
+        counted += office.closing(at_minute) is not None
+        at_minute += timedelta(minutes=1)
+    assert at_minute == then
+
+
+@given(
+    day=st.sampled_from(CHANGES),
+    seconds=st.integers(-7 * 86_400, 7 * 86_400),
+    since=st.integers(-9 * 86_400, 7 * 86_400),
+    zone=st.sampled_from(ZONES),
+    spans=st.sampled_from(SPANS),
+    length=st.integers(1, 2 * 86_400),
+)
+@settings(deadline=None)
+def test_looking_back_and_looking_ahead_agree_on_what_is_late(
+    day: datetime, seconds: int, since: int, zone: str, spans: Any, length: int
+) -> None:
+    office = hours(**{"timezone": zone, "sat-mon": spans, "wed": spans})
+    now, began = day + timedelta(seconds=seconds), day + timedelta(seconds=since)
+    then, latest = office.after(began, length), office.before(now, length)
+    assert then is not None
+    assert latest is not None
+    assert (then <= now) == (began <= latest)
+    edge = office.after(latest, length)
+    assert edge is not None
+    assert edge <= now
 
 
 @pytest.mark.parametrize(
