@@ -31,6 +31,8 @@ DAILY = (
     "by_bot",
     "by_people",
     "degraded",
+    "in_time",
+    "late",
 )
 _EVERY = 60.0  # seconds between looks for what is not counted yet
 _PATIENCE = 0.3  # seconds for which who asks for a report also counts
@@ -131,6 +133,11 @@ class Totals:
     def cleaned_up_share(self) -> float | None:
         """Of the cases the bot answered first, those a person had to write in afterwards."""
         return _share(self.count("cleaned_up"), self.count("begun_by_bot"))
+
+    @property
+    def in_time_share(self) -> float | None:
+        """Of those who waited for a person and were to be answered by a time, those who were."""
+        return _share(self.count("in_time"), self.count("in_time") + self.count("late"))
 
     @property
     def rating(self) -> float | None:

@@ -46,6 +46,7 @@ from bot.orchestrator.prompt import SECRET as CANARY
 from bot.orchestrator.registry import Component, Registry
 from bot.orchestrator.resilience import GuardedModel, GuardedSource
 from bot.outside import Outside
+from bot.overdue import OverdueWatch
 from bot.probes import watch_index, watch_mailboxes, watch_stores, watch_work
 from bot.purse import Purses
 from bot.rota import Rota
@@ -61,6 +62,7 @@ from bot.settings import (
 from bot.store import Store, migrate
 from bot.store.budgets import Allowances
 from bot.store.calls import Deadlines
+from bot.store.target import Target
 from bot.toolbox import Toolbox, toolbox
 from bot.trace import Observer
 from bot.visitors import Visitors
@@ -136,7 +138,9 @@ async def open_house(settings: Settings, *, redis_url: str, demo_shop: str = "")
     """
     config = read_bot_config(settings.bot_config, required="bot_config" in settings.model_fields_set)
     async with AsyncExitStack() as stack:
-        store = await Store.open(settings.database, announces=bool(settings.webhook_url))
+        store = await Store.open(
+            settings.database, announces=bool(settings.webhook_url), target=_target(config)
+        )
         stack.push_async_callback(store.close)
         learned = {source.address for source in await store.knowledge.sources()}
         if not settings.bot_config.exists() and learned <= {str(SAMPLE)}:
@@ -255,6 +259,9 @@ async def open_house(settings: Settings, *, redis_url: str, demo_shop: str = "")
                 analytics=analytics,
                 teller=await _teller(settings, store, live, stack),
                 rota=_rota(config, store, live),
+                overdue=OverdueWatch(store=store, live=live, alerts=alerts)
+                if config.desk.answer_within is not None
+                else None,
             ),
             components=components,
             alerts=alerts,
@@ -343,6 +350,12 @@ def _rota(config: BotConfig, store: Store, live: Live) -> Rota | None:
     if not desk.most_open:
         return None
     return Rota(store=store, live=live, most_open=desk.most_open, away_after=desk.away_after)
+
+
+def _target(config: BotConfig) -> Target:
+    """By when people are to answer."""
+    hours = config.hours if config.hours and config.hours.known else None
+    return Target(within=config.desk.answer_within, hours=hours)
 
 
 async def _teller(settings: Settings, store: Store, live: Live, stack: AsyncExitStack) -> Teller | None:

@@ -197,10 +197,12 @@ class ApprovalsSection(_Section):
 class DeskSection(_Section):
     """[desk]: with `most_open`, who waits for a person is given in turn to an operator who is there and has
     fewer open conversations than that; 0: they wait until somebody takes them. Who has not been at the desk
-    for `away_after` seconds is away, and what they have not opened is given to somebody else."""
+    for `away_after` seconds is away, and what they have not opened is given to somebody else. A person is to
+    answer within `answer_within` seconds, of those in which [hours] has people there; None: at some time."""
 
     most_open: int = Field(default=0, ge=0, le=1000)
     away_after: float = Field(default=300.0, ge=30, le=86_400)
+    answer_within: float | None = Field(default=None, ge=1, le=30 * 86_400)
 
 
 def _tool_name(name: str) -> str:

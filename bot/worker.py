@@ -19,6 +19,7 @@ from bot.analytics import Analytics
 from bot.bell import BELL, QUEUE, RedisLink, connect
 from bot.desk import Desk
 from bot.ending import end
+from bot.overdue import OverdueWatch
 from bot.rota import Rota
 from bot.store import StoreUnavailable
 from bot.webhooks import Teller
@@ -119,8 +120,8 @@ class BellWorker(Worker):
 class Background:
     """Does what one process is rung for until stopped, with Redis or without.
 
-    With `analytics`, what happens is counted, with a `teller` others' programs are told of it, and with a
-    `rota` who waits is given to operators.
+    With `analytics`, what happens is counted, with a `teller` others' programs are told of it, with a `rota`
+    who waits is given to operators, and with `overdue` it is told who has waited too long.
     """
 
     def __init__(
@@ -131,12 +132,14 @@ class Background:
         analytics: Analytics | None = None,
         teller: Teller | None = None,
         rota: Rota | None = None,
+        overdue: OverdueWatch | None = None,
     ) -> None:
         self._desk = desk
         self._link = link
         self._analytics = analytics
         self._teller = teller
         self._rota = rota
+        self._overdue = overdue
         self._beside_web = False
         self._retiring: set[asyncio.Task[None]] = set()
         self._direct: dict[tuple[str, str], asyncio.Task[None]] = {}
@@ -158,6 +161,8 @@ class Background:
             tasks.append(asyncio.create_task(self._teller.run(), name="teller"))
         if self._rota is not None:
             tasks.append(asyncio.create_task(self._rota.run(), name="rota"))
+        if self._overdue is not None:
+            tasks.append(asyncio.create_task(self._overdue.run(), name="overdue"))
         try:
             await asyncio.gather(*tasks)
         finally:

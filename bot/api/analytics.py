@@ -29,6 +29,8 @@ NAMES: Mapping[str, str] = {
     "received": "messages_received",
     "by_bot": "messages_by_bot",
     "by_people": "messages_by_people",
+    "in_time": "answered_in_time",
+    "late": "answered_late",
 }
 
 
@@ -117,6 +119,7 @@ def totals_json(totals: Totals) -> dict[str, JsonValue]:
         "cleaned_up_share": totals.cleaned_up_share,
         "first_answer_by_bot": _duration_json(totals.duration("first_by_bot")),
         "first_answer_by_person": _duration_json(totals.duration("first_by_person")),
+        "answered_in_time_share": totals.in_time_share,
         "waiting_for_person": _duration_json(totals.duration("waited")),
         "rating": totals.rating,
         "ratings": totals.count("rated"),

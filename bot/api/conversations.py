@@ -81,7 +81,7 @@ class Conversations:
 
     async def _list(self, request: Request) -> Response:
         who = await self._gate.admit(request)
-        given = query(request, ("status", "assignee", "channel", "label", "q", "before", "limit"))
+        given = query(request, ("status", "assignee", "channel", "label", "q", "overdue", "before", "limit"))
         limit = whole_number(given, "limit", default=50, least=1, most=200)
         status = given.get("status")
         if status is not None and status not in get_args(ConversationStatus):
@@ -94,6 +94,7 @@ class Conversations:
                     channel=_named(given, "channel"),
                     label=_named(given, "label"),
                     words=words_of(given.get("q", "")),
+                    overdue=given.get("overdue") == "1",
                 ),
                 before=given.get("before", ""),
                 limit=limit,
@@ -291,6 +292,7 @@ def conversation_json(entry: InboxEntry) -> dict[str, JsonValue]:
         "preview": entry.preview,
         "unread": entry.unread,
         "waiting_since": entry.waiting_since.isoformat() if entry.waiting_since else None,
+        "due_at": entry.due_at.isoformat() if entry.due_at else None,
         "snoozed_until": entry.snoozed_until.isoformat() if entry.snoozed_until else None,
         "last_activity_at": entry.last_activity_at.isoformat(),
         "cost_usd": entry.cost / 1e6,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import cast, get_args
 from urllib.parse import parse_qsl, urlencode
 
 from bot.api.conversations import words_of
 from bot.store.records import ConversationStatus, InboxEntry, InboxFilter
 
-TABS: Sequence[str] = ("waiting", "mine", "unassigned", "mentions", "all")
+TABS: Sequence[str] = ("waiting", "overdue", "mine", "unassigned", "mentions", "all")
 _LONGEST = 200  # characters of what is looked for
 
 
@@ -41,6 +42,8 @@ class Find:
         match self.tab:
             case "waiting":
                 return replace(every, status=self.status or "waiting")
+            case "overdue":
+                return replace(every, status=self.status, overdue=True)
             case "mine":
                 return replace(every, status=self.status, assignee=me, unresolved=True)
             case "unassigned":
@@ -55,6 +58,8 @@ class Find:
         match self.tab:
             case "waiting":
                 return entry.status == (self.status or "waiting")
+            case "overdue":
+                return entry.due_at is not None and entry.due_at <= datetime.now(UTC)
             case "mine":
                 return entry.status != "resolved" and entry.assignee is not None and entry.assignee.id == me
             case "unassigned":

@@ -204,7 +204,15 @@ SCHEMAS: Mapping[str, Schema] = {
             "priority": PRIORITY,
             "preview": TEXT,
             "unread": {**WHOLE, "description": "The contact's messages no operator has seen; at most 99."},
-            "waiting_since": maybe(TIME),
+            "waiting_since": {
+                **maybe(TIME),
+                "description": "Since when the contact waits for a person's answer; that somebody took it is "
+                "no answer.",
+            },
+            "due_at": {
+                **maybe(TIME),
+                "description": "By when that answer is due, by `[desk] answer_within` and the office hours.",
+            },
             "snoozed_until": maybe(TIME),
             "last_activity_at": TIME,
             "cost_usd": NUMBER,
@@ -413,6 +421,11 @@ SCHEMAS: Mapping[str, Schema] = {
             "messages_received": WHOLE,
             "messages_by_bot": WHOLE,
             "messages_by_people": WHOLE,
+            "answered_in_time": {**WHOLE, "description": "Those a person answered by `due_at`."},
+            "answered_late": {
+                **WHOLE,
+                "description": "Those a person answered later, or gave back later without an answer.",
+            },
         }
     ),
     "Figures": {
@@ -428,6 +441,10 @@ SCHEMAS: Mapping[str, Schema] = {
                     "cleaned_up_share": {
                         **maybe(NUMBER),
                         "description": "`cleaned_up` of those the bot answered first, 0 to 1.",
+                    },
+                    "answered_in_time_share": {
+                        **maybe(NUMBER),
+                        "description": "`answered_in_time` of these and those `answered_late`, 0 to 1.",
                     },
                     "first_answer_by_bot": _DURATION,
                     "first_answer_by_person": _DURATION,

@@ -159,7 +159,7 @@ def _cards(report: Report, today: date, show: Measures) -> Sequence[Card]:
         Card(
             name=_("Waiting for a person"),
             value=show.seconds(person.median),
-            note=slow % {"time": show.seconds(person.p90)} if person.count else "",
+            note=_in_time(now, show) or (slow % {"time": show.seconds(person.p90)} if person.count else ""),
             before=show.seconds(person_before.median),
         ),
         Card(
@@ -202,6 +202,13 @@ def _of(totals: Totals, part: str, whole: str, show: Measures) -> str:
     }
 
 
+def _in_time(totals: Totals, show: Measures) -> str:
+    """How many of those who waited for a person were answered in time, where there is one."""
+    if totals.in_time_share is None:
+        return ""
+    return _("%(share)s answered in time") % {"share": show.share(totals.in_time_share)}
+
+
 def _suggested(told: Suggested, show: Measures) -> str:
     """What people did with suggested answers."""
     if told.median_changed is None:
@@ -234,6 +241,7 @@ def _charts(report: Report, show: Measures) -> Sequence[Chart]:
         _by_channel(report, shown, show),
         _by_end(report, shown, show),
         _by_hour(report, show),
+        *([_by_time(report, shown, show)] if report.totals.in_time_share is not None else []),
         *([_spending(report, shown, show)] if report.spending else []),
         *([_suggestions(report, shown, show)] if report.suggested else []),
     ]
@@ -280,6 +288,23 @@ def _by_end(report: Report, shown: Sequence[Bucket], show: Measures) -> Chart:
             Series(name=_("Otherwise, or still open"), hue=_REST),
         ],
         [Amounts(short=each.short, name=each.name, values=ends(each)) for each in shown],
+        show.number,
+    )
+
+
+def _by_time(report: Report, shown: Sequence[Bucket], show: Measures) -> Chart:
+    return chart(
+        _("Answered by people in time"),
+        _("answers"),
+        [Series(name=_("In time"), hue=0), Series(name=_("Late"), hue=1)],
+        [
+            Amounts(
+                short=each.short,
+                name=each.name,
+                values=[sum(report.on(day, name) for day in each.days) for name in ("in_time", "late")],
+            )
+            for each in shown
+        ],
         show.number,
     )
 

@@ -15,11 +15,12 @@ from bot.dashboard import words
 from bot.dashboard.languages import N_
 from bot.store import Store
 from bot.store.listing import BadPage
-from bot.store.records import InboxEntry
+from bot.store.records import InboxEntry, InboxFilter
 
 PAGE = 40  # conversations in a list
 TABS: Mapping[str, str] = {
     "waiting": N_("Waiting"),
+    "overdue": N_("Overdue"),
     "mine": N_("Mine"),
     "unassigned": N_("Unassigned"),
     "mentions": N_("Mentions"),
@@ -52,6 +53,8 @@ async def listed(
         "entries": entries,
         "more": more,
         "waiting": waiting,
+        "timed": store.target.within is not None,
+        "overdue": await store.inbox.count_of(InboxFilter(overdue=True)),
         "moved": moved,
         "priorities": PRIORITIES,
         "operators": await store.operators.every(),

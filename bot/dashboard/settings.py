@@ -19,7 +19,8 @@ from bot.components import Components, described
 from bot.dashboard import zones
 from bot.dashboard.channels import ChannelSetup
 from bot.dashboard.languages import COOKIE as LANGUAGE
-from bot.dashboard.languages import N_, languages
+from bot.dashboard.languages import N_, chosen, languages
+from bot.dashboard.measures import Measures
 from bot.dashboard.pages import Pages, form
 from bot.orchestrator.agent import Agent
 from bot.settings import BotConfig
@@ -130,7 +131,9 @@ class Settings:
                 await self._components.look()
                 values["components"] = [described(each) for each in await self._components.views()]
             case "bot":
-                values |= {"bot": self._config.bot, "week": self._week()}
+                values |= {"bot": self._config.bot, "week": self._week(), "desk": self._config.desk}
+                within = self._config.desk.answer_within
+                values["within"] = Measures(language=chosen(request)).seconds(within) if within else ""
             case "models":
                 today = self._allowances.day_of(datetime.now(UTC))
                 values["models"] = self._config.models

@@ -6,7 +6,7 @@ import html
 import re
 import zlib
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from bot import markup
 from bot.api.conversations import display_name, file_name
@@ -377,6 +377,9 @@ def clock(moment: datetime) -> str:
     return zones.clock(moment)
 
 
+_SOON = timedelta(minutes=5)  # left to answer somebody; page.js has it, too
+
+
 def short(moment: datetime) -> str:
     """A time by the reader's clock, or, of another day, its day."""
     return zones.short(moment)
@@ -428,6 +431,18 @@ def over(moment: datetime) -> bool:
 def left(moment: datetime) -> str:
     """How long it is until a time."""
     return since(datetime.now(UTC) - (moment - datetime.now(UTC)))
+
+
+def due(moment: datetime) -> str:
+    """How long there is to answer somebody, or for how long they should have been answered."""
+    return _("overdue by %s") % since(moment) if over(moment) else _("due in %s") % left(moment)
+
+
+def due_state(moment: datetime) -> str:
+    """The same in a word, for the eye."""
+    if over(moment):
+        return "overdue"
+    return "soon" if over(moment - _SOON) else "due"
 
 
 def way(each: Way) -> str:

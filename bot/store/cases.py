@@ -15,7 +15,8 @@ from datetime import tzinfo
 
 import orjson
 
-from bot.store.database import Row, moment
+from bot.store.database import Row, microseconds, moment
+from bot.store.target import Target
 
 RULES = 1  # raised when something is counted in another way: everything is counted anew
 _SILENCE = 24 * 3600 * 1_000_000  # microseconds after which what is written is another case
@@ -83,11 +84,12 @@ class Rated:
 class Counted:
     """Follows one conversation event by event, and adds to a tally what changes by them."""
 
-    def __init__(self, case: Case, rated: Rated | None, tally: Tally, zone: tzinfo) -> None:
+    def __init__(self, case: Case, rated: Rated | None, tally: Tally, zone: tzinfo, target: Target) -> None:
         self.case = case
         self._rated = rated
         self._tally = tally
         self._zone = zone
+        self._target = target
         self._known = tuple(case.figures())
         self._said = ""  # why the bot's words before this event hand over
 
@@ -111,6 +113,7 @@ class Counted:
             self._answered("person", at)
             if self.case.waiting_since is not None:
                 self._took("waited", at - self.case.waiting_since)
+                self._judge(self.case.waiting_since, at)
             self.case = replace(self.case, human=True, waiting_since=None)
         elif event["author_kind"] == "bot":
             self._add(event, at, "by_bot")
@@ -157,6 +160,8 @@ class Counted:
             if before not in {"waiting", "human"} and not self.case.handed_off:
                 self.case = replace(self.case, handed_off=told.get("reason") or self._said or "other")
         elif status in {"bot", "resolved"}:
+            if since is not None:
+                self._judge(since, event["created_at"], answered=False)
             since = None
         self.case = replace(self.case, status=status, waiting_since=since)
 
@@ -175,6 +180,15 @@ class Counted:
 
     def _took(self, name: str, microseconds: int) -> None:
         self._tally[self.case.day, self.case.channel, name, part_of(microseconds / 1e6)] += 1
+
+    def _judge(self, since: int, at: int, *, answered: bool = True) -> None:
+        """Whoever was answered in time, and who was late or given back late without an answer."""
+        due = self._target.due(moment(since))
+        if due is None or not self.case.opened_at:
+            return
+        late = microseconds(due) < at
+        if late or answered:
+            self._tally[self.case.day, self.case.channel, "late" if late else "in_time", ""] += 1
 
     def _day(self, at: int) -> str:
         return moment(at).astimezone(self._zone).date().isoformat()

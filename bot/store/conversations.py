@@ -34,8 +34,8 @@ _WRITTEN_LAST = """
 _EXTERNAL_ID = "SELECT external_id FROM messages WHERE id = :id"
 _STATUS = "SELECT contact_id, status FROM conversations WHERE id = :conversation_id"
 _HAND_OFF = """
-    UPDATE conversations SET status = 'waiting', waiting_since = {now}, resume_status = NULL,
-        fence = fence + 1, lease_until = NULL, due_at = NULL, attempts = 0,
+    UPDATE conversations SET status = 'waiting', waiting_since = COALESCE(waiting_since, {now}),
+        resume_status = NULL, fence = fence + 1, lease_until = NULL, due_at = NULL, attempts = 0,
         last_seq = last_seq + 1, last_event = :event, last_activity_at = {now}
     WHERE id = :conversation_id AND status NOT IN ('waiting', 'human')
     RETURNING contact_id, last_seq, last_activity_at

@@ -13,6 +13,7 @@ from datetime import tzinfo
 
 from bot.store.cases import RULES, Case, Counted, Rated, Tally
 from bot.store.database import Database, Reader, Row, Transaction, moment
+from bot.store.target import Target
 
 _OVERLAP = 60_000_000  # microseconds: what is committed has a time no older than this
 _TURN = 600_000_000  # the same of a turn's steps, which are written when it ends
@@ -100,15 +101,18 @@ class _Read:
 class Counting:
     """Counts what others write, for days of the company's."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, target: Target) -> None:
         self._database = database
+        self._target = target
 
     async def step(self, zone: tzinfo) -> bool:
         """Count the next of what is not counted yet; whether something may be left to count now.
 
-        Where days begin elsewhere now, or the rules are others, everything is counted anew.
+        Where days begin elsewhere now, people are to answer within another time, or the rules are others,
+        everything is counted anew.
         """
-        rules = f"{RULES} {zone}"
+        within = self._target.within
+        rules = f"{RULES} {zone}" if within is None else f"{RULES} {zone} {within:g}"
         place = await self._place()
         if place is None:
             await self._database.change(_BEGIN)
@@ -116,7 +120,7 @@ class Counting:
         if place.rules != rules:
             return await self._database.write(lambda tx: _begin_anew(tx, place, rules))
         async with self._database.read(snapshot=True) as reader:
-            read = await _read(reader, place, zone)
+            read = await _read(reader, place, zone, self._target)
         done = await self._database.write(lambda tx: _write(tx, place, read))
         return done and not read.ends
 
@@ -153,7 +157,7 @@ async def _write(tx: Transaction, place: _Place, read: _Read) -> bool:
     return True
 
 
-async def _read(reader: Reader, place: _Place, zone: tzinfo) -> _Read:
+async def _read(reader: Reader, place: _Place, zone: tzinfo, target: Target) -> _Read:
     settled = place.now - _OVERLAP
     row = await reader.one(_BATCH_ENDS, mark=place.mark, batch=_BATCH)
     ends = row is None or row["created_at"] > settled
@@ -161,7 +165,7 @@ async def _read(reader: Reader, place: _Place, zone: tzinfo) -> _Read:
     mark = max(place.mark, settled) if ends else until
     tally: Tally = Counter()
     changed = [each["conversation_id"] for each in await reader.all(_CHANGED, mark=place.mark, until=until)]
-    cases = await _cases(reader, changed, tally, zone) if changed else []
+    cases = await _cases(reader, changed, tally, zone, target) if changed else []
     minutes = await _minutes(reader, place.mark - _TURN, until)
     for minute, what in minutes:
         day = moment(minute * _MINUTE).astimezone(zone).date().isoformat()
@@ -169,7 +173,9 @@ async def _read(reader: Reader, place: _Place, zone: tzinfo) -> _Read:
     return _Read(cases=cases, tally=tally, minutes=minutes, mark=mark, ends=ends)
 
 
-async def _cases(reader: Reader, ids: Sequence[str], tally: Tally, zone: tzinfo) -> Sequence[Case]:
+async def _cases(
+    reader: Reader, ids: Sequence[str], tally: Tally, zone: tzinfo, target: Target
+) -> Sequence[Case]:
     """The cases of these conversations, of which something is new."""
     events: Mapping[str, list[Row]] = defaultdict(list)
     for event in await reader.all(_EVENTS, ids=list(ids)):
@@ -178,7 +184,7 @@ async def _cases(reader: Reader, ids: Sequence[str], tally: Tally, zone: tzinfo)
     for row in await reader.all(_CASES, ids=list(ids)):
         before = _case(row)
         rated = Rated(score=row["rating"], at=row["rated_at"]) if row["rating"] is not None else None
-        after = Counted(before, rated, tally, zone).follow(events[row["about"]])
+        after = Counted(before, rated, tally, zone, target).follow(events[row["about"]])
         if after != before:
             cases.append(after)
     return cases

@@ -15,6 +15,7 @@ from bot.store.records import (
     Thread,
     TurnSummary,
 )
+from bot.store.target import Target
 
 _WINDOW = f"""
     SELECT {messages.COLUMNS} FROM messages m LEFT JOIN deliveries d ON d.message_id = m.id
@@ -49,29 +50,30 @@ _END = 2**62  # later than every time
 class Inbox:
     """Reads conversations for operators."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, target: Target) -> None:
         self._database = database
+        self._target = target
 
     async def page(
         self, wanted: InboxFilter, *, before: str = "", limit: int = 50
     ) -> tuple[Sequence[InboxEntry], str]:
         """A page of conversations, and the cursor of the next ("" at the end).
 
-        Those who wait come longest first, others by their newest message. Raises BadPage.
+        Those who wait, and the overdue, come longest first, others by their newest message. Raises BadPage.
         """
-        return await listing.page(self._database, wanted, before=before, limit=limit)
+        return await listing.page(self._database, wanted, self._target, before=before, limit=limit)
 
     async def entry(self, conversation_id: str) -> InboxEntry | None:
         """One conversation as its list shows it."""
         async with self._database.read() as reader:
-            return (await listing.entries(reader, [conversation_id])).get(conversation_id)
+            return (await listing.entries(reader, [conversation_id], self._target)).get(conversation_id)
 
     async def thread(
         self, conversation_id: str, *, before: int | None = None, limit: int = 50
     ) -> Thread | None:
         """A conversation and its newest messages, or the newest of those before a seq."""
         async with self._database.read(snapshot=True) as reader:
-            entry = (await listing.entries(reader, [conversation_id])).get(conversation_id)
+            entry = (await listing.entries(reader, [conversation_id], self._target)).get(conversation_id)
             if entry is None:
                 return None
             rows = await reader.all(
@@ -117,7 +119,7 @@ class Inbox:
 
     async def count_of(self, wanted: InboxFilter, *, up_to: int = 100) -> int:
         """How many conversations a filter shows, counted no further than `up_to`."""
-        return await listing.count(self._database, wanted, up_to=up_to)
+        return await listing.count(self._database, wanted, self._target, up_to=up_to)
 
     async def count(self, status: ConversationStatus, *, up_to: int = 100) -> int:
         """How many conversations have a status, counted no further than `up_to`."""

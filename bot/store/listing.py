@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
-from bot.store.database import Database, Reader, Row, moment
+from bot.store.database import Database, Reader, Row, microseconds, moment
 from bot.store.records import Assignee, ConversationStatus, InboxEntry, InboxFilter
+from bot.store.target import Target
 
 _PREVIEW = 160  # characters
 _UNREAD = 99  # counted no further
 _LOOKED_BACK = 200  # messages among which the channels of a conversation are looked for
 _ALL: tuple[ConversationStatus, ...] = ("bot", "waiting", "human", "snoozed", "resolved")
 _UNRESOLVED = _ALL[:-1]
+_OWED: tuple[ConversationStatus, ...] = ("waiting", "human")  # whose contact may wait for a person's answer
 _END = 2**62  # later than every time
 
 # Conversations that a visitor opened and left without a word are in nobody's list.
@@ -24,7 +27,7 @@ _NEWEST_OF = """
 """
 _LONGEST_WAITING = """
     SELECT c.id, c.waiting_since FROM conversations c
-    WHERE c.status = 'waiting'
+    WHERE c.status {in statuses}
         AND c.waiting_since >= :at AND (c.waiting_since > :at OR c.id > :id) {narrowed}
     ORDER BY c.waiting_since, c.id LIMIT :limit
 """
@@ -45,6 +48,7 @@ _COUNT_FOUND = """
         SELECT 1 FROM conversations c WHERE c.status {in statuses} AND c.last_seq > 0 {narrowed}
         LIMIT :limit) AS counted
 """
+_OVERDUE = "AND c.waiting_since <= :overdue"
 _SPEAKS_TO = """AND c.id IN (
     SELECT x.conversation_id FROM mentions x WHERE x.operator_id = :mentioned AND x.read_at IS NULL)
 """
@@ -94,17 +98,18 @@ class BadPage(Exception):  # noqa: N818
 
 
 async def page(
-    database: Database, wanted: InboxFilter, *, before: str, limit: int
+    database: Database, wanted: InboxFilter, target: Target, *, before: str, limit: int
 ) -> tuple[Sequence[InboxEntry], str]:
     """A page of conversations, and the cursor of the next ("" at the end). Raises BadPage."""
-    waiting = wanted.status == "waiting"
+    waiting = wanted.status == "waiting" or wanted.overdue
     at, last = place_of(before) if before else ((-1, "") if waiting else (_END, ""))
-    narrowed, values = _narrowed(database, wanted)
+    narrowed, values = _narrowed(database, wanted, target)
     async with database.read(snapshot=True) as reader:
         found: list[tuple[int, str]] = []
         if waiting:
             sql = _LONGEST_WAITING.replace("{narrowed}", narrowed)
-            rows = await reader.all(sql, at=at, id=last, limit=limit + 1, **values)
+            statuses = list(_statuses(wanted))
+            rows = await reader.all(sql, statuses=statuses, at=at, id=last, limit=limit + 1, **values)
             found = [(row["waiting_since"], row["id"]) for row in rows]
         elif wanted.words:
             sql = _NEWEST_FOUND.replace("{narrowed}", narrowed)
@@ -118,14 +123,14 @@ async def page(
                 found += [(row["last_activity_at"], row["id"]) for row in rows]
             found.sort(reverse=True)
         shown = found[:limit]
-        listed = await entries(reader, [key for _, key in shown])
+        listed = await entries(reader, [key for _, key in shown], target)
     more = f"{shown[-1][0]}.{shown[-1][1]}" if len(found) > limit else ""
     return [listed[key] for _, key in shown if key in listed], more
 
 
-async def count(database: Database, wanted: InboxFilter, *, up_to: int) -> int:
+async def count(database: Database, wanted: InboxFilter, target: Target, *, up_to: int) -> int:
     """How many conversations a filter shows, counted no further than `up_to`."""
-    narrowed, values = _narrowed(database, wanted)
+    narrowed, values = _narrowed(database, wanted, target)
     sql = (_COUNT_FOUND if wanted.words else _COUNT_OF).replace("{narrowed}", narrowed)
     found = 0
     async with database.read() as reader:
@@ -140,7 +145,7 @@ async def count(database: Database, wanted: InboxFilter, *, up_to: int) -> int:
     return found
 
 
-async def entries(reader: Reader, ids: Sequence[str]) -> Mapping[str, InboxEntry]:
+async def entries(reader: Reader, ids: Sequence[str], target: Target) -> Mapping[str, InboxEntry]:
     """Conversations as lists show them, by id; those that are gone are left out."""
     wanted = list(ids)
     if not wanted:
@@ -152,15 +157,19 @@ async def entries(reader: Reader, ids: Sequence[str]) -> Mapping[str, InboxEntry
     labels: dict[str, list[str]] = {}
     for each in await reader.all(_LABELS, ids=wanted):
         labels.setdefault(each["conversation_id"], []).append(each["label"])
-    return {row["id"]: _entry(row, channels.get(row["id"], ()), labels.get(row["id"], ())) for row in rows}
+    return {
+        row["id"]: _entry(row, channels.get(row["id"], ()), labels.get(row["id"], ()), target) for row in rows
+    }
 
 
 def _statuses(wanted: InboxFilter) -> Sequence[ConversationStatus]:
     """The statuses that a filter shows."""
+    if wanted.overdue:
+        return tuple(each for each in _OWED if wanted.status in (None, each))
     return (wanted.status,) if wanted.status else _UNRESOLVED if wanted.unresolved else _ALL
 
 
-def _narrowed(database: Database, wanted: InboxFilter) -> tuple[str, dict[str, Any]]:
+def _narrowed(database: Database, wanted: InboxFilter, target: Target) -> tuple[str, dict[str, Any]]:
     """The conditions of a filter besides its status, and the values of their parameters."""
     conditions: list[str] = []
     values: dict[str, Any] = {}
@@ -172,6 +181,10 @@ def _narrowed(database: Database, wanted: InboxFilter) -> tuple[str, dict[str, A
     if wanted.channel:
         conditions.append("AND c.channel = :channel")
         values["channel"] = wanted.channel
+    if wanted.overdue:
+        since = target.overdue(datetime.now(UTC))
+        conditions.append(_OVERDUE)
+        values["overdue"] = microseconds(since) if since else -1
     if wanted.mentioned:
         conditions.append(_SPEAKS_TO)
         values["mentioned"] = wanted.mentioned
@@ -193,7 +206,9 @@ def place_of(cursor: str) -> tuple[int, str]:
     return int(number), last
 
 
-def _entry(row: Row, channels: Sequence[str], labels: Sequence[str]) -> InboxEntry:
+def _entry(row: Row, channels: Sequence[str], labels: Sequence[str], target: Target) -> InboxEntry:
+    owed = row["status"] in _OWED and row["waiting_since"] is not None
+    since = moment(row["waiting_since"]) if owed else None
     return InboxEntry(
         id=row["id"],
         status=row["status"],
@@ -210,7 +225,8 @@ def _entry(row: Row, channels: Sequence[str], labels: Sequence[str]) -> InboxEnt
         preview=row["preview"] or "",
         preview_by=row["author_kind"] or "contact",
         unread=row["unread"],
-        waiting_since=moment(row["waiting_since"]) if row["waiting_since"] is not None else None,
+        waiting_since=since,
+        due_at=target.due(since) if since else None,
         snoozed_until=moment(row["snoozed_until"])
         if row["status"] == "snoozed" and row["snoozed_until"] is not None
         else None,

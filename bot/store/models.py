@@ -121,7 +121,9 @@ class Conversation(SQLModel, table=True):
     to `silenced_seq`, nothing leaves any more: a person took over there. `epoch` counts the answers given,
     so that every attempt at the same turn sees the same one; `calls` the write calls ever begun or asked
     for; `news` what the contact has yet to be told of although they wrote nothing new. `channel` is where
-    they wrote last; `priority` is 0 unless somebody thought about it, and higher for what is more urgent.
+    they wrote last; `waiting_since` is since when they wait for a person's answer, whoever took it or put it
+    off meanwhile, and `overdue_told` the last such time of which it was told that it is too long ago;
+    `priority` is 0 unless somebody thought about it, and higher for what is more urgent.
     `guidance` is what the operator who handed it back said to the bot; it ends when a person takes over.
     """
 
@@ -135,6 +137,8 @@ class Conversation(SQLModel, table=True):
             "conversations_assignee", "assignee_id", "last_activity_at", where="assignee_id IS NOT NULL"
         ),
         _partial("conversations_held", "assignee_id", where="status IN ('human', 'waiting')"),
+        _partial("conversations_unanswered", "waiting_since", "id", where="waiting_since IS NOT NULL"),
+        _partial("conversations_untold", "waiting_since", "id", where="waiting_since > overdue_told"),
         _partial("conversations_snoozed", "snoozed_until", where="snoozed_until IS NOT NULL"),
     )
     id: str = _key()
@@ -161,6 +165,7 @@ class Conversation(SQLModel, table=True):
     calls: int = _number()
     news: int = _number()
     waiting_since: int | None = _unset()
+    overdue_told: int = _number()
     last_activity_at: int = _number()
     summary: str = _text()
     guidance: str = _text()

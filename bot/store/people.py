@@ -30,7 +30,8 @@ _SET = """
         assignee_id = CASE WHEN :status = 'bot' THEN NULL
             ELSE NULLIF(COALESCE(:operator_id, assignee_id), '') END,
         due_at = CASE WHEN :status = 'bot' AND (last_in_seq > answered_seq OR news > 0) THEN {now} END,
-        waiting_since = CASE WHEN :status = 'waiting' THEN {now} END,
+        waiting_since = CASE WHEN :status = 'waiting' THEN COALESCE(waiting_since, {now})
+            WHEN :status IN ('human', 'snoozed') THEN waiting_since END,
         guidance = CASE WHEN :status IN ('human', 'resolved') THEN '' ELSE COALESCE(:guidance, guidance) END,
         last_event = :event, silenced_seq = CASE WHEN :status = 'bot' THEN silenced_seq ELSE last_seq END
     WHERE id = :conversation_id AND (

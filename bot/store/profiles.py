@@ -12,6 +12,7 @@ from bot.store.database import Database, Reader, Row, Transaction, moment
 from bot.store.listing import place_of
 from bot.store.merging import Moved
 from bot.store.records import ContactEntry, KnownAddress, MergeRecord, Profile
+from bot.store.target import Target
 
 _CONTACT = """
     SELECT id, name, attributes, merged_into, created_at FROM contacts WHERE id = :id
@@ -51,8 +52,9 @@ _RENAME = """
 class Profiles:
     """Reads contacts for operators, and what operators know better."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, target: Target) -> None:
         self._database = database
+        self._target = target
 
     async def get(self, contact_id: str, *, conversations: int = 20) -> Profile | None:
         """A contact with their newest conversations; of one that became a part of another, the other."""
@@ -66,7 +68,7 @@ class Profiles:
             addresses = await _addresses(reader, [found])
             rows = await reader.all(_CONVERSATIONS, id=found, limit=conversations)
             ids = [row["id"] for row in rows]
-            entries = await listing.entries(reader, ids)
+            entries = await listing.entries(reader, ids, self._target)
             merges = await reader.all(_MERGES, id=found, limit=50)
         return Profile(
             id=found,

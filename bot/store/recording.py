@@ -86,7 +86,8 @@ _OPEN = """
 
 _WAKE = """
     UPDATE conversations SET resume_status = NULL, snoozed_until = NULL, last_event = :event,
-        waiting_since = CASE WHEN status = 'waiting' THEN {now} ELSE waiting_since END
+        waiting_since = CASE WHEN status = 'waiting' THEN COALESCE(waiting_since, {now})
+            ELSE waiting_since END
     WHERE id = :id
 """
 _NUMBER = "UPDATE contacts SET last_event = last_event + 1 WHERE id = :id RETURNING last_event"

@@ -31,6 +31,7 @@ WebhookType = Literal[
     "component.down",
     "component.recovered",
     "budget.reached",
+    "conversation.overdue",
 ]
 Doing = Literal["looking", "writing", "gone"]
 NoticeKind = Literal["failure", "warning", "success"]
@@ -391,7 +392,8 @@ class InboxEntry:
     it and `preview_by` whose they are; `unread` counts what the contact wrote since an operator looked.
 
     `channels` are all they used in it, `channel` the one of the newest words; `window_until` is when free
-    text by it ends, None where it never does. `priority` is 0 unless somebody thought about it."""
+    text by it ends, None where it never does. `priority` is 0 unless somebody thought about it. Since
+    `waiting_since` they wait for a person's answer, and it is due at `due_at` if there is a target."""
 
     id: str
     status: ConversationStatus
@@ -411,6 +413,7 @@ class InboxEntry:
     labels: Sequence[str] = ()
     priority: int = 0
     snoozed_until: datetime | None = None
+    due_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -439,7 +442,8 @@ class InboxFilter:
 
     `assignee` is an operator's id, "" for nobody's; `words` must all be said in a conversation, begin a word
     there, or stand in its contact's name or address. `unresolved` leaves out what is settled; `mentioned` are
-    those in which a note speaks to this operator who has not read it.
+    those in which a note speaks to this operator who has not read it; `overdue` those who have waited for a
+    person's answer for longer than they should.
     """
 
     status: ConversationStatus | None = None
@@ -449,6 +453,7 @@ class InboxFilter:
     words: Sequence[str] = ()
     unresolved: bool = False
     mentioned: str = ""
+    overdue: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

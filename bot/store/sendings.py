@@ -53,8 +53,8 @@ _WITHDRAW = """
     RETURNING delivery_id
 """
 _WAIT = """
-    UPDATE conversations SET status = 'waiting', waiting_since = {now}, fence = fence + 1,
-        lease_until = NULL, due_at = NULL, attempts = 0, last_event = :event
+    UPDATE conversations SET status = 'waiting', waiting_since = COALESCE(waiting_since, {now}),
+        fence = fence + 1, lease_until = NULL, due_at = NULL, attempts = 0, last_event = :event
     WHERE id = :conversation_id RETURNING {now} AS now
 """
 

@@ -28,6 +28,7 @@ from bot.store.knowledge import KnowledgeBook
 from bot.store.mailboxes import Mailboxes
 from bot.store.mentions import Mentions
 from bot.store.operators import Operators
+from bot.store.overdue import Overdue
 from bot.store.people import People
 from bot.store.presence import Presence
 from bot.store.profiles import Profiles
@@ -35,6 +36,7 @@ from bot.store.records import Counts
 from bot.store.rota import Rota
 from bot.store.sessions import Sessions
 from bot.store.spending import Spending
+from bot.store.target import NO_TARGET, Target
 from bot.store.touched import Touched
 from bot.store.trays import Trays
 from bot.store.turns import Turns
@@ -75,8 +77,9 @@ async def migrate(url: str) -> None:
 class Store:
     """Opened by `Store.open`, one for each process; each method of its parts is one transaction."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, target: Target = NO_TARGET) -> None:
         self.database = database
+        self.target = target
         self.contacts = Contacts(database)
         self.codes = Codes(database)
         self.conversations = Conversations(database)
@@ -90,16 +93,17 @@ class Store:
         self.undelivered = Undelivered(database)
         self.people = People(database)
         self.presence = Presence(database)
-        self.profiles = Profiles(database)
+        self.profiles = Profiles(database, target)
         self.canned = Canned(database)
         self.copilot = Copilot(database)
         self.arranging = Arranging(database)
         self.audit = Audit(database)
         self.mentions = Mentions(database)
         self.operators = Operators(database)
+        self.overdue = Overdue(database, target)
         self.rota = Rota(database)
         self.sessions = Sessions(database)
-        self.inbox = Inbox(database)
+        self.inbox = Inbox(database, target)
         self.attachments = Attachments(database)
         self.uploads = Uploads(database)
         self.trays = Trays(database)
@@ -111,17 +115,17 @@ class Store:
         self.alarms = Alarms(database)
         self.touched = Touched(database)
         self.costs = Costs(database, self.alarms)
-        self.counting = Counting(database)
+        self.counting = Counting(database, target)
         self.figures = Figures(database)
         self.evaluation = EvaluationSet(database)
 
     @classmethod
-    async def open(cls, url: str, *, announces: bool = False) -> Self:
+    async def open(cls, url: str, *, announces: bool = False, target: Target = NO_TARGET) -> Self:
         """Open a database that `migrate` has prepared, or raise StoreUnavailable.
 
-        `announces`: what happens in it is also told to WEBHOOK_URL.
+        `announces`: what happens in it is also told to WEBHOOK_URL. `target`: by when people are to answer.
         """
-        return cls(await open_database(url, announces=announces))
+        return cls(await open_database(url, announces=announces), target)
 
     async def ping(self) -> None:
         """Return when the database answers. Raises StoreUnavailable."""

@@ -142,9 +142,7 @@ def test_the_hour_that_a_clock_leaves_out_is_not_counted_and_the_one_it_repeats_
 
 
 def test_time_in_which_two_spans_overlap_is_counted_once() -> None:
-    office = hours(
-        **{"timezone": "Europe/Berlin", "mon": "22:00-06:00", "tue": ["05:00-07:00", "05:30-06:30"]}
-    )
+    office = hours(timezone="Europe/Berlin", mon="22:00-06:00", tue=["05:00-07:00", "05:30-06:30"])
     assert due(office, "2026-03-02T22:00", 9 * 3600) == "Tue 03 07:00"
     assert office.before(at("2026-03-03T12:00"), 9 * 3600) == at("2026-03-02T22:00")
 
@@ -179,7 +177,7 @@ CHANGES = [  # days on which a clock goes forward or back somewhere
 )
 @settings(deadline=None, max_examples=50)
 def test_as_many_minutes_are_open_before_a_time_as_were_asked_for(
-    day: datetime, minute: int, zone: str, spans: Any, length: int
+    *, day: datetime, minute: int, zone: str, spans: Any, length: int
 ) -> None:
     office = hours(**{"timezone": zone, "sat-mon": spans, "wed": spans})
     since = day + timedelta(minutes=minute)
@@ -203,7 +201,7 @@ def test_as_many_minutes_are_open_before_a_time_as_were_asked_for(
 )
 @settings(deadline=None)
 def test_looking_back_and_looking_ahead_agree_on_what_is_late(
-    day: datetime, seconds: int, since: int, zone: str, spans: Any, length: int
+    *, day: datetime, seconds: int, since: int, zone: str, spans: Any, length: int
 ) -> None:
     office = hours(**{"timezone": zone, "sat-mon": spans, "wed": spans})
     now, began = day + timedelta(seconds=seconds), day + timedelta(seconds=since)

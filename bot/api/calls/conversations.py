@@ -30,7 +30,8 @@ CONVERSATIONS: Sequence[Call] = (
     Call(
         method="get",
         path="/api/conversations",
-        about="Conversations, the newest first; those with status `waiting`, longest waiting first.",
+        about="Conversations, the newest first; those with status `waiting`, and those that are `overdue`, "
+        "longest waiting and so first due first.",
         who="operator",
         group="Conversations",
         query={
@@ -42,6 +43,7 @@ CONVERSATIONS: Sequence[Call] = (
                 **TEXT,
                 "description": "Words begun in one message, or parts of a name, address or subject.",
             },
+            "overdue": {**TEXT, "description": "1: only those a person should have answered by now."},
             "before": CURSOR,
             "limit": page(),
         },

@@ -5,6 +5,9 @@ import { _ } from './page.js';
 
 /** When each conversation was last told of. @type {Map<string, string>} */
 const known = new Map();
+/** And when it was last told that each is overdue. @type {Map<string, string>} */
+const late = new Map();
+const SKEW = 5_000; // milliseconds by which this clock may be behind the server's
 const since = new Date().toISOString();
 
 function ring() {
@@ -23,13 +26,24 @@ function ring() {
 
 /**
  * A conversation has something new.
- * @param {{id: string, status: string, waiting_since: string|null, contact: {name: string}, preview: string}} told
+ * @param {{id: string, status: string, waiting_since: string|null, due_at: string|null, contact: {name: string}, preview: string}} told
  */
 export function heed(told) {
+  heedOverdue(told);
   if (told.status !== 'waiting' || !told.waiting_since || told.waiting_since < since) return;
   if (known.get(told.id) === told.waiting_since) return;
   known.set(told.id, told.waiting_since);
   tell(_('%s waits for a person', told.contact.name), told.preview, `/dashboard/conversations/${told.id}?tab=waiting`);
+}
+
+/**
+ * Whoever has waited too long is told of once, if that came to be while this page was open.
+ * @param {{id: string, due_at: string|null, contact: {name: string}, preview: string}} told
+ */
+function heedOverdue({ id, due_at, contact, preview }) {
+  if (!due_at || due_at < since || Date.parse(due_at) > Date.now() + SKEW || late.get(id) === due_at) return;
+  late.set(id, due_at);
+  tell(_('%s is still waiting for an answer', contact.name), preview, `/dashboard/conversations/${id}?tab=overdue`);
 }
 
 const me = document.querySelector('meta[name=operator]')?.getAttribute('content') ?? '';

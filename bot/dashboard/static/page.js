@@ -234,6 +234,14 @@ const today = (date) => dated.format(date) === dated.format(new Date());
 /** @param {Date} date */
 const hour = (date) => clock.format(date).replace('\u202f', ' '); // some browsers have it one way, some the other
 
+const SOON = 300; // seconds, as words.py has it
+
+/** By when somebody is to be answered. @param {HTMLTimeElement} time @param {number} left seconds */
+function tellDue(time, left) {
+  time.dataset.state = left <= 0 ? 'overdue' : left <= SOON ? 'soon' : 'due';
+  time.textContent = left <= 0 ? _('overdue by %s', lasting(-left)) : _('due in %s', lasting(left));
+}
+
 /** Say the times in the reader's own zone. @param {ParentNode} [within] */
 export function tellTimes(within = document) {
   for (const time of within.querySelectorAll('time')) {
@@ -242,6 +250,7 @@ export function tellTimes(within = document) {
     time.title = whole.format(date);
     if (how === 'since') time.textContent = lasting((Date.now() - date.getTime()) / 1000);
     else if (how === 'left') time.textContent = lasting(Math.max(0, date.getTime() - Date.now()) / 1000);
+    else if (how === 'due') tellDue(time, (date.getTime() - Date.now()) / 1000);
     else if (how === 'short') time.textContent = today(date) ? hour(date) : day.format(date);
     else time.textContent = today(date) ? hour(date) : `${day.format(date)}, ${hour(date)}`;
   }
