@@ -58,7 +58,7 @@ class _Writing:
 
     def many(self, sql: str, rows: Iterable[Mapping[str, Any]]) -> None:
         with _meant():
-            self._connection.executemany(text(sql), rows)
+            self._connection.executemany(text(sql), map(plain, rows))
 
     def _rows(self, sql: str, params: Mapping[str, Any]) -> list[Row]:
         with _meant():

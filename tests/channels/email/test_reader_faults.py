@@ -60,9 +60,9 @@ async def test_a_reset_while_idling_is_noticed_at_once(server: Dovecot, between:
     async with reading(reader(postbox, between.port, pace=pace)) as support:
         await until(lambda: support.health.state == "up")
         between.reset()
-        await until(lambda: between.connections == 2, within=2)
+        await until(lambda: between.connections == 2)
         await asyncio.to_thread(server.deliver, mail(1))
-        await postbox.until(lambda: postbox.accepted, within=3)
+        await postbox.until(lambda: postbox.accepted)
 
 
 async def test_a_half_open_connection_is_noticed(server: Dovecot, between: Proxy) -> None:
@@ -71,9 +71,9 @@ async def test_a_half_open_connection_is_noticed(server: Dovecot, between: Proxy
         await until(lambda: support.health.state == "up")
         between.blackhole()
         await asyncio.to_thread(server.deliver, mail(1))
-        await until(lambda: "has not answered for 1 s" in support.health.error, within=5)
+        await until(lambda: "has not answered for 1 s" in support.health.error)
         between.recover()
-        await postbox.until(lambda: postbox.accepted, within=5)
+        await postbox.until(lambda: postbox.accepted)
 
 
 async def test_a_mail_cut_off_in_the_middle_is_fetched_again(server: Dovecot, between: Proxy) -> None:
