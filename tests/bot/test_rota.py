@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -14,8 +16,13 @@ from bot.store.records import Operator
 from tests.bot.store.given import said
 from tests.front import until
 from tests.office import following, office
+from tests.processes import Process, environment, running
 
 AWAY = 300.0
+_HELD = """
+    SELECT id, assignee_id FROM conversations WHERE status = 'waiting' AND assignee_id IS NOT NULL
+    ORDER BY waiting_since, id
+"""
 
 
 async def waiting(store: Store, name: str) -> str:
@@ -37,6 +44,12 @@ async def leave(store: Store, operator: Operator) -> None:
     await store.database.change(
         "UPDATE operators SET seen_at = seen_at - 400000000 WHERE id = :id", id=operator.id
     )
+
+
+def _given(processes: Sequence[Process]) -> list[tuple[str, str]]:
+    """What they say they have given to whom."""
+    words = [line.split() for process in processes for line in process.log.splitlines()]
+    return [(line[1], line[2]) for line in words if len(line) == 3 and line[0] == "gave"]
 
 
 async def holders(store: Store, *ids: str) -> list[str]:
@@ -104,6 +117,37 @@ async def test_processes_that_share_out_at_once_keep_to_the_cap(store: Store) ->
 
     await asyncio.gather(*(share() for _ in range(4)))
     assert Counter(await holders(store, *ids)) == {"Ada": 3, "Grace": 3, "Linus": 3, "": 3}
+
+
+async def test_processes_share_out_between_them_what_comes_and_goes(
+    store: Store, database_url: str, tmp_path: Path
+) -> None:
+    ids = [await waiting(store, f"visitor-{number}") for number in range(24)]
+    processes = [
+        Process(
+            f"sharer-{number}",
+            [sys.executable, "-m", "tests.doubles.sharer", database_url, "2"],
+            folder=tmp_path,
+            environment=environment(tmp_path),
+            ready=lambda process: "ready" in process.log,
+        )
+        for number in range(3)
+    ]
+    seen_to: list[str] = []
+    with running(processes):
+        names = {each.id: each.name for each in await here(store, "Ada", "Grace", "Linus")}
+        while len(seen_to) < len(ids):
+            async with store.database.read() as reader:
+                held = await reader.all(_HELD)
+            most = Counter(row["assignee_id"] for row in held)
+            assert all(count <= 2 for count in most.values()), most
+            for row in held[:1]:  # somebody is done with one of theirs, and can be given another
+                await store.people.set_status(row["id"], "resolved")
+                seen_to.append(row["id"])
+        await until(lambda: len(_given(processes)) >= len(ids), what="everything is given")
+        given = _given(processes)
+    assert sorted(conversation_id for conversation_id, _ in given) == sorted(ids), "each once"
+    assert {names[operator_id] for _, operator_id in given} == {"Ada", "Grace", "Linus"}
 
 
 async def test_who_has_the_dashboard_open_is_given_what_waits(store: Store, tmp_path: Path) -> None:
