@@ -24,16 +24,24 @@ function ring() {
   tone.onended = () => void sound.close();
 }
 
+const me = document.querySelector('meta[name=operator]')?.getAttribute('content') ?? '';
+
 /**
- * A conversation has something new.
- * @param {{id: string, status: string, waiting_since: string|null, due_at: string|null, contact: {name: string}, preview: string}} told
+ * A conversation has something new. Who waits for somebody else is no news here.
+ * @param {{id: string, status: string, waiting_since: string|null, due_at: string|null, contact: {name: string},
+ *   preview: string, assignee: {id: string}|null}} told
  */
 export function heed(told) {
   heedOverdue(told);
-  if (told.status !== 'waiting' || !told.waiting_since || told.waiting_since < since) return;
-  if (known.get(told.id) === told.waiting_since) return;
-  known.set(told.id, told.waiting_since);
-  tell(_('%s waits for a person', told.contact.name), told.preview, `/dashboard/conversations/${told.id}?tab=waiting`);
+  const { id, status, waiting_since, contact, preview, assignee } = told;
+  const mine = assignee?.id === me;
+  if (status !== 'waiting' || !waiting_since || (assignee && !mine)) return;
+  if (!mine && waiting_since < since) return;
+  const news = `${waiting_since} ${assignee?.id ?? ''}`;
+  if (known.get(id) === news) return;
+  known.set(id, news);
+  const title = mine ? _('%s waits for you', contact.name) : _('%s waits for a person', contact.name);
+  tell(title, preview, `/dashboard/conversations/${id}?tab=${mine ? 'mine' : 'waiting'}`);
 }
 
 /**
@@ -45,8 +53,6 @@ function heedOverdue({ id, due_at, contact, preview }) {
   late.set(id, due_at);
   tell(_('%s is still waiting for an answer', contact.name), preview, `/dashboard/conversations/${id}?tab=overdue`);
 }
-
-const me = document.querySelector('meta[name=operator]')?.getAttribute('content') ?? '';
 
 /** A note speaks to somebody. @param {{conversation_id: string, operators: string[], by: string, text: string}} told */
 export function heedMention({ conversation_id, operators, by, text }) {

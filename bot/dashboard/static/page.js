@@ -114,6 +114,7 @@ export async function fetchPage(address = location.href) {
  * @param {() => Promise<void>} work
  */
 export function gathered(work) {
+  // After each it rests as long as that took: a desk that is slow is not asked more than it can answer.
   let running = false;
   let again = false;
   return async function ask() {
@@ -122,12 +123,14 @@ export function gathered(work) {
     running = true;
     while (again) {
       again = false;
+      const began = performance.now();
       try {
         await work();
       } catch (error) {
         console.debug('refresh failed', error); // the stream's next word, or its return, tries again
       }
-      await new Promise((resolve) => setTimeout(resolve, 120));
+      const rest = Math.min(Math.max(performance.now() - began, 40), 1000);
+      await new Promise((resolve) => setTimeout(resolve, rest));
     }
     running = false;
   };
