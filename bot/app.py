@@ -71,7 +71,7 @@ from bot.watch import Watch
 from bot.web import create_app
 from bot.webhooks import Teller, receivers_session
 from bot.worker import Background
-from channels.base import Channel
+from channels.base import Channel, Template
 from channels.terminal import Terminal
 from channels.website import FILE_LIMIT, FILE_TYPES, Website
 from knowledge.embed import Embedder, OpenAIEmbedder
@@ -464,7 +464,7 @@ def _twilio_account(settings: Settings, stack: AsyncExitStack) -> Account | None
 
 def _through_twilio(account: Account, settings: Settings, config: BotConfig) -> Sequence[Channel]:
     """WhatsApp, and SMS beside it when there is a number for it."""
-    from channels.whatsapp import Sms, Template, WhatsApp
+    from channels.whatsapp import Sms, WhatsApp
 
     outside = Outside(trusted=settings.twilio_api_url)
     files = settings.data_dir / "files"
@@ -476,7 +476,18 @@ def _through_twilio(account: Account, settings: Settings, config: BotConfig) -> 
         fetch=outside,
         open_file=lambda key: path if (path := files / key).is_file() else None,
         per_second=told.per_second,
-        template=Template(sid=told.template, variables=told.variables) if told.template else None,
+        templates=[
+            Template(
+                name=name,
+                id=each.sid,
+                text=each.text,
+                variables=each.variables,
+                labels=each.labels,
+                language=each.language,
+            )
+            for name, each in told.templates.items()
+        ],
+        usual=told.template,
         with_sms=bool(sms_from),
     )
     if not sms_from:

@@ -6,12 +6,14 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from bot import markup
 from bot.bell import Bell
 from bot.copilot import share_changed
 from bot.live import INBOX, PEOPLE, Live
 from bot.mentions import mentioned
+from bot.reach import Offer, Reach
 from bot.sending import leaving
 from bot.store import NoSuchConversation, Store, StoreUnavailable
 from bot.store.records import (
@@ -22,7 +24,7 @@ from bot.store.records import (
     Operator,
     Suggestion,
 )
-from channels.base import Channel, DeliveryStatus
+from channels.base import Channel, DeliveryStatus, FilledTemplate, NotFilled
 
 _GIST = 160  # characters of a note that are told to whom it speaks
 _SHOWN = 20.0  # seconds for which a provider shows that somebody types
@@ -36,6 +38,7 @@ class OperatorDesk:
         self._bell = bell
         self._live = live
         self._channels = channels
+        self._reach = Reach(store=store, channels=channels)
         self._shown: dict[str, float] = {}  # when a provider was last asked to show that somebody types
 
     async def take(self, conversation_id: str, operator: Operator) -> Changed:
@@ -132,6 +135,8 @@ class OperatorDesk:
         files: Sequence[str] = (),
         suggestion: Suggestion | None = None,
         channel: str = "",
+        template: str = "",
+        variables: Mapping[str, str] = MappingProxyType({}),
     ) -> Changed:
         """Answer the contact, by the channel they wrote by last or another that leads to them; whoever
         answers has taken over.
@@ -139,7 +144,15 @@ class OperatorDesk:
         `files` are keys from the operator's tray. The same `client_id` again is the same message.
         `suggestion` is what the text was made from: how much of it was changed is written down. Raises
         NobodyToAnswer, NoSuchFile, NoWay.
+
+        In a `template` of the channel's leaves what is given for its places in `variables`, and the text in
+        the place that has it usually. Raises NotFilled.
         """
+        filled = None
+        if template:
+            entry = await self._entry(conversation_id)
+            channel = channel or entry.channel
+            filled = self._filled(channel, template, variables, recipient=entry.contact_name, text=text)
         changed = await self._write(
             conversation_id,
             operator,
@@ -148,11 +161,10 @@ class OperatorDesk:
             files=files,
             private=False,
             channel=channel,
+            template=filled,
         )
         if suggestion is not None and changed.message is not None:
-            await self._store.copilot.sent(
-                suggestion, changed.message, share_changed(suggestion.text, changed.message.text)
-            )
+            await self._store.copilot.sent(suggestion, changed.message, share_changed(suggestion.text, text))
         return changed
 
     async def note(
@@ -183,6 +195,13 @@ class OperatorDesk:
             await self._live.tell(INBOX, piece)
         return changed
 
+    async def ways(self, conversation_id: str) -> Sequence[Offer]:
+        """By what the contact can be answered, the usual way first, and what each can do now.
+
+        Raises NoSuchConversation.
+        """
+        return await self._reach.of((await self._entry(conversation_id)).id)
+
     async def send_again(self, delivery_id: str) -> DeliveryRecord | None:
         """Queue a message that failed, or of which nobody knows, once more; None: no such delivery.
 
@@ -211,6 +230,14 @@ class OperatorDesk:
         if await self._store.inbox.mark_read(conversation_id, seq) or heard:
             await self._live.stir(entry.contact_id, conversation_id)
 
+    def _filled(
+        self, name: str, template: str, variables: Mapping[str, str], *, recipient: str, text: str
+    ) -> FilledTemplate:
+        channel = self._channels.get(name)
+        if channel is None:
+            raise NotFilled(f"the channel {name} is not set up here")
+        return channel.filled(template, variables, recipient=recipient, text=text)
+
     async def _write(
         self,
         conversation_id: str,
@@ -222,20 +249,22 @@ class OperatorDesk:
         private: bool,
         mentions: Sequence[str] = (),
         channel: str = "",
+        template: FilledTemplate | None = None,
     ) -> Changed:
         entry = await self._entry(conversation_id)
         changed = await self._store.people.reply(
             conversation_id,
             operator=operator,
             client_id=client_id,
-            text=text,
-            html=markup.from_markdown(text),
+            text=template.text if template else text,
+            html=markup.from_plain(template.text) if template else markup.from_markdown(text),
             files=files,
             private=private,
             mentions=mentions,
             channel=channel,
-            reading=[name for name, each in self._channels.items() if each.limits.reads_store],
-            leaving=lambda name: leaving(self._channels.get(name), text),
+            reading=self._reach.reading,
+            leaving=lambda name: (template.text,) if template else leaving(self._channels.get(name), text),
+            template=template,
         )
         if changed.new:
             await self._tell(entry)

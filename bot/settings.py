@@ -27,6 +27,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from channels.places import places
 from tools.built_in import NAMES
 from tools.hours import OfficeHours
 from tools.http import HttpTool
@@ -115,30 +116,68 @@ class AgentSection(_Section):
     knowledge: tuple[Annotated[str, Field(min_length=1)], ...] = ()
 
 
-class WhatsAppSection(_Section):
-    """[whatsapp]: the approved template for what is sent outside of WhatsApp's 24 hours, and the pace."""
+class WhatsAppTemplateSection(_Section):
+    """[whatsapp.templates.NAME]: an approved template. What its places hold that `variables` do not name, the
+    operator says who sends it."""
 
-    template: str = ""
-    variables: dict[str, str] = Field(default_factory=lambda: {"1": "{name}", "2": "{text}"})
-    per_second: float = Field(default=80.0, gt=0, le=1000)
+    sid: str
+    text: str = Field(min_length=1, max_length=1024)
+    language: str = ""
+    variables: dict[str, str] = Field(default_factory=dict)
+    labels: dict[str, str] = Field(default_factory=dict)
 
-    @field_validator("template")
+    @field_validator("sid")
     @classmethod
     def _is_sid(cls, sid: str) -> str:
-        if sid and not sid.startswith("HX"):
-            raise ValueError("a template is named by its ContentSid, which begins with HX")
+        if not sid.startswith("HX"):
+            raise ValueError("a template's ContentSid begins with HX")
         return sid
 
     @field_validator("variables")
     @classmethod
-    def _carry_the_text(cls, variables: dict[str, str]) -> dict[str, str]:
-        try:
-            filled = "".join(value.format(name="", text="\0") for value in variables.values())
-        except (LookupError, ValueError, AttributeError):
-            filled = ""
-        if filled.count("\0") != 1:
-            raise ValueError("{text} stands in one of them, and nothing else in braces but {name}")
+    def _can_be_filled(cls, variables: dict[str, str]) -> dict[str, str]:
+        for value in variables.values():
+            try:
+                value.format(name="", text="")
+            except (LookupError, ValueError, AttributeError):
+                raise ValueError("nothing stands in braces but {name} and {text}") from None
         return variables
+
+    @model_validator(mode="after")
+    def _has_the_places(self) -> Self:
+        for field, told in (("variables", self.variables), ("labels", self.labels)):
+            for place in told:
+                if place not in places(self.text):
+                    raise ValueError(f"{field}: there is no {{{{{place}}}}} in the text")
+        return self
+
+
+class WhatsAppSection(_Section):
+    """[whatsapp]: the approved templates for what is sent outside of WhatsApp's 24 hours, and the pace.
+
+    `template` names the one in which leaves then what nobody has chosen another for, the bot's own words
+    among it.
+    """
+
+    template: str = ""
+    templates: dict[Annotated[str, Field(pattern=r"^[\w .-]{1,60}$")], WhatsAppTemplateSection] = Field(
+        default_factory=dict
+    )
+    per_second: float = Field(default=80.0, gt=0, le=1000)
+
+    @model_validator(mode="after")
+    def _usual_carries_the_text(self) -> Self:
+        if not self.template:
+            return self
+        usual = self.templates.get(self.template)
+        if usual is None:
+            raise ValueError(f"template: there is no [whatsapp.templates.{self.template}]")
+        filled = [value.format(name="", text="\0") for value in usual.variables.values()]
+        if "".join(filled).count("\0") != 1:
+            raise ValueError(f"template: {{text}} stands in one of the variables of {self.template}")
+        if missing := [each for each in places(usual.text) if not usual.variables.get(each)]:
+            raise ValueError(f"template: nothing is said for {{{{{missing[0]}}}}} in {self.template}")
+        return self
 
 
 class SmsSection(_Section):

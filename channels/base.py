@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -137,12 +137,47 @@ class InboundMessage:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Template:
+    """Words that a provider has approved, with places to fill: {{1}}, {{2}}; `id` is its own name for them.
+
+    `variables` say what stands in each place unless somebody who sends it says otherwise: {name} is the
+    recipient's, {text} the message. `labels` say for people what belongs there.
+    """
+
+    name: str
+    id: str
+    text: str
+    variables: Mapping[str, str]
+    labels: Mapping[str, str] = field(default_factory=dict)
+    language: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilledTemplate:
+    """A template as it leaves: what stands in its places, and all that the recipient reads."""
+
+    name: str
+    id: str
+    variables: Mapping[str, str]
+    text: str
+
+
+class NotFilled(Exception):  # noqa: N818
+    """A template can't leave so; the message says why in plain words, `place` where if it is one of them."""
+
+    def __init__(self, why: str, *, place: str | None = None) -> None:
+        super().__init__(why)
+        self.place = place
+
+
+@dataclass(frozen=True, kw_only=True)
 class OutboundMessage:
     """What is to leave: one of the parts its channel made of a message. `attempt` counts from 1, `doubts`
     those that were made because nobody knew what had become of the one before.
 
     `id` is the message's and stable over attempts, `part` counts from 1, `last` marks the one that carries
     the attachments. `window_closed`: the recipient has been silent for longer than `ChannelLimits.window`.
+    `template` is what it leaves as, whether the window is closed or not; None: as its text.
     `reference`, `thread`, `via` and `quoted` are those of the message it answers, if it answers one.
     """
 
@@ -160,6 +195,7 @@ class OutboundMessage:
     last: bool = True
     recipient_name: str = ""
     window_closed: bool = False
+    template: FilledTemplate | None = None
     author_kind: Literal["bot", "operator", "system"] = "bot"
     author_name: str = ""
     citations: Sequence[Source] = ()
@@ -242,6 +278,7 @@ class Channel(ABC):
 
     name: str
     limits: ChannelLimits = ChannelLimits()
+    templates: Sequence[Template] = ()  # by which it reaches people outside of their window
 
     def routes(self, inbox: Inbox) -> Sequence[BaseRoute]:  # noqa: ARG002
         """HTTP routes by which messages and receipts come in."""
@@ -253,6 +290,18 @@ class Channel(ABC):
     def parts(self, text: str, sources: Sequence[Source]) -> Sequence[str]:  # noqa: ARG002
         """The texts in which an answer leaves, at least one, in order, within the limits and their markup."""
         return (text,)
+
+    def filled(
+        self,
+        name: str,  # noqa: ARG002
+        given: Mapping[str, str],  # noqa: ARG002
+        *,
+        recipient: str,  # noqa: ARG002
+        text: str,  # noqa: ARG002
+    ) -> FilledTemplate:
+        """The template of this name with what is `given` for its places, the rest as set: {name} is the
+        `recipient`'s, {text} the `text`. Raises NotFilled."""
+        raise NotFilled(f"there are no templates for {self.name}")
 
     @abstractmethod
     async def send(self, message: OutboundMessage) -> str | None:

@@ -6,7 +6,6 @@ import asyncio
 import logging
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -23,25 +22,28 @@ from channels.base import (
     ChannelLimits,
     DeliveryStatus,
     FetchedFile,
+    FilledTemplate,
     InboundMessage,
     Inbox,
     NotDelivered,
     NotFetched,
+    NotFilled,
     OutboundMessage,
     RemoteFile,
     Source,
+    Template,
     Trouble,
 )
 from channels.twilio_account import WEBHOOK, Account, form
 from channels.twilio_codes import in_words, trouble_of
 from channels.website import FILE_TYPES
+from channels.whatsapp_template import fill
 from channels.whatsapp_text import clean, in_one_line, parts, units
 
 log = logging.getLogger("switchboard.whatsapp")
 
 STATUS = f"{WEBHOOK}/status"
 LONGEST = 1600  # UTF-16 units in one message
-LONGEST_TEMPLATE = 1024  # and in one that is made from a template
 BODY_LIMIT = 64 * 1024  # bytes of a webhook
 FILE_LIMIT = 16 * 2**20  # bytes of a file: what WhatsApp itself carries
 _TEXT_LIMIT = 8_000  # characters kept of one message; WhatsApp lets people write 4,096
@@ -96,33 +98,31 @@ class Fetch(Protocol):
         ...
 
 
-@dataclass(frozen=True, kw_only=True)
-class Template:
-    """The approved template for what is sent outside of the window.
-
-    `variables` say what stands in each of its places: {name} is the recipient's, {text} the message.
-    """
-
-    sid: str
-    variables: Mapping[str, str]
-
-
 class _Twilio(Channel):
     """What WhatsApp and SMS have in common: a sender's number, and Twilio to send through."""
 
     def __init__(
-        self, *, account: Account, sender: str, fetch: Fetch, template: Template | None = None
+        self,
+        *,
+        account: Account,
+        sender: str,
+        fetch: Fetch,
+        templates: Sequence[Template] = (),
+        usual: str = "",
     ) -> None:
+        """`usual` names the template in which leaves what nobody has chosen one for."""
         self._account = account
         self._sender = sender
         self._fetch = fetch
-        self._template = template
+        self.templates = sorted(templates, key=lambda each: each.name != usual)
+        self._usual = next((each for each in templates if each.name == usual), None)
 
     def parts(self, text: str, sources: Sequence[Source]) -> Sequence[str]:
         return parts(text, sources, marked=self.limits.markup == "whatsapp", limit=LONGEST)
 
     async def send(self, message: OutboundMessage) -> str | None:
-        told = self._as_template(message) if message.window_closed else self._as_text(message)
+        template = message.template or (self._in_the_usual(message) if message.window_closed else None)
+        told = _as_template(template) if template else self._as_text(message)
         sent = await self._account.ask(
             self._account.client.messages.create_async(
                 to=message.recipient,
@@ -164,9 +164,13 @@ class _Twilio(Channel):
         text, media = self._text_and_media(message)
         if body == _compared(text) and int(listed.num_media or 0) == len(media):
             return True
-        if not message.window_closed or self._template is None:
-            return False
-        return all(_stands_in(body, value) for value in self._variables(self._template, message).values())
+        template = message.template
+        if template is None and message.window_closed and self._usual is not None:
+            try:
+                template = self._filled(self._usual, message)
+            except NotFilled:  # nor could it be sent
+                return False
+        return template is not None and all(_stands_in(body, value) for value in template.variables.values())
 
     async def fetch(self, file: RemoteFile, into: Path) -> FetchedFile:
         partial = into.with_name(f"{into.name}.part")
@@ -201,30 +205,30 @@ class _Twilio(Channel):
     def _shows(self, media_type: str, *, beside: bool) -> bool:
         return media_type in self.limits.media and (not beside or media_type not in _WITHOUT_WORDS)
 
-    def _as_template(self, message: OutboundMessage) -> dict[str, Any]:
-        if self._template is None:
+    def filled(self, name: str, given: Mapping[str, str], *, recipient: str, text: str) -> FilledTemplate:
+        template = next((each for each in self.templates if each.name == name), None)
+        if template is None:
+            raise NotFilled(f"bot.toml names no template {name}")
+        return fill(template, given, name=recipient, text=text)
+
+    def _in_the_usual(self, message: OutboundMessage) -> FilledTemplate:
+        """What nobody has chosen a template for, in the usual one."""
+        if self._usual is None:
             raise NotDelivered(
                 "the recipient last wrote more than 24 hours ago, and bot.toml names no template to reach "
                 "them with",
                 trouble=Trouble.WINDOW_CLOSED,
             )
-        variables = self._variables(self._template, message)
-        too_long = sum(map(units, variables.values())) > LONGEST_TEMPLATE
-        if too_long or not self._with_links(message):
+        try:
+            return self._filled(self._usual, message)
+        except NotFilled as error:
             raise NotDelivered(
-                "the recipient last wrote more than 24 hours ago, and a template carries words up to "
-                f"{LONGEST_TEMPLATE:,} characters only",
-                trouble=Trouble.WINDOW_CLOSED,
-            )
-        return {
-            "content_sid": self._template.sid,
-            "content_variables": orjson.dumps(variables).decode(),
-        }
+                f"the recipient last wrote more than 24 hours ago; {error}", trouble=Trouble.WINDOW_CLOSED
+            ) from None
 
-    def _variables(self, template: Template, message: OutboundMessage) -> Mapping[str, str]:
-        text = in_one_line(self._with_links(message))
+    def _filled(self, template: Template, message: OutboundMessage) -> FilledTemplate:
         name = in_one_line(message.recipient_name) or message.recipient.removeprefix("whatsapp:")
-        return {place: value.format(name=name, text=text) for place, value in template.variables.items()}
+        return fill(template, {}, name=name, text=self._with_links(message))
 
 
 class WhatsApp(_Twilio):
@@ -240,11 +244,12 @@ class WhatsApp(_Twilio):
         fetch: Fetch,
         open_file: Callable[[str], Path | None],
         per_second: float,
-        template: Template | None = None,
+        templates: Sequence[Template] = (),
+        usual: str = "",
         with_sms: bool = False,
     ) -> None:
         """`open_file` tells where the bytes of a key of ours lie."""
-        super().__init__(account=account, sender=sender, fetch=fetch, template=template)
+        super().__init__(account=account, sender=sender, fetch=fetch, templates=templates, usual=usual)
         self._open_file = open_file
         self._channels = {"whatsapp", "sms"} if with_sms else {"whatsapp"}
         self.limits = ChannelLimits(
@@ -441,6 +446,11 @@ def _kind(beginning: bytes, said: str) -> str | None:
 
 
 # what goes out ---------------------------------------------------------------------------------------
+
+
+def _as_template(template: FilledTemplate) -> dict[str, Any]:
+    variables = orjson.dumps(dict(template.variables)).decode()
+    return {"content_sid": template.id} | ({"content_variables": variables} if template.variables else {})
 
 
 def _compared(text: str) -> str:

@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute, Route
 
 from bot.api.access import Gate
 from bot.api.bodies import answer, not_found, object_of, path_id, query, refusal, whole_number
-from bot.api.conversations import conversation_json, display_name, words_of
+from bot.api.conversations import NAMELESS, conversation_json, display_name, words_of
 from bot.live import Live
 from bot.store import Store
 from bot.store.listing import BadPage
@@ -23,7 +23,6 @@ NAME_LIMIT = 200  # characters
 _MOST = 50  # attributes of one contact
 _LONGEST = 2_000  # characters of one
 # Addresses of these channels are numbers in our own store.
-_NAMELESS = {"web", "web-user", "terminal"}
 
 
 class Contacts:
@@ -180,8 +179,8 @@ def profile_json(profile: Profile) -> dict[str, Any]:
 def identity_json(known: KnownAddress) -> dict[str, Any]:
     """An address; a visitor's number in our store is nobody's business."""
     return {
-        "channel": "web" if known.channel in _NAMELESS else known.channel,
-        "address": "" if known.channel in _NAMELESS else known.address,
+        "channel": "web" if known.channel in NAMELESS else known.channel,
+        "address": "" if known.channel in NAMELESS else known.address,
         "verified": known.verified,
         "opted_out": known.opted_out,
     }

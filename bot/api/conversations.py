@@ -25,6 +25,7 @@ from bot.api.bodies import (
     whole_number,
 )
 from bot.operators import OperatorDesk
+from bot.reach import Offer
 from bot.store import NoSuchConversation, Store
 from bot.store.listing import BadPage
 from bot.store.people import NobodyToAnswer
@@ -41,11 +42,13 @@ from bot.store.records import (
 from bot.store.trays import MOST, NoSuchFile
 from bot.store.ways import NoWay
 from bot.visitors import message_json as visitors_message_json
-from channels.base import Attachment
+from channels.base import Attachment, NotFilled
+from channels.places import places
 
 TEXT_LIMIT = 10_000  # characters in one reply or note
 NOTE_LIMIT = 2_000  # of a note to the bot
 _CLIENT_ID = re.compile(r"[A-Za-z0-9._:-]{1,100}")
+NAMELESS = {"web", "web-user", "terminal"}  # channels whose addresses mean nothing to people
 _LAST_SEQ = 2**53
 _WORD = re.compile(r"\w+")
 _MOST_WORDS = 8  # of a search
@@ -72,6 +75,7 @@ class Conversations:
             Route("/conversations", self._list),
             Route("/conversations/{id}", self._one),
             Route("/conversations/{id}/messages", self._write, methods=["POST"]),
+            Route("/conversations/{id}/ways", self._ways),
             Route("/conversations/{id}/take", self._take, methods=["POST"]),
             Route("/conversations/{id}/release", self._release, methods=["POST"]),
             Route("/conversations/{id}/resolve", self._resolve, methods=["POST"]),
@@ -131,9 +135,11 @@ class Conversations:
         if not _CLIENT_ID.fullmatch(client_id):
             raise refusal(422, "invalid", "up to 100 letters, digits and .-_:", field="client_id")
         files = _files(body)
-        text = text_in(body, "text", limit=TEXT_LIMIT, required=not files).strip()
+        alone = bool(files or body.get("template"))  # they say enough without a text
+        text = text_in(body, "text", limit=TEXT_LIMIT, required=not alone).strip()
         kind = choice_in(body, "kind", ("reply", "note"), usually="reply")
         channel = text_in(body, "channel", limit=40, required=False)
+        template, variables = _template(body, files=files, kind=kind)
         suggestion = await self._suggestion(body, conversation_id)
         try:
             if kind == "reply":
@@ -145,6 +151,8 @@ class Conversations:
                     files=files,
                     suggestion=suggestion,
                     channel=channel,
+                    template=template,
+                    variables=variables,
                 )
             else:
                 changed = await self._desk.note(
@@ -156,6 +164,9 @@ class Conversations:
             raise refusal(
                 422, "invalid", "a file is not there any more; add it again", field="attachments"
             ) from None
+        except NotFilled as error:
+            field = f"variables.{error.place}" if error.place is not None else "template"
+            raise refusal(422, "template", str(error), field=field) from None
         except NoWay:
             raise refusal(
                 409, "no_way", "no verified address of theirs is known on this channel", field="channel"
@@ -180,6 +191,14 @@ class Conversations:
         if found is None or found.conversation_id != conversation_id:
             raise refusal(422, "invalid", "a suggestion of this conversation", field="suggestion")
         return found
+
+    async def _ways(self, request: Request) -> Response:
+        await self._gate.admit(request)
+        try:
+            offers = await self._desk.ways(path_id(request, "conversation"))
+        except NoSuchConversation:
+            raise not_found("conversation") from None
+        return answer({"ways": [way_json(each) for each in offers]})
 
     async def _take(self, request: Request) -> Response:
         who = await self._gate.admit(request)
@@ -237,6 +256,23 @@ def _files(body: Mapping[str, Any]) -> Sequence[str]:
     if len(given) > MOST:
         raise refusal(422, "too_many", f"at most {MOST} files", field="attachments")
     return given
+
+
+def _template(body: Mapping[str, Any], *, files: Sequence[str], kind: str) -> tuple[str, Mapping[str, str]]:
+    """The template to answer in, and what is given for its places."""
+    template = text_in(body, "template", limit=60, required=False)
+    given = body.get("variables", {})
+    if not isinstance(given, dict) or not all(
+        isinstance(value, str) and len(value) <= TEXT_LIMIT for value in given.values()
+    ):
+        raise refusal(422, "invalid", "texts by the names of the template's places", field="variables")
+    if given and not template:
+        raise refusal(422, "invalid", "they are a template's; name it", field="variables")
+    if template and kind == "note":
+        raise refusal(422, "invalid", "a note leaves in no template", field="template")
+    if template and files:
+        raise refusal(422, "invalid", "no file goes along with a template", field="attachments")
+    return template, given
 
 
 def words_of(search: str) -> Sequence[str]:
@@ -300,6 +336,36 @@ def conversation_json(entry: InboxEntry) -> dict[str, JsonValue]:
     }
 
 
+def way_json(offer: Offer) -> dict[str, JsonValue]:
+    """A way to answer, as operators see it; a visitor's number in our store is nobody's business."""
+    way = offer.way
+    return {
+        "channel": way.channel,
+        "address": "" if way.channel in NAMELESS else way.address,
+        "usual": way.usual,
+        "can": offer.why_not is None,
+        "why_not": offer.why_not,
+        "window_until": way.window_until.isoformat() if way.window_until else None,
+        "needs_template": offer.window_over,
+        "templates": [
+            {
+                "name": each.name,
+                "language": each.language,
+                "text": each.text,
+                "variables": [
+                    {
+                        "place": place,
+                        "label": each.labels.get(place, ""),
+                        "usually": each.variables.get(place, ""),
+                    }
+                    for place in places(each.text)
+                ],
+            }
+            for each in offer.templates
+        ],
+    }
+
+
 def message_json(message: StoredMessage) -> dict[str, JsonValue]:
     """A message as the contract shows it, with what only operators see."""
     delivery: JsonValue = None
@@ -309,6 +375,7 @@ def message_json(message: StoredMessage) -> dict[str, JsonValue]:
     return visitors_message_json(message) | {
         "private": message.private,
         "for_bot": message.for_bot,
+        "template": message.template.name if message.template else None,
         "delivery": delivery,
         "attachments": [file_json(file, message.conversation_id) for file in message.attachments],
     }

@@ -135,6 +135,7 @@ SCHEMAS: Mapping[str, Schema] = {
                 **YES_NO,
                 "description": "A note that the bot was handed the conversation back with.",
             },
+            "template": {**maybe(TEXT), "description": "The approved template that it leaves in."},
         },
     ),
     "Evaluation": obj(
@@ -219,6 +220,53 @@ SCHEMAS: Mapping[str, Schema] = {
             "window_until": {
                 **maybe(TIME),
                 "description": "Until when free text may be sent, where the channel has such a window.",
+            },
+        }
+    ),
+    "Way": obj(
+        {
+            "channel": TEXT,
+            "address": {**TEXT, "description": "Where it leads; empty for the website's visitors."},
+            "usual": {
+                **YES_NO,
+                "description": "They wrote by it last: an answer without `channel` leaves by it.",
+            },
+            "can": {**YES_NO, "description": "Whether anything reaches them by it now."},
+            "why_not": {
+                "type": ["string", "null"],
+                "enum": ["opted_out", "unverified", "not_set_up", "window_over", None],
+                "description": "They asked not to be written to; anybody could have claimed the address; the "
+                "channel is not set up here; free text is too late, and bot.toml names no template.",
+            },
+            "window_until": {
+                **maybe(TIME),
+                "description": "Until when free text may be sent, where the channel has such a window.",
+            },
+            "needs_template": {**YES_NO, "description": "The window is over: only a template reaches them."},
+            "templates": {
+                **list_of(
+                    obj(
+                        {
+                            "name": TEXT,
+                            "language": TEXT,
+                            "text": {**TEXT, "description": "With {{1}} and the like for its places."},
+                            "variables": list_of(
+                                obj(
+                                    {
+                                        "place": TEXT,
+                                        "label": {**TEXT, "description": "For people; may be empty."},
+                                        "usually": {
+                                            **TEXT,
+                                            "description": "What stands there if nothing is given: "
+                                            "{name} is the contact's name, {text} the message's text.",
+                                        },
+                                    }
+                                )
+                            ),
+                        }
+                    )
+                ),
+                "description": "Those that an answer by it may leave in, as bot.toml names them.",
             },
         }
     ),

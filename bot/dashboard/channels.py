@@ -43,6 +43,7 @@ def setups(settings: Settings, config: BotConfig) -> Sequence[ChannelSetup]:
                 (N_("Sender"), settings.twilio_whatsapp_from),
                 *callbacks,
                 (N_("Template after 24 hours"), config.whatsapp.template or "–"),
+                (N_("Approved templates"), ", ".join(config.whatsapp.templates) or "–"),
             ],
             needs=[*twilio, "TWILIO_WHATSAPP_FROM"],
         ),

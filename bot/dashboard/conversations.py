@@ -15,9 +15,9 @@ from bot.dashboard.originals import Originals, framed
 from bot.dashboard.pages import HOME, Pages, path_part
 from bot.dashboard.timeline import drawn
 from bot.dashboard.why import explain
+from bot.reach import Reach
 from bot.store import Store
 from bot.store.records import Thread
-from bot.store.ways import Way
 from channels.base import Channel
 from channels.website import FILE_LIMIT, FILE_TYPES
 
@@ -37,7 +37,7 @@ class Conversations:
         approvals: Approvals,
         channels: Mapping[str, Channel],
     ) -> None:
-        self._channels = channels
+        self._reach = Reach(store=store, channels=channels)
         self._pages = pages
         self._store = store
         self._originals = originals
@@ -83,7 +83,7 @@ class Conversations:
             sendable=FILE_TYPES,
             largest=FILE_LIMIT,
             draft=await self._store.arranging.draft(thread.entry.id, who.operator.id),
-            ways=await self._ways(thread.entry.id),
+            ways=await self._reach.of(thread.entry.id),
             files=await self._store.trays.files(thread.entry.id, who.operator.id),
             marks=await self._store.evaluation.marks(thread.entry.id),
             summary=await self._store.copilot.summary(thread.entry.id),
@@ -91,12 +91,6 @@ class Conversations:
             **await self._asked(thread, older=bool(before)),
             **await listed(self._store, request, who, thread.entry),
         )
-
-    async def _ways(self, conversation_id: str) -> Sequence[Way]:
-        """By what the contact can be answered here, the usual way first."""
-        reading = [name for name, channel in self._channels.items() if channel.limits.reads_store]
-        found = await self._store.ways.of(conversation_id, reading=reading)
-        return [each for each in found if each.usual or each.channel in self._channels]
 
     async def _asked(self, thread: Thread, *, older: bool) -> Mapping[str, Any]:
         """The calls an operator was asked about: each beside the message that said so, those that still wait

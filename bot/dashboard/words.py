@@ -26,7 +26,8 @@ from bot.store.records import (
 )
 from bot.store.sendings import WITHDRAWN
 from bot.store.ways import Way
-from channels.base import Attachment, DeliveryStatus
+from channels.base import Attachment, DeliveryStatus, Template
+from channels.places import places as places_of
 
 _STATUS: Mapping[str, str] = {
     "bot": N_("With the bot"),
@@ -50,6 +51,17 @@ _CHANNEL: Mapping[str, str] = {
     "sms": N_("SMS"),
     "email": N_("Mail"),
     "terminal": N_("Terminal"),
+}
+_WHY_NOT: Mapping[str, str] = {
+    "opted_out": N_("wants no messages"),
+    "unverified": N_("only claimed"),
+    "not_set_up": N_("not set up here"),
+    "window_over": N_("the 24-hour window is over"),
+}
+_BARRED: Mapping[str, str] = {
+    "opted_out": N_("They asked not to be written to any more."),
+    "unverified": N_("Anybody could have typed this address."),
+    "not_set_up": N_("This channel is not set up here: it leaves once it is."),
 }
 _OUTCOME: Mapping[str, str] = {
     "reply": N_("answered"),
@@ -443,6 +455,26 @@ def due_state(moment: datetime) -> str:
     if over(moment):
         return "overdue"
     return "soon" if over(moment - _SOON) else "due"
+
+
+def why_not(reason: str) -> str:
+    """Why nothing reaches somebody by a way, beside its name."""
+    return _(_WHY_NOT[reason])
+
+
+def barred(reason: str) -> str:
+    """The same, as a sentence."""
+    return _(_BARRED[reason])
+
+
+def places(template: Template) -> Sequence[str]:
+    """The places of a template, in order."""
+    return places_of(template.text)
+
+
+def usually(template: Template, place: str, entry: InboxEntry) -> str:
+    """What stands there unless the operator writes something else, with {text} for the reply."""
+    return template.variables.get(place, "").format(name=" ".join(entry.contact_name.split()), text="{text}")
 
 
 def way(each: Way) -> str:

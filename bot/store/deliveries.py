@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import orjson
 
-from bot.store import events, pace, receipts, sendings, telling
+from bot.store import events, messages, pace, receipts, sendings, telling
 from bot.store.database import Database, Row, Transaction, microseconds, moment
 from bot.store.outgoing import NoSuchConversation, number
 from bot.store.receipts import Word
@@ -45,7 +45,7 @@ _DUE = f"""
 _NEXT = f"""
     SELECT s.delivery_id, s.part, s.channel, s.text, s.status, s.error, s.looks, s.slotted, s.due_at,
         s.lease_until, s.tried_at, s.created_at, {{now}} AS now, d.message_id, d.recipient, m.html,
-        m.subject, m.attachments, m.citations, m.author_kind, m.author_name, m.turn_id,
+        m.subject, m.attachments, m.citations, m.author_kind, m.author_name, m.turn_id, m.template,
         m.in_reply_to, a.external_id AS answers,
         a.reference, a.thread, a.via,
         a.direction AS quoted_direction, a.author_name AS quoted_name, a.address AS quoted_address,
@@ -364,6 +364,7 @@ async def _take(
             last=last,
             recipient_name=head["recipient_name"],
             window_closed=bool(row["window_closed"]),
+            template=messages.template(head["template"], head["text"]),
             author_kind=head["author_kind"],
             author_name=head["author_name"],
             citations=tuple(

@@ -20,7 +20,7 @@ _AFTER = """
     SELECT e.seq AS event_seq, e.kind, e.private AS event_private, e.data, e.created_at AS event_created_at,
         e.conversation_id AS event_conversation_id, m.id, m.seq, m.conversation_id, m.channel, m.direction,
         m.author_kind, m.author_name, m.text, m.html, m.created_at, m.subject, m.address, m.verified,
-        m.private, m.citations, m.attachments, m.in_reply_to, m.turn_id, m.original, m.for_bot,
+        m.private, m.citations, m.attachments, m.in_reply_to, m.turn_id, m.original, m.for_bot, m.template,
         d.status AS delivery_status, d.error AS delivery_error
     FROM events e LEFT JOIN messages m ON m.id = e.message_id LEFT JOIN deliveries d ON d.message_id = m.id
     WHERE e.contact_id = :contact_id AND e.seq > :after ORDER BY e.seq LIMIT :limit

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import orjson
 
 from bot.orchestrator.outcome import Citation
 from bot.store.database import Row, moment
 from bot.store.records import DeliveryState, StoredMessage
-from channels.base import Attachment, DeliveryStatus, InboundMessage
+from channels.base import Attachment, DeliveryStatus, FilledTemplate, InboundMessage
 
 COLUMNS = """
     m.id, m.seq, m.conversation_id, m.channel, m.direction, m.author_kind, m.author_name, m.text, m.html,
     m.created_at, m.subject, m.address, m.verified, m.private, m.citations, m.attachments, m.in_reply_to,
-    m.turn_id, m.original, m.for_bot, d.status AS delivery_status, d.error AS delivery_error
+    m.turn_id, m.original, m.for_bot, m.template, d.status AS delivery_status,
+    d.error AS delivery_error
 """
 
 ONE = f"""
@@ -37,10 +38,10 @@ NEWEST = f"""
 INSERT = """
     INSERT INTO messages (id, conversation_id, seq, channel, external_id, address, verified, direction,
         author_kind, author_name, private, text, html, subject, citations, attachments, in_reply_to,
-        turn_id, reference, thread, via, original, for_bot, created_at)
+        turn_id, reference, thread, via, original, for_bot, template, created_at)
     VALUES (:id, :conversation_id, :seq, :channel, :external_id, :address, :verified, :direction,
         :author_kind, :author_name, :private, :text, :html, :subject, :citations, :attachments, :in_reply_to,
-        :turn_id, :reference, :thread, :via, :original, :for_bot,
+        :turn_id, :reference, :thread, :via, :original, :for_bot, :template,
         :created_at)
 """
 
@@ -72,6 +73,7 @@ def stored(row: Row) -> StoredMessage:
         turn_id=row["turn_id"],
         original=row["original"],
         for_bot=bool(row["for_bot"]),
+        template=template(row["template"], row["text"]),
         delivery=DeliveryState(status=DeliveryStatus(status), error=row["delivery_error"])
         if status
         else None,
@@ -81,6 +83,15 @@ def stored(row: Row) -> StoredMessage:
 def cited(citations: str) -> Sequence[Citation]:
     """What a column of citations holds."""
     return () if citations == "[]" else tuple(Citation(**each) for each in orjson.loads(citations))
+
+
+def template(column: str, text: str) -> FilledTemplate | None:
+    """The template that a message leaves as, if it does."""
+    return FilledTemplate(**orjson.loads(column), text=text) if column else None
+
+
+def _without_text(filled: FilledTemplate) -> Mapping[str, object]:
+    return {"name": filled.name, "id": filled.id, "variables": dict(filled.variables)}
 
 
 def as_json(items: Sequence[Citation] | Sequence[Attachment]) -> str:
@@ -116,5 +127,6 @@ def columns(
         "via": came.via if came else "",
         "original": message.original,
         "for_bot": message.for_bot,
+        "template": orjson.dumps(_without_text(message.template)).decode() if message.template else "",
         "created_at": created_at,
     }

@@ -238,7 +238,8 @@ class Message(SQLModel, table=True):
 
     `verified` says whether the provider or a signature vouched for this very message.
     `reference` is what answers to it call it, `thread` what an answer names of the thread, `via` the address
-    of ours that it came to, `original` the key of its raw bytes.
+    of ours that it came to, `original` the key of its raw bytes, `template` what it leaves as unless it is
+    empty: a FilledTemplate without its text, which is the message's.
     """
 
     __tablename__: ClassVar[Any] = "messages"
@@ -270,6 +271,7 @@ class Message(SQLModel, table=True):
     via: str = _text()
     original: str = _text()
     for_bot: bool = _flag()
+    template: str = _text()
     created_at: int = _number()
 
 

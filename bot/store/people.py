@@ -13,6 +13,7 @@ from bot.store.database import Database, Duplicate, Row, Transaction, moment, ne
 from bot.store.mentions import ADD
 from bot.store.outgoing import number, outbox, say
 from bot.store.records import Changed, ConversationStatus, Operator, StoredMessage
+from channels.base import FilledTemplate
 
 _STATUS = """
     SELECT status, assignee_id, resume_status, snoozed_until, {now} AS now FROM conversations
@@ -202,6 +203,7 @@ class People:
         mentions: Sequence[str] = (),
         channel: str = "",
         reading: Collection[str] = (),
+        template: FilledTemplate | None = None,
     ) -> Changed:
         """An operator's answer, leaving by the channel of the message it answers, or by another `channel` on
         which an address is surely the contact's; or a note, for operators only. The same `client_id` again
@@ -209,7 +211,8 @@ class People:
 
         `leaving` tells the parts in which it leaves by a channel, None where the recipient reads our store;
         `files` are keys of what lies in the operator's tray, and leaves it with this; `mentions` are the ids
-        of the operators that a note speaks to; `reading` are channels whose recipients read our store.
+        of the operators that a note speaks to; `reading` are channels whose recipients read our store;
+        `template` is what it leaves as.
         Raises NoSuchConversation, NobodyToAnswer, NoSuchFile, NoWay.
         """
         message_id = _message_id(operator, client_id)
@@ -229,6 +232,7 @@ class People:
                         mentions=mentions,
                         channel=channel,
                         reading=reading,
+                        template=template,
                     )
                 )
             except (Duplicate, trays.NoSuchFile) as error:  # it may be written already; nothing above stays
@@ -255,6 +259,7 @@ class People:
         mentions: Sequence[str] = (),
         channel: str = "",
         reading: Collection[str] = (),
+        template: FilledTemplate | None = None,
     ) -> Changed:
         numbered = await number(tx, conversation_id, 1)
         before = await tx.one(_STATUS, conversation_id=conversation_id)
@@ -287,6 +292,7 @@ class People:
             address=answered["address"],
             private=private,
             for_bot=for_bot,
+            template=template,
             attachments=await trays.take(
                 tx,
                 files,

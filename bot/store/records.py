@@ -12,7 +12,7 @@ from pydantic import JsonValue
 from bot.orchestrator.agent import CallState, WrittenCall
 from bot.orchestrator.outcome import Citation
 from bot.trace import Step
-from channels.base import Attachment, DeliveryStatus, OutboundMessage, RemoteFile
+from channels.base import Attachment, DeliveryStatus, FilledTemplate, OutboundMessage, RemoteFile
 from tools.base import Arguments
 
 ConversationStatus = Literal["bot", "waiting", "human", "snoozed", "resolved"]
@@ -60,7 +60,8 @@ class DeliveryState:
 class StoredMessage:
     """A message as it stands. `address` is the sender's or recipient's within the channel; `verified`
     says whether somebody vouched for the sender of this very message; `private` marks a note, `for_bot` one
-    that the bot goes by as well. `original` is the key of its raw bytes, where they are kept."""
+    that the bot goes by as well. `original` is the key of its raw bytes, where they are kept. It leaves
+    as `template` where that is set, and has its text."""
 
     id: str
     seq: int
@@ -82,6 +83,7 @@ class StoredMessage:
     turn_id: str | None = None
     original: str = ""
     for_bot: bool = False
+    template: FilledTemplate | None = None
     delivery: DeliveryState | None = None
 
 

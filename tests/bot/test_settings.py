@@ -392,26 +392,52 @@ def test_processes_that_start_at_once_agree_on_one_key(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["secret_key"]
 
 
-def test_whatsapp_has_a_template_and_a_pace_once_they_are_written_down(tmp_path: Path) -> None:
+_USUAL = 'template = "a"\n[whatsapp.templates.a]\nsid = "HX1"\ntext = "Now: {{1}}"\n'
+
+
+def test_whatsapp_has_templates_and_a_pace_once_they_are_written_down(tmp_path: Path) -> None:
     path = tmp_path / "bot.toml"
     told = BotConfig().whatsapp
-    assert (told.template, told.variables, told.per_second) == ("", {"1": "{name}", "2": "{text}"}, 80)
+    assert (told.template, told.templates, told.per_second) == ("", {}, 80)
     path.write_text(
-        '[whatsapp]\ntemplate = "HX1"\nvariables = { "1" = "{text}!" }\n[sms]\nper_second = 0.5\n'
+        '[whatsapp]\ntemplate = "update"\n[whatsapp.templates.update]\nsid = "HX1"\ntext = "Now: {{1}}"\n'
+        'variables = { "1" = "{text}!" }\nlabels = { "1" = "News" }\nlanguage = "en"\n'
+        '[whatsapp.templates."An offer"]\nsid = "HX2"\ntext = "{{1}}, {{day}}"\n[sms]\nper_second = 0.5\n'
     )
     config = read_bot_config(path, required=True)
-    assert (config.whatsapp.template, config.whatsapp.variables) == ("HX1", {"1": "{text}!"})
+    assert list(config.whatsapp.templates) == ["update", "An offer"]
+    update = config.whatsapp.templates[config.whatsapp.template]
+    assert (update.sid, update.language, update.labels) == ("HX1", "en", {"1": "News"})
     assert config.sms.per_second == 0.5
 
 
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ('template = "hello"', "whatsapp.template: a template is named by its ContentSid"),
-        ('variables = { "1" = "{name}" }', "whatsapp.variables: {text} stands in one of them"),
-        ('variables = { "1" = "{text}{text}" }', "whatsapp.variables: {text} stands in one of them"),
-        ('variables = { "1" = "{text} {other}" }', "whatsapp.variables: {text} stands in one of them"),
-        ('variables = { "1" = "{text" }', "whatsapp.variables: {text} stands in one of them"),
+        ('template = "hello"', "whatsapp: template: there is no [whatsapp.templates.hello]"),
+        (f'{_USUAL}variables = {{ "1" = "{{name}}" }}', "whatsapp: template: {text} stands in one"),
+        (
+            f'{_USUAL}variables = {{ "1" = "{{text}}{{text}}" }}',
+            "whatsapp: template: {text} stands in one",
+        ),
+        (
+            f'{_USUAL}variables = {{ "1" = "{{text" }}',
+            "whatsapp.templates.a.variables: nothing stands",
+        ),
+        (
+            f'{_USUAL}variables = {{ "1" = "{{x}}" }}',
+            "whatsapp.templates.a.variables: nothing stands",
+        ),
+        (f'{_USUAL}variables = {{ "2" = "x" }}', "whatsapp.templates.a: variables: there is no {{2}} in the"),
+        (f'{_USUAL}labels = {{ "2" = "x" }}', "whatsapp.templates.a: labels: there is no {{2}} in the text"),
+        (
+            'template = "a"\n[whatsapp.templates.a]\nsid = "HX1"\ntext = "{{1}} {{2}}"\n'
+            'variables = { "1" = "{text}" }',
+            "whatsapp: template: nothing is said for {{2}} in a",
+        ),
+        ('[whatsapp.templates.a]\nsid = "MG1"\ntext = "x"', "whatsapp.templates.a.sid: a template's Content"),
+        ('[whatsapp.templates.a]\nsid = "HX1"', "whatsapp.templates.a.text: "),
+        ('[whatsapp.templates."a/b"]\nsid = "HX1"\ntext = "x"', "whatsapp.templates.a/b"),
         ("per_second = 0", "whatsapp.per_second: "),
         ("pace = 1", "whatsapp.pace: there is no such setting"),
     ],

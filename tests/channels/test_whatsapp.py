@@ -30,12 +30,14 @@ from channels.base import (
     InboundMessage,
     NotDelivered,
     NotFetched,
+    NotFilled,
     OutboundMessage,
     RemoteFile,
+    Template,
     Trouble,
 )
 from channels.twilio_account import Account
-from channels.whatsapp import Sms, Template, WhatsApp
+from channels.whatsapp import Sms, WhatsApp
 from tests.bench.retrieval import corpora
 from tests.doubles.twilio import Twilio
 from tests.doubles.twilio_rules import (
@@ -61,7 +63,14 @@ ADA = "whatsapp:+4915112345678"
 WEBHOOK = "/webhooks/whatsapp"
 STATUS = "/webhooks/whatsapp/status"
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
-TEMPLATE = Template(sid="HX" + "1" * 32, variables={"1": "{name}", "2": "{text}"})
+TEMPLATE = Template(
+    name="update",
+    id="HX" + "1" * 32,
+    text="Hello {{1}}, your question: {{2}} Write back any time.",
+    variables={"1": "{name}", "2": "{text}"},
+    labels={"2": "Our answer"},
+)
+PARCEL = Template(name="parcel", id="HX" + "2" * 32, text="Parcel {{1}}, again {{1}}: {{day}}.", variables={})
 
 
 class Ears:
@@ -133,7 +142,7 @@ async def served(routes: Sequence[Any]) -> AsyncIterator[httpx.AsyncClient]:
 async def line(tmp_path: Path) -> AsyncIterator[Line]:
     ears = Ears()
     async with Twilio() as twilio:
-        twilio.templates[TEMPLATE.sid] = "Hello {{1}}, your question: {{2}} Write back any time."
+        twilio.templates |= {each.id: each.text for each in (TEMPLATE, PARCEL)}
         account = account_at(twilio.url)
         outside = Outside(trusted=twilio.url)
         whatsapp = WhatsApp(
@@ -142,7 +151,8 @@ async def line(tmp_path: Path) -> AsyncIterator[Line]:
             fetch=outside,
             open_file=lambda key: tmp_path / key if (tmp_path / key).is_file() else None,
             per_second=80,
-            template=TEMPLATE,
+            templates=[TEMPLATE, PARCEL],
+            usual=TEMPLATE.name,
             with_sms=True,
         )
         sms = Sms(account=account, sender=SMS_FROM, fetch=outside, per_second=1)
@@ -680,7 +690,7 @@ async def test_outside_of_the_window_a_message_leaves_as_the_template(line: Line
     told = outbound("Your parcel\n\nis\there.   Soon.", window_closed=True, recipient_name="Ada\nL.")
     await line.whatsapp.send(told)
     [sent] = line.twilio.sent
-    assert sent.content_sid == TEMPLATE.sid
+    assert sent.content_sid == TEMPLATE.id
     assert sent.content_variables == {"1": "Ada L.", "2": "Your parcel is here. Soon."}
     assert "Body" not in sent.form
     assert sent.body == "Hello Ada L., your question: Your parcel is here. Soon. Write back any time."
@@ -700,6 +710,44 @@ async def test_what_no_template_can_carry_is_final_and_says_so(line: Line) -> No
     assert (caught.value.retry, caught.value.trouble) == (False, Trouble.WINDOW_CLOSED)
     assert "no template" in caught.value.detail
     assert line.twilio.sent == []
+
+
+async def test_a_chosen_template_leaves_as_it_was_filled(line: Line) -> None:
+    filled = line.whatsapp.filled("parcel", {"1": "A 17", "day": "today"}, recipient="Ada", text="")
+    assert filled.text == "Parcel A 17, again A 17: today."
+    for closed in (True, False):
+        await line.whatsapp.send(outbound(filled.text, template=filled, window_closed=closed))
+    for sent in line.twilio.sent:
+        assert (sent.content_sid, sent.content_variables) == (PARCEL.id, {"1": "A 17", "day": "today"})
+        assert (sent.body, "Body" in sent.form) == (filled.text, False)
+    usual = line.whatsapp.filled("update", {"1": "Ms L."}, recipient="Ada", text="It is\n\there. ")
+    assert usual.variables == {"1": "Ms L.", "2": "It is here."}
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "place", "why"),
+    [
+        ("gone", {}, None, "bot.toml names no template gone"),
+        ("parcel", {"1": "A 17"}, "day", "{{day}}: something has to stand here"),
+        ("parcel", {"1": " ", "day": "today"}, "1", "{{1}}: something has to stand here"),
+        ("parcel", {"1": "a", "day": "b", "2": "c"}, "2", "the template parcel has no place {{2}}"),
+        ("update", {"2": "one\ntwo"}, "2", "Our answer: line breaks and tabs can't stand in a template"),
+        ("update", {"2": "one\ttwo"}, "2", "Our answer: line breaks and tabs can't stand in a template"),
+        ("update", {"2": "one\u2028two"}, "2", "Our answer: line breaks and tabs can't stand in a template"),
+        ("update", {"2": "one     two"}, "2", "Our answer: more than four spaces in a row can't stand"),
+        ("update", {"2": "x" * 1000}, None, "with what was filled in the message has 1,0"),
+        ("update", {"2": "😀" * 500}, None, "with what was filled in the message has 1,0"),
+    ],
+)
+async def test_what_twilio_would_refuse_in_a_template_is_told_before_it_is_asked(
+    line: Line, name: str, given: Mapping[str, str], place: str | None, why: str
+) -> None:
+    with pytest.raises(NotFilled) as caught:
+        line.whatsapp.filled(name, given, recipient="Ada", text="")
+    assert caught.value.place == place
+    assert str(caught.value).startswith(why)
+    with pytest.raises(NotFilled):
+        line.sms.filled(name, given, recipient="Ada", text="")
 
 
 # asked what became of it -----------------------------------------------------------------------------
@@ -724,12 +772,14 @@ async def test_a_lost_template_and_a_lost_file_are_found_too(line: Line) -> None
     began = now()
     csv = Attachment(key="a", name="a.csv", media_type="text/csv", size=1)
     png = Attachment(key="b", name="b.png", media_type="image/png", size=1)
+    filled = line.whatsapp.filled("parcel", {"1": "A 17", "day": "today"}, recipient="Ada", text="")
     messages = [
         outbound("A template,\nthis", window_closed=True, recipient_name="Ada"),
         outbound("A picture", attachments=[png]),
         outbound("Links", attachments=[csv, png]),
+        outbound(filled.text, template=filled, window_closed=True),
     ]
-    line.twilio.script([BROKEN_AFTER] * 3)
+    line.twilio.script([BROKEN_AFTER] * 4)
     for message in messages:
         await refused(line, message)
     for message, lost in zip(messages, line.twilio.sent, strict=True):

@@ -83,6 +83,14 @@ CONVERSATIONS: Sequence[Call] = (
         },
     ),
     Call(
+        method="get",
+        path="/api/conversations/{id}/ways",
+        about="The ways by which the contact can be answered, the usual one first, and what each can do now.",
+        who="operator",
+        group="Conversations",
+        answers={200: ("The ways", obj({"ways": list_of(of("Way"))}))},
+    ),
+    Call(
         method="post",
         path="/api/conversations/{id}/take",
         about="Take over: the bot falls silent at once.",

@@ -13,7 +13,9 @@ REPLIES: Sequence[Call] = (
         path="/api/conversations/{id}/messages",
         about="Answer the contact, which takes the conversation over; or leave a note for operators. "
         "`attachments` are keys of files you uploaded in it; with them the text may be empty. `channel` is "
-        "where the contact wrote last, or another on which a verified address of theirs is known.",
+        "where the contact wrote last, or another on which a verified address of theirs is known. In a "
+        "`template` the text stands where the template has it usually, `variables` in its other places; no "
+        "file goes along, and the message's text is what the contact reads.",
         who="operator",
         group="Conversations",
         body=obj(
@@ -23,6 +25,12 @@ REPLIES: Sequence[Call] = (
                 "kind": {"type": "string", "enum": ["reply", "note"], "default": "reply"},
                 "attachments": {**list_of(TEXT), "maxItems": 10},
                 "channel": TEXT,
+                "template": {**TEXT, "description": "One of the way's templates."},
+                "variables": {
+                    "type": "object",
+                    "additionalProperties": TEXT,
+                    "description": "By the names of the template's places.",
+                },
                 "suggestion": {**TEXT, "description": "The suggestion that a reply was made from."},
             },
         ),

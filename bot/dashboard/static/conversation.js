@@ -12,8 +12,9 @@ import { Refused, _, fetchPage, follow, gathered, post, remember, replaceParts, 
 import { arrange, presence, renew, unfold } from './side.js';
 import { lay } from './tray.js';
 import { countViews } from './views.js';
+import { ways } from './ways.js';
 
-const PARTS = ['rooms', 'tabs', 'list', 'head', 'hint', 'drafts', 'side', 'copilot'];
+const PARTS = ['rooms', 'tabs', 'list', 'head', 'hint', 'drafts', 'side', 'copilot', 'way-choice', 'windows'];
 
 /** @template {HTMLElement} T @param {string} id @returns {T} */
 const at = (id) => /** @type {T} */ (document.getElementById(id));
@@ -35,6 +36,8 @@ const older = new URLSearchParams(location.search).has('before');
 /** What the server sent for each message, by its id. @type {Map<string, string>} */
 const sent = new Map([...messages.children].map((each) => [each.id, each.innerHTML]));
 let seen = 0;
+/** @type {ReturnType<typeof ways>|null} */
+let leaves = null;
 
 const atEnd = () => log.scrollHeight - log.scrollTop - log.clientHeight < 80;
 
@@ -88,6 +91,7 @@ async function markRead() {
 const refresh = gathered(async () => {
   const page = await fetchPage();
   replaceParts(page, PARTS);
+  leaves?.renew();
   merge(page);
   renewCards(at('asked'), page.getElementById('asked'));
   await markRead();
@@ -256,13 +260,9 @@ if (mayWrite) {
   const { contact = '', operator = '', subject = '' } = main.dataset;
   offer(reply, { contact, operator, subject });
   const tray = lay(id, tell);
-  const way = /** @type {HTMLSelectElement|null} */ (document.getElementById('way'));
-  way?.addEventListener('change', () => {
-    for (const each of form.querySelectorAll('[data-of]')) {
-      each.toggleAttribute('hidden', each.getAttribute('data-of') !== way.selectedOptions[0]?.dataset.way);
-    }
-  });
   const drop = keep(id, reply); // which tells of what was typed before anybody listened
+  const by = ways(id, form, reply, () => void refresh());
+  leaves = by;
   const offered = suggestions(id, reply, complain);
 
   /** The same words sent again, after a lost answer or a reload, are the same message. @param {string} words */
@@ -289,15 +289,27 @@ if (mayWrite) {
       const words = written.trim();
       const attachments = tray.keys();
       if (tray.failed()) return tell(_('A file could not be added. Remove it first, or add it again.'));
-      if (!words && !attachments.length) return;
+      const leaving = kind === 'reply' ? by.chosen() : { takes: true };
+      if (!words && !attachments.length && leaving.takes) return;
+      const lack = kind === 'reply' ? by.lacks() : null;
+      if (lack) {
+        tell(lack.why);
+        lack.field?.focus();
+        return;
+      }
+      if (leaving.template && attachments.length) {
+        return tell(_('No file goes along with a template. Remove it first, or send it another way.'));
+      }
       problem.hidden = true;
       buttons.forEach((each) => (each.disabled = true));
       const suggestion = kind === 'reply' ? offered.taken() : undefined;
-      const channel = (kind === 'reply' && way?.value) || undefined;
-      const client_id = clientId(`${kind} ${channel} ${attachments} ${words}`);
-      const body = { client_id, text: words, kind, attachments, suggestion, channel };
+      const { channel, template, variables, takes } = leaving;
+      const text = takes ? words : '';
+      const client_id = clientId(JSON.stringify([kind, channel, template, variables, attachments, text]));
+      const body = { client_id, text, kind, attachments, suggestion, channel, template, variables };
       await post(`/api/conversations/${id}/messages`, body);
-      drop(written);
+      if (takes) drop(written);
+      by.sent();
       sentOff();
       tray.clear(attachments);
       offered.forget();

@@ -89,7 +89,7 @@ export function replaceParts(page, ids) {
     part.innerHTML = fresh;
     part.scrollTop = scrolled;
     if (key) {
-      const again = [...part.querySelectorAll('a, button, h1, .pick')].find((each) =>
+      const again = [...part.querySelectorAll('a, button, select, h1, .pick')].find((each) =>
         each instanceof HTMLElement && (each.id === key || each.dataset.act === key));
       /** @type {HTMLElement} */ (again ?? part.querySelector('button, a') ?? part).focus();
     }

@@ -352,7 +352,8 @@ async def test_a_closed_window_promises_no_template(sqlite: Store, tmp_path: Pat
         operator = await place.operator()
         page = await operator.get(f"/dashboard/conversations/{recorded.message.conversation_id}?tab=all")
         assert "free replies don’t reach them until they write" in page.text
-        assert "template" not in page.text
+        assert "no approved template is set up: they have to write first" in page.text
+        assert "only an approved template" not in page.text
 
 
 async def page_of_sent(place: Office, status: str, error: str | None) -> str:

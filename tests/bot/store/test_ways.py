@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import pytest
 
 from bot.store import Store
-from bot.store.records import Recorded, StoredMessage
+from bot.store.records import ClaimedDelivery, Recorded, StoredMessage
 from bot.store.ways import NoWay
+from channels.base import FilledTemplate
 from tests.bot.store.given import message, said
 
 READING = ("web",)
@@ -29,7 +30,9 @@ async def joined(store: Store, *others: Recorded) -> Recorded:
 
 
 async def ways(store: Store, recorded: Recorded) -> Sequence[tuple[str, str]]:
-    found = await store.ways.of(recorded.message.conversation_id, reading=READING)
+    every = await store.ways.of(recorded.message.conversation_id, reading=READING)
+    found = [each for each in every if each.barred is None]
+    assert every[: len(found)] == found
     assert [each.usual for each in found] == [True] + [False] * (len(found) - 1)
     return [(each.channel, each.address) for each in found]
 
@@ -115,3 +118,42 @@ async def test_the_window_is_that_of_the_address(store: Store) -> None:
     }
     assert windows["web"] is None
     assert windows["whatsapp"] is not None
+
+
+async def test_a_way_that_nothing_may_be_sent_by_says_why(store: Store) -> None:
+    gone = await met(store, "whatsapp", "whatsapp:+49151", verified=True, opted="out")
+    claimed = await met(store, "email", "victim@example.com", joins="follows")
+    visitor = await joined(store, gone, claimed)
+    found = await store.ways.of(visitor.message.conversation_id, reading=READING)
+    assert {each.channel: each.barred for each in found} == {
+        "web": None,
+        "whatsapp": "opted_out",
+        "email": "unverified",
+    }
+    [usual, *_] = await store.ways.of(gone.message.conversation_id, reading=READING)
+    assert (usual.channel, usual.usual, usual.barred) == ("whatsapp", True, "opted_out")
+    [usual, *_] = await store.ways.of(claimed.message.conversation_id, reading=READING)
+    assert (usual.channel, usual.usual, usual.barred) == ("email", True, None), "who wrote is answered"
+
+
+async def test_a_message_in_a_template_keeps_what_it_leaves_as(store: Store) -> None:
+    phone = await met(store, "whatsapp", "whatsapp:+49151", verified=True)
+    filled = FilledTemplate(name="parcel", id="HX1", variables={"1": "A 17"}, text="Parcel A 17.")
+    grace = await store.operators.add("grace@example.com", "Grace", "hash", "operator")
+    changed = await store.people.reply(
+        phone.message.conversation_id,
+        operator=grace,
+        client_id="1",
+        text=filled.text,
+        html="<p>Parcel A 17.</p>",
+        leaving=lambda _: (filled.text,),
+        template=filled,
+    )
+    assert changed.message is not None
+    assert changed.message.template == filled
+    thread = await store.inbox.thread(phone.message.conversation_id)
+    assert thread is not None
+    assert [each.template for each in thread.messages] == [None, filled]
+    claim = await store.deliveries.claim(phone.message.conversation_id, {})
+    assert isinstance(claim, ClaimedDelivery)
+    assert (claim.message.text, claim.message.template) == (filled.text, filled)
