@@ -21,6 +21,7 @@ from bot.analytics import Analytics
 from bot.api.access import Gate
 from bot.approvals import ApprovalDesk
 from bot.articles import Articles
+from bot.attendance import Attendance
 from bot.bell import Bell, RedisLink
 from bot.codes import SentCodes
 from bot.components import Components
@@ -207,18 +208,22 @@ async def open_house(settings: Settings, *, redis_url: str, demo_shop: str = "")
             observer=_observer(settings, mask, stack),
         )
         stack.push_async_callback(desk.quiet)
-        visitors = Visitors(
-            store=store,
-            desk=desk,
-            live=live,
-            key=secret_key(settings),
-            identity_secret=settings.web_identity_secret,
-            files=files,
-            settings=_widget_settings(config),
-            hours=agent.hours,
-            waits=agent.waits,
+        attendance = _attendance(link, live, stack)
+        website = Website(
+            visitors=Visitors(
+                store=store,
+                desk=desk,
+                live=live,
+                attendance=attendance,
+                key=secret_key(settings),
+                identity_secret=settings.web_identity_secret,
+                files=files,
+                settings=_widget_settings(config),
+                hours=agent.hours,
+                waits=agent.waits,
+            ),
+            origins=(*settings.web_origins, settings.own_origin),
         )
-        website = Website(visitors=visitors, origins=(*settings.web_origins, settings.own_origin))
         channels[website.name] = website
         account = _twilio_account(settings, stack)
         if account is not None:
@@ -277,6 +282,7 @@ async def open_house(settings: Settings, *, redis_url: str, demo_shop: str = "")
                         store=store,
                         bell=bell,
                         live=live,
+                        attendance=attendance,
                         agent=agent,
                         channels=channels,
                         allowances=allowances,
@@ -304,6 +310,12 @@ def _redis(url: str, stack: AsyncExitStack) -> tuple[RedisLink, RedisFleet]:
     fleet = RedisFleet(link)
     stack.push_async_callback(fleet.close)
     return link, fleet
+
+
+def _attendance(link: RedisLink, live: Live, stack: AsyncExitStack) -> Attendance:
+    attendance = Attendance(link=link, live=live)
+    stack.push_async_callback(attendance.close)
+    return attendance
 
 
 def masking(settings: Settings, config: BotConfig) -> Masking:
@@ -642,6 +654,7 @@ def _operators_routes(
     store: Store,
     bell: Bell,
     live: Live,
+    attendance: Attendance,
     agent: Agent,
     channels: Mapping[str, Channel],
     allowances: Allowances,
@@ -663,6 +676,7 @@ def _operators_routes(
             desk=desk,
             approvals=approvals,
             live=live,
+            attendance=attendance,
             gate=gate,
             files=files,
             allowances=allowances,
@@ -679,6 +693,7 @@ def _operators_routes(
             gate=gate,
             originals=originals,
             approvals=approvals,
+            attendance=attendance,
             index=index,
             analytics=analytics,
             components=components,

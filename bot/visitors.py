@@ -13,6 +13,7 @@ import jwt
 from pydantic import JsonValue
 
 from bot import markup, uploads
+from bot.attendance import Attendance
 from bot.desk import Desk
 from bot.live import PEOPLE, Live
 from bot.orchestrator.agent import Hours, Waits
@@ -40,6 +41,7 @@ class Visitors:
         store: Store,
         desk: Desk,
         live: Live,
+        attendance: Attendance,
         key: str,
         identity_secret: str,
         files: Path,
@@ -50,6 +52,7 @@ class Visitors:
         self._store = store
         self._desk = desk
         self._live = live
+        self._attendance = attendance
         self._key = hashlib.sha256(b"visitor token" + key.encode()).digest()
         self._identity_secret = identity_secret
         self._files = files
@@ -162,6 +165,7 @@ class Visitors:
                         pieces, greeted = (), True
                     if not events:
                         break
+                self._attendance.here(contact_id)
                 told, look = await feed.next(_QUIET)
                 pieces = [Event(kind=piece["kind"], data=piece["data"]) for piece in told]
                 if not look:  # pieces that come with a wake-up wait for the look: it may say "not theirs"

@@ -15,6 +15,7 @@ import httpx
 import uvicorn
 
 from bot.alerts import Alerts
+from bot.attendance import Attendance
 from bot.bell import Bell, RedisLink
 from bot.desk import LEASE, TURN, Desk
 from bot.live import Live
@@ -101,6 +102,7 @@ class Front:
     desk: Desk
     memory: MemoryChannel
     visitors: Visitors
+    attendance: Attendance
     website: Website
 
 
@@ -151,10 +153,12 @@ async def front(
         longest=longest,
         observer=observer,
     )
+    attendance = Attendance(link=link, live=live)
     visitors = Visitors(
         store=store,
         desk=desk,
         live=live,
+        attendance=attendance,
         key="a key of the test's own",
         identity_secret=identity_secret,
         files=folder / "files",
@@ -177,10 +181,12 @@ async def front(
             desk=desk,
             memory=memory,
             visitors=visitors,
+            attendance=attendance,
             website=website,
         )
     finally:
         await desk.quiet()
+        await attendance.close()
         await live.stop()
         await link.close()
 

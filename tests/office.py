@@ -115,6 +115,7 @@ async def office(
     allowances: Allowances = Allowances(),  # noqa: B008  it is frozen
     address: str = "http://127.0.0.1",
     more: Mapping[str, Channel] = MappingProxyType({}),
+    redis_url: str = "",
 ) -> AsyncIterator[Office]:
     """Everything operators use, over a real store; `more` channels answer beside the website's."""
     bell = InlineQueue()
@@ -128,6 +129,7 @@ async def office(
         deadlines=deadlines,
         allowances=allowances,
         more=more,
+        redis_url=redis_url,
     ) as house:
         channels: dict[str, Channel] = {"web": house.website, "memory": house.memory} | dict(more)
         desk = OperatorDesk(store=store, bell=bell, live=house.live, channels=channels)
@@ -146,6 +148,7 @@ async def office(
                     desk=desk,
                     approvals=approvals,
                     live=house.live,
+                    attendance=house.attendance,
                     gate=gate,
                     files=folder / "files",
                     allowances=allowances,
@@ -167,6 +170,7 @@ async def office(
                     gate=gate,
                     originals=originals,
                     approvals=approvals,
+                    attendance=house.attendance,
                     index=index,
                     analytics=analytics,
                     components=components,

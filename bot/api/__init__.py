@@ -31,6 +31,7 @@ from bot.api.views import Views
 from bot.api.webhooks import Webhooks
 from bot.approvals import ApprovalDesk
 from bot.articles import Articles
+from bot.attendance import Attendance
 from bot.components import Components
 from bot.copilot import Copilot
 from bot.live import Live
@@ -48,6 +49,7 @@ def routes(
     desk: OperatorDesk,
     approvals: ApprovalDesk,
     live: Live,
+    attendance: Attendance,
     gate: Gate,
     files: Path,
     allowances: Allowances,
@@ -66,7 +68,7 @@ def routes(
             routes=[
                 *session.routes(gate),
                 *Bulk(store=store, desk=desk, gate=gate).routes(),
-                *Conversations(store=store, desk=desk, gate=gate).routes(),
+                *Conversations(store=store, desk=desk, attendance=attendance, gate=gate).routes(),
                 *Attachments(store=store, gate=gate, files=files).routes(),
                 *Views(store=store, gate=gate).routes(),
                 *Arranging(store=store, desk=desk, gate=gate).routes(),

@@ -24,6 +24,7 @@ from bot.api.bodies import (
     text_in,
     whole_number,
 )
+from bot.attendance import Attendance
 from bot.operators import OperatorDesk
 from bot.reach import Offer
 from bot.store import NoSuchConversation, Store
@@ -65,9 +66,10 @@ _PARTICULAR = {
 class Conversations:
     """`/api/conversations`."""
 
-    def __init__(self, *, store: Store, desk: OperatorDesk, gate: Gate) -> None:
+    def __init__(self, *, store: Store, desk: OperatorDesk, attendance: Attendance, gate: Gate) -> None:
         self._store = store
         self._desk = desk
+        self._attendance = attendance
         self._gate = gate
 
     def routes(self) -> Sequence[BaseRoute]:
@@ -124,8 +126,16 @@ class Conversations:
                 "messages": [message_json(each) for each in thread.messages],
                 "turns": [turn_summary_json(each) for each in thread.attempts],
                 "earlier": thread.messages[0].seq if thread.earlier else None,
+                "visitor": await self._visitor(thread.entry),
             }
         )
+
+    async def _visitor(self, entry: InboxEntry) -> JsonValue:
+        """Whether they have the chat before them, if it is one of the website."""
+        if "web" not in entry.channels:
+            return None
+        seen = await self._attendance.seen(entry.contact_id)
+        return {"state": seen.state, "seen_at": seen.at.isoformat() if seen.at else None}
 
     async def _write(self, request: Request) -> Response:
         who = await self._gate.admit(request)

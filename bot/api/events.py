@@ -26,7 +26,7 @@ _QUIET = 4.0  # seconds after which a stream says that it is still there
 _ASKED = 1.0  # seconds after which the gate is asked again whether the reader may read on
 _SEEN = 15.0  # seconds after which it is said again that somebody sits there
 _GATHER = 0.05  # seconds in which what happens at once becomes one answer from the store
-_PASSING = ("presence", "mention")  # what every stream hears in passing
+_PASSING = ("presence", "mention", "online")  # what every stream hears in passing
 _STUCK = 60.0  # seconds a reader may leave its stream unread
 _MESSAGES = 200  # read at once
 _AT_ONCE = 50  # conversations told one by one; of more, the reader is told to look anew
@@ -37,10 +37,10 @@ class Events:
 
     Every stream hears `conversation` whenever one has something new, as its list shows it, `approval`
     whenever a call waits for an operator, is decided about or has come to its end, `presence` whenever
-    an operator comes to a conversation, goes, or begins to write, and `mention` whenever a note speaks to
-    one. With `?conversation=ID` it also hears that conversation's `message`s after the seq `after` (or
-    `Last-Event-ID`), each once and in order; and `delta` and `typing`, which may be lost like `presence` and
-    `mention`.
+    an operator comes to a conversation, goes, or begins to write, `online` whenever a contact has come to
+    the website's chat or is gone, and `mention` whenever a note speaks to one. With `?conversation=ID` it
+    also hears that conversation's `message`s after the seq `after` (or `Last-Event-ID`), each once and in
+    order; and `delta` and `typing`, which may be lost like `presence`, `online` and `mention`.
     """
 
     def __init__(self, *, store: Store, approvals: ApprovalDesk, live: Live, gate: Gate) -> None:

@@ -223,6 +223,16 @@ SCHEMAS: Mapping[str, Schema] = {
             },
         }
     ),
+    "Visitor": obj(
+        {
+            "state": {
+                "type": "string",
+                "enum": ["online", "away", "unknown"],
+                "description": "Whether the chat is open before them; not known without Redis.",
+            },
+            "seen_at": {**maybe(TIME), "description": "When it last was; null if not within a day."},
+        }
+    ),
     "Way": obj(
         {
             "channel": TEXT,

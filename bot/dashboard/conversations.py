@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from bot.attendance import Attendance
 from bot.dashboard.approvals import Approvals, Card
 from bot.dashboard.inbox import listed
 from bot.dashboard.originals import Originals, framed
@@ -35,9 +36,11 @@ class Conversations:
         store: Store,
         originals: Originals,
         approvals: Approvals,
+        attendance: Attendance,
         channels: Mapping[str, Channel],
     ) -> None:
         self._reach = Reach(store=store, channels=channels)
+        self._attendance = attendance
         self._pages = pages
         self._store = store
         self._originals = originals
@@ -84,6 +87,9 @@ class Conversations:
             largest=FILE_LIMIT,
             draft=await self._store.arranging.draft(thread.entry.id, who.operator.id),
             ways=await self._reach.of(thread.entry.id),
+            seen=await self._attendance.seen(thread.entry.contact_id)
+            if "web" in thread.entry.channels
+            else None,
             files=await self._store.trays.files(thread.entry.id, who.operator.id),
             marks=await self._store.evaluation.marks(thread.entry.id),
             summary=await self._store.copilot.summary(thread.entry.id),

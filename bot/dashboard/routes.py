@@ -16,6 +16,7 @@ from starlette.staticfiles import StaticFiles
 from bot.analytics import Analytics
 from bot.api.access import Gate
 from bot.approvals import ApprovalDesk
+from bot.attendance import Attendance
 from bot.components import Components
 from bot.dashboard.analytics import AnalyticsView
 from bot.dashboard.approvals import Approvals
@@ -49,6 +50,7 @@ class Dashboard:
         gate: Gate,
         originals: Originals,
         approvals: ApprovalDesk,
+        attendance: Attendance,
         index: LocalIndex,
         analytics: Analytics,
         components: Components,
@@ -62,7 +64,14 @@ class Dashboard:
         asked = Approvals(pages, store=store, desk=approvals)
         self._views = (
             Entrance(pages),
-            Conversations(pages, store=store, originals=originals, approvals=asked, channels=channels),
+            Conversations(
+                pages,
+                store=store,
+                originals=originals,
+                approvals=asked,
+                attendance=attendance,
+                channels=channels,
+            ),
             asked,
             Contacts(pages, store=store),
             Knowledge(pages, store=store, index=index),

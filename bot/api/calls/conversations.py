@@ -75,6 +75,10 @@ CONVERSATIONS: Sequence[Call] = (
                                 "messages": list_of(of("Message")),
                                 "turns": list_of(of("Turn")),
                                 "earlier": maybe(WHOLE),
+                                "visitor": {
+                                    **maybe(of("Visitor")),
+                                    "description": "Of the website; null where they never wrote there.",
+                                },
                             }
                         ),
                     ]

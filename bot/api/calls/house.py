@@ -45,7 +45,8 @@ PROGRAMS: Sequence[Call] = (
         about="Live: `conversation` whenever one has something new, `approval` whenever one is asked for, "
         "decided about or has come to its end (each as its list shows it), `look` when something may have "
         "been missed. With `conversation`, also that one's `message`s after the seq "
-        "`after`, each once and in order (`id:` is the seq), and in passing `delta`, `typing`, `presence`.",
+        "`after`, each once and in order (`id:` is the seq), and in passing `delta`, `typing`, `presence`, "
+        "`online`.",
         who="operator",
         group="Live",
         query={"conversation": TEXT, "after": WHOLE},

@@ -371,6 +371,7 @@ if (!older) {
     delta: hear,
     typing: hearTyping,
     presence: refresh,
+    online: (told) => told.contact_id === main.dataset.contactId && void refresh(),
     mention: heedMention,
     approval: refresh,
   });

@@ -70,7 +70,7 @@ export function unfold() {
 /** Whoever was lost without a word is not shown for long. @param {() => Promise<void>} refresh */
 export function renew(refresh) {
   setInterval(() => {
-    if (!document.hidden && document.querySelector('#list .here, #others:not([hidden])')) void refresh();
+    if (!document.hidden && document.querySelector('#list .here, #others:not([hidden]), #head .seen[data-state=online]')) void refresh();
   }, SAID_AGAIN);
 }
 
