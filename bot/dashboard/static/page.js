@@ -2,6 +2,7 @@
 /** What both pages do: speak to the API, stay live, show fresh parts of the page, tell the time. */
 
 import catalogue from './catalogue.js';
+import { timeZone } from './zone.js';
 
 /**
  * Text in the reader's language; each %s is one of the values, in order.
@@ -211,7 +212,6 @@ export function keepCounts() {
 
 const language = document.documentElement.lang;
 const region = navigator.languages.find((each) => each.startsWith(language)) ?? language;
-const timeZone = document.documentElement.dataset.zone; // chosen in the settings; else the browser's
 const clock = new Intl.DateTimeFormat(region, { hour: 'numeric', minute: '2-digit', timeZone });
 const day = new Intl.DateTimeFormat(region, { day: 'numeric', month: 'short', timeZone });
 const whole = new Intl.DateTimeFormat(region, { dateStyle: 'full', timeStyle: 'long', timeZone });

@@ -2,19 +2,23 @@
 /** Beside the thread: what operators arrange, and that we are here. */
 
 import { Refused, post } from './page.js';
+import { shown, timeZone, when } from './zone.js';
 
 const HOUR = 3600_000;
 const SAID_AGAIN = 20_000;
 const WRITES_AGAIN = 4000; // ms after which whoever goes on writing says so again
 const PAUSE = 5000; // ms without a key after which somebody does not write any more
 
-/** When a snooze ends, in the reader's own zone. @param {string} choice @returns {Date} */
-export function ends(choice) {
-  const now = new Date();
-  if (choice === 'hour') return new Date(now.getTime() + HOUR);
-  if (choice === 'hours') return new Date(now.getTime() + 3 * HOUR);
-  const days = choice === 'tomorrow' ? 1 : (8 - now.getDay()) % 7 || 7;
-  return new Date(now.getFullYear(), now.getMonth(), now.getDate() + days, 9);
+/**
+ * When a snooze ends: mornings are those of the reader's own zone.
+ * @param {string} choice @param {number} [now] ms @param {string} [zone] @returns {Date}
+ */
+export function ends(choice, now = Date.now(), zone = timeZone) {
+  if (choice === 'hour') return new Date(now + HOUR);
+  if (choice === 'hours') return new Date(now + 3 * HOUR);
+  const today = new Date(shown(now, zone));
+  const days = choice === 'tomorrow' ? 1 : (8 - today.getUTCDay()) % 7 || 7;
+  return new Date(when(Date.UTC(today.getUTCFullYear(), today.getUTCMonth(), today.getUTCDate() + days, 9), zone));
 }
 
 /**
