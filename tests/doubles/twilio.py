@@ -552,6 +552,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
 
     twilio = Twilio(public_url=arguments.public_url)
     Phone(twilio)
+    twilio.templates |= dict(arguments.template)
     await twilio.start(arguments.port)
     print(f"Chat as a customer:  {twilio.url}/\n\nStart Switchboard with:\n", flush=True)
     given = [f"{name}={shlex.quote(value)}" for name, value in twilio.settings.items()]
@@ -566,6 +567,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.doubles.twilio", description=__doc__)
     parser.add_argument("--port", type=int, default=8090)
     parser.add_argument("--public-url", default="http://127.0.0.1:8000", help="where Switchboard answers")
+    parser.add_argument(
+        "--template",
+        action="append",
+        default=[],
+        type=lambda given: given.partition("=")[::2],
+        metavar="SID=TEXT",
+        help="an approved template, with {{1}} and the like for its places; any number of them",
+    )
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_serve(parser.parse_args()))
 
