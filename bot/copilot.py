@@ -94,6 +94,7 @@ class Copilot:
             deadline=time.monotonic() + _LONGEST,
             journal=TurnJournal(claim, self._store),
             summary=claim.summary,
+            summary_model=claim.summary_model,
             guidance=claim.guidance,
         )
 

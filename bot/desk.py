@@ -22,7 +22,9 @@ from bot.masking import Masking
 from bot.orchestrator.agent import Agent, LeaseLost, Overtaken, Turn, Utterance
 from bot.orchestrator.endings import passed_on
 from bot.orchestrator.outcome import HandOff, NeedsApproval, Outcome, Reply, Silence
+from bot.orchestrator.recap import BEARABLE, KEPT, MOST, recap
 from bot.orchestrator.registry import Registry
+from bot.orchestrator.suggestion import Unheard
 from bot.purse import Purses
 from bot.sending import Sender, leaving, limits_of
 from bot.speech import Voice
@@ -42,6 +44,7 @@ ATTEMPTS = 3  # of one turn; after that a person takes it
 _RETRY_AFTER = 1.0  # seconds before a turn that failed is tried again
 _LAST_AFTER = 0.5  # seconds before a last attempt begins, in which others let go of theirs
 _LONG = 5.0  # seconds after which a job has done enough
+_RECAP = 30.0  # seconds that telling a conversation in short may take, which nobody waits for
 _BREATH = 0.3  # seconds without another message after which a burst is over
 _OVERTAKEN_FOR = 20.0  # seconds a turn may be begun anew because the contact keeps writing
 
@@ -91,6 +94,7 @@ class Desk:
         self._speaking: dict[str, Voice] = {}  # by conversation
         self.at_work: dict[str, int] = {}  # conversations being answered in this process
         self._last_attempt = asyncio.Lock()
+        self._outgrown: set[str] = set()  # conversations to tell in short that no bell was rung for
 
     # accept ---------------------------------------------------------------------------------------------
 
@@ -265,6 +269,7 @@ class Desk:
                 deadline=began + self._longest,
                 journal=journal,
                 summary=claim.summary,
+                summary_model=claim.summary_model,
                 guidance=claim.guidance,
                 limit=limits.length,
             )
@@ -337,6 +342,8 @@ class Desk:
             await announce(self._live, claim.contact_id, claim.conversation_id, call_id)
         if concluded.delivery_id and not limits.reads_store:
             self._errand(self._bell.ring("deliver", claim.conversation_id))
+        if concluded.uncovered > BEARABLE:
+            self._errand(self._remember(claim.conversation_id))
         return concluded.more
 
     async def _hand_back(self, claim: Claim, voice: Voice) -> None:
@@ -393,6 +400,41 @@ class Desk:
         if changed.status == "bot":
             await self._bell.ring("answer", conversation_id)
 
+    # recap ----------------------------------------------------------------------------------------------
+
+    async def recap(self, conversation_id: str) -> None:
+        """Tell in short what models see no more of a conversation that has outgrown their window.
+
+        What dies on the way is told after the next turn: until then the summary before it stands.
+        """
+        began = time.monotonic()
+        size = {"kept": KEPT, "most": MOST, "bearable": BEARABLE}
+        while (outgrown := await self._store.recaps.begin(conversation_id, **size)) is not None:
+            claim = outgrown.claim
+            trace = Trace(turn_id=claim.turn_id)
+            turn = Turn(
+                id=claim.turn_id,
+                conversation_id=conversation_id,
+                person=person(claim),
+                channel=claim.channel,
+                said=utterances(claim),
+                pending=0,
+                speech=Unheard(),
+                purse=self._purses.of(claim),
+                deadline=began + _RECAP,
+                journal=TurnJournal(claim, self._store),
+                summary=claim.summary,
+                summary_model=claim.summary_model,
+            )
+            told = await recap(turn, self._agent, trace)
+            steps = self._masking.steps(trace.steps)
+            if not await self._store.recaps.keep(outgrown, told.text, told.model, steps):
+                return  # somebody else was faster
+
+    async def _remember(self, conversation_id: str) -> None:
+        if not await self._bell.ring("recap", conversation_id):
+            self._outgrown.add(conversation_id)
+
     # what is due ----------------------------------------------------------------------------------------
 
     async def due(self, *, waiting: float, limit: int = 100) -> Sequence[tuple[str, str]]:
@@ -402,12 +444,14 @@ class Desk:
         files = await self._store.attachments.due(limit, waiting=waiting)
         calls = await self._store.acts.due(limit, waiting=waiting)
         rested = await self._store.people.asleep(limit)
+        outgrown, self._outgrown = self._outgrown, set()
         return [
             *(("answer", each) for each in conversations if each not in self.at_work),
             *(("deliver", each) for each in deliveries),
             *(("fetch", each) for each in files),
             *(("act", each) for each in calls),
             *(("wake", each) for each in rested),
+            *(("recap", each) for each in outgrown),
         ]
 
     async def work(self, function: str, subject: str) -> None:
@@ -423,6 +467,8 @@ class Desk:
                 await self.act(subject)
             case "wake":
                 await self.wake(subject)
+            case "recap":
+                await self.recap(subject)
 
     async def tidy(self) -> None:
         """Close the books on calls of models that nobody will tell the end of."""

@@ -66,6 +66,7 @@ class OperatorDesk:
         await self._tell(entry)
         if changed.new:
             await self._bell.ring("answer", conversation_id)
+            await self._bell.ring("recap", conversation_id)  # what people said meanwhile, if that was much
         return changed
 
     async def resolve(self, conversation_id: str) -> Changed:

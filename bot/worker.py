@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("switchboard.worker")
 
-FUNCTIONS = ("answer", "deliver", "fetch", "act", "wake")  # of the desk, rung for by the bell
+FUNCTIONS = ("answer", "deliver", "fetch", "act", "wake", "recap")  # of the desk, rung for by the bell
 MAX_JOBS = 500  # turns wait on models, not on us: none of them may queue behind the others
 JOB_TIMEOUT = 110  # seconds; beyond the turn's own deadline
 _POLL = 1.0  # seconds between looks at the queue; the bell is what makes a turn start at once

@@ -71,6 +71,7 @@ _OUTCOME: Mapping[str, str] = {
     "suggestion": N_("suggested an answer to an operator"),
     "no_suggestion": N_("found nothing to suggest to an operator"),
     "summary": N_("summed the conversation up"),
+    "recap": N_("noted in short what was said before"),
 }
 _ROLE: Mapping[str, str] = {
     "admin": N_("Administrator"),

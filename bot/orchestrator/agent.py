@@ -167,9 +167,10 @@ class Turn:
     """One turn: what was said, oldest first, ending with the messages to answer.
 
     `pending` counts the contact's utterances at the end that nobody has answered yet: at least 1, or 0 when
-    the turn tells of what came of an earlier one. `deadline` is in seconds of `time.monotonic()`. `limit`
-    is the longest answer in characters. `guidance` is the company's own word: what an operator said to the
-    bot when they handed the conversation back.
+    the turn tells of what came of an earlier one. `summary` is what was said before that in short, told by
+    `summary_model`, "" where no model did and it is the customer's own words. `deadline` is in seconds of
+    `time.monotonic()`. `limit` is the longest answer in characters. `guidance` is the company's own word:
+    what an operator said to the bot when they handed the conversation back.
     """
 
     id: str
@@ -183,6 +184,7 @@ class Turn:
     purse: Purse
     deadline: float
     summary: str = ""
+    summary_model: str = ""
     guidance: str = ""
     limit: int | None = None
 

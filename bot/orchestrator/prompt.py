@@ -12,7 +12,7 @@ from knowledge.base import Passage
 
 NO_ANSWER = "NO_ANSWER"  # what a model is told to say when nothing it was given answers
 SECRET = f"sb-{secrets.token_hex(12)}"  # if it ever leaves, so did the instructions; never shown to anyone
-_WINDOW = 12  # utterances before the question that the model sees
+_WINDOW = 16  # utterances before the question that the model sees
 _LONGEST_PASSAGE = 4_000
 _LONGEST_RESULT = 2_000
 
@@ -49,6 +49,8 @@ company's own word: go by it, and rely on what it states like on a passage, whos
 customer has not seen it, so tell them of it only what they need.
 
 {note}"""
+_TOLD = "What was said earlier in this conversation, in short:"
+_EXTRACT = "Of what the customer wrote earlier in this conversation, an extract in their own words:"
 _STATES = {
     "planned": "will be done later",
     "running": "begun; nobody knows how it ended",
@@ -74,10 +76,6 @@ def prompt(turn: Turn, agent: Agent, passages: Sequence[Passage]) -> list[ModelM
     if turn.limit is not None:
         system += _BRIEF.format(limit=turn.limit)
     messages = [ModelMessage(role="system", content=system)]
-    if turn.summary:
-        messages.append(
-            ModelMessage(role="system", content=f"The conversation so far, in short: {turn.summary}")
-        )
     if turn.guidance:
         messages.append(
             ModelMessage(
@@ -92,7 +90,8 @@ def prompt(turn: Turn, agent: Agent, passages: Sequence[Passage]) -> list[ModelM
         )
         for utterance in earlier
     ]
-    blocks = [
+    blocks = list(_before(turn))
+    blocks += [
         f'<passage n="{number}" title="{_inert(each.title)}">\n'
         f"{_inert(each.text[:_LONGEST_PASSAGE])}\n</passage>"
         for number, each in enumerate(passages, 1)
@@ -102,6 +101,13 @@ def prompt(turn: Turn, agent: Agent, passages: Sequence[Passage]) -> list[ModelM
     blocks.append(f"The customer writes:\n{_inert(question)}")
     messages.append(ModelMessage(role="user", content="\n\n".join(blocks)))
     return messages
+
+
+def _before(turn: Turn) -> Iterator[str]:
+    """What was said before the messages that a model sees, as material."""
+    if turn.summary:
+        how = _TOLD if turn.summary_model else _EXTRACT
+        yield f"{how}\n<earlier>\n{_inert(turn.summary)}\n</earlier>"
 
 
 def mend(answer: str, sentences: Sequence[str]) -> list[ModelMessage]:
@@ -141,5 +147,5 @@ def told(call: WrittenCall) -> str:
 
 
 def _inert(text: str) -> str:
-    """Text that cannot pretend to end its passage or to begin another."""
-    return re.sub(r"<(?=/?\s*passage)", "‹", text, flags=re.IGNORECASE).replace("\x00", "")
+    """Text that cannot pretend to end its passage or to begin another, or what was said earlier."""
+    return re.sub(r"<(?=/?\s*(?:passage|earlier)\b)", "‹", text, flags=re.IGNORECASE).replace("\x00", "")

@@ -27,7 +27,8 @@ def grounds(asked: Asked, passages: Sequence[Passage], hands: Hands) -> Grounds:
             if each.speaker == "contact"
             for text in (each.text, each.quotes)
             if text
-        ],
+        ]
+        + [turn.summary],  # the customer's claims stand in it too
         names=[agent.name, agent.company, turn.person.name],
         alike=agent.alike,
     )
@@ -83,5 +84,3 @@ def _said(asked: Asked) -> Iterator[Source]:
     if asked.turn.guidance:
         yield of_words(asked.turn.guidance)
     yield from (of_words(each.text) for each in asked.turn.said if each.speaker != "contact")
-    if asked.turn.summary:
-        yield of_words(asked.turn.summary)

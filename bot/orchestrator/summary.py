@@ -35,8 +35,10 @@ class InShort:
 
 async def summarise(turn: Turn, agent: Agent, trace: Trace) -> InShort:
     """By the cheapest tier's models, the first that says nothing new; else in the customer's words."""
+    said = "\n".join(f"{each.speaker}: {rendered(each)}" for each in turn.said)
+    system = _SYSTEM.format(company=agent.company or "a company")
     for model in next(iter(agent.models.values()), ()):
-        if text := await _by(model, turn, agent, trace):
+        if text := await told_by(model, system, said, turn, trace):
             return InShort(text=text, model=model.name)
     with trace.step("fallback" if agent.models else "model", "summary", reason="the customer's words"):
         return InShort(text=in_their_words(turn), model="")
@@ -53,15 +55,15 @@ def in_their_words(turn: Turn) -> str:
     return "\n".join(lines)
 
 
-async def _by(model: LanguageModel, turn: Turn, agent: Agent, trace: Trace) -> str:
-    """What a model makes of it; "" when it fails, is not paid for, or says what was never said."""
+async def told_by(model: LanguageModel, system: str, said: str, turn: Turn, trace: Trace) -> str:
+    """What a model makes of what was said, told so by `system`; "" when it fails, is not paid for, or says
+    what was never said."""
     left = turn.deadline - time.monotonic()
     if left <= 0:
         return ""
-    said = "\n".join(f"{each.speaker}: {rendered(each)}" for each in turn.said)
     request = ModelRequest(
         messages=[
-            ModelMessage(role="system", content=_SYSTEM.format(company=agent.company or "a company")),
+            ModelMessage(role="system", content=system),
             ModelMessage(role="user", content=said),
         ],
         first_token=min(_FIRST_TOKEN, left),

@@ -23,7 +23,7 @@ _CONCLUDE = """
         waiting_since = CASE WHEN :status = 'waiting' THEN {now} ELSE waiting_since END,
         last_seq = last_seq + :said, last_event = :event, last_activity_at = {now}
     WHERE id = :conversation_id AND fence = :fence AND status = 'bot' AND lease_until IS NOT NULL
-    RETURNING contact_id, last_seq, due_at, last_activity_at
+    RETURNING contact_id, last_seq, due_at, last_activity_at, last_seq - summary_seq AS uncovered
 """
 _END = """
     UPDATE turns SET status = :status, outcome = :outcome, reason = :reason, up_to_seq = :up_to_seq,
@@ -179,6 +179,7 @@ async def conclude(
         status=status,
         more=row["due_at"] is not None,
         asked=waiting,
+        uncovered=row["uncovered"],
     )
 
 

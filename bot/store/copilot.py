@@ -15,8 +15,8 @@ from bot.store.records import Claim, StoredMessage, Suggestion, Summary
 from bot.trace import Step
 
 _STATE = """
-    SELECT contact_id, fence, attempts, last_in_seq, 0 AS answered_seq, summary, guidance, subject, cost,
-        epoch, calls
+    SELECT contact_id, fence, attempts, last_in_seq, 0 AS answered_seq, summary, summary_model,
+        guidance, subject, cost, epoch, calls
     FROM conversations WHERE id = :conversation_id
 """
 _BEGIN = """

@@ -141,7 +141,8 @@ class Claim:
     says whether somebody vouched for its sender. `quoted` are the texts, by id, of messages before these
     that the contact's among them answer. `vouched` is what a signature said of the contact: "email", "phone".
 
-    `guidance` is what an operator said to the bot when they handed the conversation back.
+    `summary` tells what was said before in short, by `summary_model`, "" where no model did. `guidance` is
+    what an operator said to the bot when they handed the conversation back.
 
     `epoch` is the same for every attempt at the same turn. `earlier`, `news`, `waiting` and `past` are the
     calls of an orchestrator's Journal; when nobody wrote, `pending` is 0 and the turn tells the news where
@@ -166,6 +167,7 @@ class Claim:
     messages: Sequence[StoredMessage]
     quoted: Mapping[str, str]
     summary: str
+    summary_model: str
     subject: str
     cost: int  # the conversation's so far, in micro-dollars
     epoch: int
@@ -179,13 +181,14 @@ class Claim:
 @dataclass(frozen=True, kw_only=True)
 class Concluded:
     """What a turn left behind. `more`: the contact wrote again and the conversation is due; `asked` are the
-    ids of calls that wait for an operator since."""
+    ids of calls that wait for an operator since; `uncovered` counts the messages that no summary tells."""
 
     message: StoredMessage | None
     delivery_id: str | None
     status: ConversationStatus
     more: bool
     asked: Sequence[str] = ()
+    uncovered: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

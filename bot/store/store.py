@@ -32,6 +32,7 @@ from bot.store.overdue import Overdue
 from bot.store.people import People
 from bot.store.presence import Presence
 from bot.store.profiles import Profiles
+from bot.store.recaps import Recaps
 from bot.store.records import Counts
 from bot.store.rota import Rota
 from bot.store.sessions import Sessions
@@ -96,6 +97,7 @@ class Store:
         self.profiles = Profiles(database, target)
         self.canned = Canned(database)
         self.copilot = Copilot(database)
+        self.recaps = Recaps(database)
         self.arranging = Arranging(database)
         self.audit = Audit(database)
         self.mentions = Mentions(database)

@@ -23,8 +23,8 @@ _CLAIM = """
         lease_until = {now} + :lease, due_at = {now} + :lease
     WHERE id = :conversation_id AND status = 'bot' AND (last_in_seq > answered_seq OR news > 0)
         AND due_at <= {now} AND (lease_until IS NULL OR lease_until <= {now})
-    RETURNING contact_id, fence, attempts, last_in_seq, answered_seq, summary, guidance, subject, cost, epoch,
-        calls
+    RETURNING contact_id, fence, attempts, last_in_seq, answered_seq, summary, summary_model, guidance,
+        subject, cost, epoch, calls
 """
 _ABANDON_OTHERS = """
     UPDATE turns SET status = 'abandoned', ended_at = {now}
@@ -55,8 +55,8 @@ _RENEW = """
     RETURNING last_in_seq
 """
 _REFRESH = """
-    SELECT contact_id, fence, attempts, last_in_seq, answered_seq, summary, guidance, subject, cost, epoch,
-        calls
+    SELECT contact_id, fence, attempts, last_in_seq, answered_seq, summary, summary_model, guidance, subject,
+        cost, epoch, calls
     FROM conversations WHERE id = :conversation_id
 """
 _RELEASE = """
@@ -326,6 +326,7 @@ async def seen(reader: Reader, turn_id: str, conversation_id: str, row: Row) -> 
         messages=window,
         quoted={each["id"]: each["text"] for each in found_quotes},
         summary=row["summary"],
+        summary_model=row["summary_model"],
         guidance=row["guidance"],
         subject=newest.subject or row["subject"],
         cost=row["cost"],
