@@ -53,7 +53,6 @@ async def listed(
         "entries": entries,
         "more": more,
         "waiting": waiting,
-        "timed": store.target.within is not None,
         "overdue": await store.inbox.count_of(InboxFilter(overdue=True)),
         "moved": moved,
         "priorities": PRIORITIES,

@@ -80,7 +80,6 @@ class Store:
 
     def __init__(self, database: Database, target: Target = NO_TARGET) -> None:
         self.database = database
-        self.target = target
         self.contacts = Contacts(database)
         self.codes = Codes(database)
         self.conversations = Conversations(database)

@@ -119,7 +119,6 @@ async def test_whoever_waits_is_to_be_answered_by_a_time_and_the_overdue_are_fou
 async def test_without_a_target_nobody_is_late(database_url: str, store: Store) -> None:
     conversation_id = await waiting(store, "a", 10_000)
     other = await Store.open(database_url)
-    assert other.target == NO_TARGET
     assert (await entry(other, conversation_id)).due_at is None
     assert await overdue(other) == []
     assert await watch(other).look() == 0
