@@ -7,7 +7,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from bot.alerts import Alerts
@@ -31,7 +31,15 @@ _TRIES = 3  # of a call whose end is not known and whose provider keeps keys
 _FIRST_PAUSE = 2.0  # seconds before the second of them
 _BAD_NEWS = ("failed", "doubtful")  # of a call that was allowed
 
-Ending = Literal["done", "failed", "doubtful"]
+
+@dataclass(frozen=True, kw_only=True)
+class Ending:
+    """How a call ended, and its result or what went wrong. `refusal`: the service said no to it, and this is
+    what the customer may be told of why."""
+
+    state: Literal["done", "failed", "doubtful"]
+    result: str
+    refusal: str | None = None
 
 
 class Actor:
@@ -92,12 +100,13 @@ class Actor:
     async def _carry_out(self, claimed: ClaimedCall) -> None:
         async with self._kept(claimed):
             tool = self._agent.toolbox.get(claimed.tool)
-            state, result = await _made(tool, claimed)
+            made = await _made(tool, claimed)
+            state, result = made.state, made.result
             if state == "doubtful" and tool is not None and tool.idempotent and claimed.fence < _TRIES:
                 pause = _FIRST_PAUSE * 2.0 ** (claimed.fence - 1)
                 await insist(lambda: self._store.acts.postpone(claimed, seconds=pause, result=result))
                 return
-            settled = await insist(lambda: self._store.acts.settle(claimed, state, result))
+            settled = await insist(lambda: self._store.acts.settle(claimed, state, result, made.refusal))
         if settled is not None:
             await self._tell(settled)
 
@@ -153,16 +162,16 @@ def person(found: Claim | ClaimedCall) -> Person:
     return Person(id=found.contact_id, name=found.contact_name, verified=found.verified, addresses=addresses)
 
 
-async def _made(tool: Tool | None, claimed: ClaimedCall) -> tuple[Ending, str]:
-    """How the call ended, and its result or what went wrong."""
+async def _made(tool: Tool | None, claimed: ClaimedCall) -> Ending:
+    """The call, made once."""
     if tool is None:
-        return "failed", "There is no such tool any more."
+        return Ending(state="failed", result="There is no such tool any more.")
     if claimed.fence > (_TRIES if tool.idempotent else 1):  # or it would end one worker after the other
-        return "doubtful", "It was begun before, and no end was seen."
+        return Ending(state="doubtful", result="It was begun before, and no end was seen.")
     try:
         arguments = tool.check(claimed.arguments)
     except WrongArguments as wrong:
-        return "failed", f"Wrong arguments: {wrong}"
+        return Ending(state="failed", result=f"Wrong arguments: {wrong}")
     context = ToolContext(
         person=person(claimed),
         conversation_id=claimed.conversation_id,
@@ -175,5 +184,6 @@ async def _made(tool: Tool | None, claimed: ClaimedCall) -> tuple[Ending, str]:
     performed = await make(tool, context, arguments)
     assert performed.state != "wrong"
     if performed.state == "failed" and claimed.fence > 1:  # this time; nobody knows of those before
-        return "doubtful", performed.result
-    return performed.state, performed.result
+        return Ending(state="doubtful", result=performed.result)
+    refusal = performed.words if performed.refused else None
+    return Ending(state=performed.state, result=performed.result, refusal=refusal)

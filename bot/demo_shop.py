@@ -111,7 +111,10 @@ def demo_tools(url: str) -> Mapping[str, HttpTool]:
                 "Give me a refund for 123456",
                 "Ich möchte mein Geld für Bestellung 481920 zurück",
             ],
-            "otherwise": {"404": missing},
+            "otherwise": {
+                "404": missing,
+                "409": "Order {order_id} has not been delivered yet, or has been refunded already.",
+            },
             "answer": "EUR {amount} for order {order_id} go back the way you paid.",
             "asks": {
                 "order_id": asks,

@@ -83,6 +83,7 @@ class WrittenCall:
     for a worker.
 
     `note` is what an operator said with the decision, `why` what the customer wanted, in their words.
+    `refusal`: the service refused it, and this is what the customer may be told of why, "" for nothing.
     """
 
     id: str
@@ -92,6 +93,7 @@ class WrittenCall:
     result: str = ""
     note: str = ""
     why: str = ""
+    refusal: str | None = None
 
 
 class Journal(Protocol):

@@ -12,6 +12,7 @@ from bot.orchestrator.extractive import escaped
 from bot.orchestrator.hands import Hands, Stuck
 from bot.orchestrator.told import plainly
 from tools import follow_up
+from tools.base import Arguments
 
 
 def in_words(asked: Asked, news: Sequence[WrittenCall]) -> str:
@@ -25,9 +26,37 @@ def uncertain(asked: Asked, hands: Hands) -> str:
     return "\n\n".join(deed_phrase(asked.language, "uncertain", what=wish) for wish in wishes)
 
 
+def so_far(asked: Asked, hands: Hands) -> str:
+    """What was surely changed in this turn, and what of it nobody knows the end of."""
+    done = {
+        (each.tool, str(dict(each.arguments))): (each.tool, each.arguments, each.result)
+        for each in asked.turn.journal.earlier
+        if each.state == "done"
+    }
+    for each in hands.made:
+        arguments = each.told.arguments or {}
+        if each.tool.effect == "write" and each.told.state == "done":
+            done[each.tool.name, str(dict(arguments))] = (each.tool.name, arguments, each.told.result)
+    told = [_changed(asked, *each) for each in done.values()]
+    return "\n\n".join(filter(None, (*told, uncertain(asked, hands))))
+
+
+def _changed(asked: Asked, name: str, arguments: Arguments, result: str) -> str:
+    """By what was called: the customer's words may ask for more than this."""
+    values = ", ".join(str(each) for each in arguments.values() if isinstance(each, str | int | float))
+    what = f"“{escaped(' '.join(filter(None, (name.replace('_', ' '), values))))}”"
+    tool = asked.agent.toolbox.get(name)
+    words = plainly(tool, arguments, result) if tool is not None else ""
+    return "\n\n".join(filter(None, (deed_phrase(asked.language, "done", what=what), words)))
+
+
 def unsettled(news: Sequence[WrittenCall]) -> Stuck | None:
     """Why a person must go on, if one of the calls came to no end that the customer can be left with."""
     for each in news:
+        if each.refusal:  # the customer is told why
+            continue
+        if each.refusal is not None:
+            return Stuck(reason="policy", why=f"{each.tool} was allowed and refused: {each.result}")
         if each.state == "expired":
             return Stuck(reason="approval", why=f"Nobody decided in time about {each.tool}.")
         if each.state in {"failed", "doubtful"}:
@@ -49,6 +78,9 @@ def _told(asked: Asked, call: WrittenCall) -> str:
         case "rejected":
             against = deed_phrase(asked.language, "decided_against", what=what)
             return "\n\n".join(filter(None, (against, escaped(call.note))))
+        case "failed" if call.refusal is not None:
+            refused = deed_phrase(asked.language, "refused", what=what)
+            return "\n\n".join(filter(None, (refused, escaped(call.refusal))))
         case "doubtful":
             return deed_phrase(asked.language, "uncertain", what=what)
         case _:

@@ -28,7 +28,7 @@ class Performed:
 
     `doubtful`: nobody can know whether it took effect, and it must not be made again. `result` is the tool's
     answer, or says in words what went wrong; `words` tell that to a customer, if there are any. `again`: it
-    was made before, by this turn or an attempt at it.
+    was made before, by this turn or an attempt at it. `refused`: the service is well and said no to it.
     """
 
     tool: str
@@ -37,6 +37,7 @@ class Performed:
     result: str = ""
     words: str = ""
     again: bool = False
+    refused: bool = False
     problems: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -104,7 +105,8 @@ async def make(tool: Tool, context: ToolContext, arguments: Arguments) -> Perfor
         async with asyncio.timeout(tool.timeout) as limit:
             return ended("done", await tool.call(context, arguments))
     except ToolFailed as failed:
-        return ended(unclear if failed.uncertain else "failed", failed.detail, failed.words)
+        told = ended(unclear if failed.uncertain else "failed", failed.detail, failed.words)
+        return replace(told, refused=failed.refused and told.state == "failed")
     except TimeoutError:
         late = limit.expired()
         return ended(unclear, f"No answer within {tool.timeout:g} s." if late else "A connection timed out.")
@@ -118,7 +120,7 @@ async def _write(tool: Tool, context: ToolContext, arguments: Arguments, journal
         case Go(key=key, again=again):
             performed = await make(tool, replace(context, key=key), arguments)
             if again and performed.state == "failed":  # this time; nobody knows of the first
-                performed = replace(performed, state="doubtful", words="")
+                performed = replace(performed, state="doubtful", words="", refused=False)
             assert performed.state != "wrong"
             await journal.end(key, performed.state, performed.result)
             return performed

@@ -17,7 +17,7 @@ from bot.orchestrator.endings import bots_last_words, cannot_read, hand_off, say
 from bot.orchestrator.hands import Hands, Stuck
 from bot.orchestrator.language import Language, guess
 from bot.orchestrator.mood import has_had_enough, mood
-from bot.orchestrator.news import in_words, uncertain, unsettled
+from bot.orchestrator.news import in_words, so_far, uncertain, unsettled
 from bot.orchestrator.outcome import HandOffReason, NeedsApproval, Outcome, Reply, Silence
 from bot.orchestrator.phrases import phrase_in
 from bot.orchestrator.plan import PLAN
@@ -152,7 +152,7 @@ async def _question(asked: Asked, before: Sequence[str]) -> Outcome:
         found = await look_up(asked, before)  # the question's vector is there already
     hands = Hands(asked, asked.agent.tools)
     if hands.stuck is not None:  # by an attempt at this turn that died
-        return await hand_off(asked, hands.stuck.reason, hands.stuck.why, told=uncertain(asked, hands))
+        return await hand_off(asked, hands.stuck.reason, hands.stuck.why, told=so_far(asked, hands))
     given = hands.tools or isinstance(found, Found) or asked.turn.guidance
     if asked.agent.models and given:
         return await _by_models(asked, hands, found, before, several=several)
@@ -178,7 +178,7 @@ async def _by_models(
             return answer
         case Stuck(reason=reason, why=why):
             why = " ".join([why, *hands.changes])
-            return await hand_off(asked, reason, why, told=uncertain(asked, hands), calls=hands.proposed)
+            return await hand_off(asked, reason, why, told=so_far(asked, hands), calls=hands.proposed)
         case OutOfMoney():
             return await _by_rules(asked, hands, found, before, failed="budget")
         case DoesNotKnow() if not (hands.made or hands.proposed):

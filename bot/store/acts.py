@@ -54,7 +54,8 @@ _POSTPONE = f"UPDATE calls SET due_at = {{now}} + :delay, result = :result WHERE
 _UNTOLD = "SELECT untold FROM calls WHERE id = :id"
 # What has happened has happened, whoever has the call now; of what went wrong, its holder knows best.
 _SETTLE = """
-    UPDATE calls SET state = :state, result = :result, due_at = NULL, ended_at = {now}, untold = TRUE
+    UPDATE calls SET state = :state, result = :result, refusal = :refusal, due_at = NULL, ended_at = {now},
+        untold = TRUE
     WHERE id = :id AND state IN ('running', 'doubtful') AND (fence = :fence OR :state = 'done')
         AND state <> :state
     RETURNING id
@@ -116,8 +117,10 @@ class Acts:
         claimed: ClaimedCall,
         state: Literal["done", "failed", "doubtful"],
         result: str,
+        refusal: str | None = None,
     ) -> Approval | None:
-        """What came of it, once: the contact is to hear. None when another worker has said so already."""
+        """What came of it, once: the contact is to hear, also why it was refused, if it was. None when
+        another worker has said so already."""
 
         async def write(tx: Transaction) -> Approval | None:
             try:
@@ -125,7 +128,9 @@ class Acts:
             except NoSuchConversation:
                 return None
             before = await tx.one(_UNTOLD, id=claimed.id)
-            row = await tx.one(_SETTLE, id=claimed.id, fence=claimed.fence, state=state, result=result)
+            row = await tx.one(
+                _SETTLE, id=claimed.id, fence=claimed.fence, state=state, result=result, refusal=refusal
+            )
             if before is None or row is None:
                 return None
             approval = await asked.found(tx, claimed.id)

@@ -17,7 +17,7 @@ from bot.store.records import Claim
 from tools.base import Arguments
 
 _OF_CONVERSATION = """
-    SELECT k.id, k.tool, k.arguments, k.state, k.result, k.note, k.why, k.epoch, k.asked, k.untold,
+    SELECT k.id, k.tool, k.arguments, k.state, k.result, k.refusal, k.note, k.why, k.epoch, k.asked, k.untold,
         m.id AS message_id, m.channel, m.address
     FROM calls k LEFT JOIN messages m ON m.id = k.message_id
     WHERE k.conversation_id = :conversation_id AND (k.untold OR k.epoch = :epoch
@@ -98,6 +98,7 @@ def written(row: Row) -> WrittenCall:
         arguments=orjson.loads(row["arguments"]),
         state=row["state"],
         result=row["result"],
+        refusal=row["refusal"],
         note=row["note"],
         why=row["why"],
     )

@@ -368,6 +368,7 @@ class Call(SQLModel, table=True):
     asked: bool = _flag()
     state: str = _text("running")
     result: str = _text()
+    refusal: str | None = _unset(Text)
     why: str = _text()
     note: str = _text()
     decided_by: str | None = _unset(Text)

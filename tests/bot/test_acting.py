@@ -141,6 +141,35 @@ async def test_a_call_that_failed_is_a_persons_and_the_customer_is_told(store: S
         assert "person from our team" in (await scene.said())[-1]
 
 
+async def test_a_call_that_the_service_refuses_is_told_as_that(store: Store, tmp_path: Path) -> None:
+    refusal = ToolFailed("HTTP 409: sent back too late", refused=True, words="It came back after 30 days.")
+    async with asked(store, tmp_path, Provider(refusal)) as scene:
+        await scene.approve()
+        await scene.act()
+        told = (await scene.said())[-1]
+        assert told == "This was not possible: “Please refund order 123456”.\n\nIt came back after 30 days."
+        assert await scene.status() == "bot", "nothing is left to do"
+        found = await store.approvals.get(scene.call_id)
+        assert found is not None
+        assert (found.state, found.result) == ("failed", "HTTP 409: sent back too late")
+
+
+async def test_why_a_service_refuses_is_told_to_operators_where_customers_may_not_hear(
+    store: Store, tmp_path: Path
+) -> None:
+    async with asked(store, tmp_path, Provider(ToolFailed("fraud suspected", refused=True))) as scene:
+        await scene.approve()
+        await scene.act()
+        told = (await scene.said())[-1]
+        assert told.startswith("This was not possible: “Please refund order 123456”.")
+        assert "fraud" not in told
+        assert "went wrong" not in told
+        assert await scene.status() == "waiting"
+        summary = await store.copilot.summary(scene.conversation_id)
+        assert summary is not None
+        assert "refund was allowed and refused: fraud suspected" in summary.text
+
+
 async def test_a_call_whose_end_nobody_saw_is_not_made_again(store: Store, tmp_path: Path) -> None:
     provider = Provider()
     async with asked(store, tmp_path, provider) as scene:

@@ -279,6 +279,41 @@ async def test_after_a_change_that_nobody_knows_the_end_of_a_person_decides() ->
     assert len(model.requests) == 1
 
 
+async def test_what_was_surely_changed_is_told_when_a_person_goes_on() -> None:
+    shop = Shop(cancel="Order 123456 was cancelled.", refund=ToolFailed("no answer", uncertain=True))
+    voice = Voice()
+    model = ScriptedModel(
+        [calls("cancel", {"order_id": "123456"})], [calls("refund", {"order_id": "654321"})], "never asked"
+    )
+    outcome = await run(
+        turn("Cancel order 123456 and refund 654321", voice=voice),
+        shop_and(model, tools=[shop.tool("cancel", effect="write"), shop.tool("refund", effect="write")]),
+        Trace(turn_id="turn"),
+    )
+    assert isinstance(outcome, HandOff)
+    assert "This has been done now: “cancel 123456”.\n\nOrder 123456 was cancelled." in outcome.text
+    assert "for certain whether this was done" in outcome.text
+    assert "refund 654321”" not in outcome.text.split("for certain")[0], "nothing else is called done"
+    assert voice.heard == outcome.text
+    again = await run(
+        turn(
+            "Cancel order 123456 and refund 654321",
+            journal=MemoryJournal(
+                earlier=[
+                    WrittenCall(
+                        id="1", tool="cancel", arguments={"order_id": "123456"}, state="done", result="C-1"
+                    ),
+                    WrittenCall(id="2", tool="refund", arguments={"order_id": "654321"}, state="running"),
+                ]
+            ),
+        ),
+        shop_and(model, tools=[shop.tool("cancel", effect="write"), shop.tool("refund", effect="write")]),
+        Trace(turn_id="turn"),
+    )
+    assert isinstance(again, HandOff)
+    assert "This has been done now: “cancel 123456”.\n\nC-1" in again.text
+
+
 async def test_an_attempt_after_a_crash_repeats_no_change_and_asks_no_model() -> None:
     begun = WrittenCall(id="call", tool="cancel", arguments={"order_id": "123456"}, state="running")
     model = ScriptedModel("never asked")
@@ -783,6 +818,8 @@ def ended(state: str, **more: str) -> WrittenCall:
         (ended("rejected", note="It was worn."), Reply, "decided against this"),
         (ended("expired"), HandOff, "erson from our team"),
         (ended("failed", result="the bank said no"), HandOff, "a person from our team"),
+        (ended("failed", result="409", refusal=""), HandOff, "This was not possible: “my money back"),
+        (ended("failed", refusal="It was worn."), Reply, "for 123456”.\n\nIt was worn."),
         (
             ended("doubtful", result="no answer"),
             HandOff,
