@@ -117,6 +117,29 @@ def test_no_keystroke_is_lost(desk: Page, house: Switchboard, chat: Chat) -> Non
     expect(chat.thread.get_by_text("Half a sentence")).to_have_count(1)
 
 
+def test_what_happens_while_the_network_is_lost_is_made_up_for_when_it_is_back(
+    desk: Page, house: Switchboard, chat: Chat
+) -> None:
+    chat.ask("Can you hear me?")
+    chat.expect_answers(1)
+    desk.get_by_role("link", name="All", exact=True).click()
+    entry(desk, house, "Can you hear me?").click()
+    expect(desk.locator("#contact")).to_be_focused()  # the page listens
+    desk.context.set_offline(True)
+    expect(desk.locator("#connection")).to_be_visible()
+    desk.get_by_role("textbox", name="Reply").press_sequentially("Typed in a tunnel")
+    chat.ask("And can you hear me now?")
+    desk.context.set_offline(False)
+    expect(thread(desk).get_by_text("And can you hear me now?", exact=True)).to_have_count(1)
+    expect(desk.locator("#connection")).to_be_hidden()
+    expect(desk.get_by_role("textbox", name="Reply")).to_have_value("Typed in a tunnel")
+    until(
+        lambda: house.rows("SELECT text FROM reply_drafts WHERE text = 'Typed in a tunnel'"),
+        15,
+        "the draft on the server, without another key",
+    )
+
+
 def test_it_works_on_a_narrow_screen(browser: Browser, house: Switchboard, password: str, chat: Chat) -> None:
     chat.ask("Written to a telephone")
     context: BrowserContext = browser.new_context(viewport={"width": 360, "height": 700})

@@ -351,7 +351,8 @@ unfold();
 if (mayWrite) arrange(id, { complain, refresh });
 bulk(refresh);
 if (mayWrite) marking({ refresh, complain });
-const sentOff = presence(id, mayWrite);
+const { rest: sentOff, again: sayAgain } = presence(id, mayWrite);
+let first = true;
 renew(refresh);
 const recount = countViews();
 tellTimes();
@@ -361,7 +362,11 @@ toEnd();
 void markRead();
 if (!older) {
   follow(`?conversation=${encodeURIComponent(id)}`, {
-    look: refresh,
+    look: () => {
+      if (!first) sayAgain();
+      first = false;
+      void refresh();
+    },
     conversation: (told) => {
       heed(told);
       recount();

@@ -1,9 +1,10 @@
 // @ts-check
 /** What is in the reply box outlives reloads, lost connections and other devices: kept here and on the server. */
 
-import { Refused, post } from './page.js';
+import { Refused, passes, post } from './page.js';
 
 const PAUSE = 800; // ms without a key after which the server is told
+const AGAIN = 3000; // ms after which it is told again what it did not hear
 
 /**
  * Keep what is written. Returns what drops what was sent of it; what was typed since stays.
@@ -23,7 +24,8 @@ export function keep(id, reply) {
     try {
       await post(`/api/conversations/${id}/draft`, { text: reply.value });
     } catch (error) {
-      if (!(error instanceof Refused)) throw error; // it is kept here, and told with the next key
+      if (!(error instanceof Refused)) throw error;
+      if (!waits && passes(error)) waits = setTimeout(tell, AGAIN); // until then it is kept here
     }
   }
 

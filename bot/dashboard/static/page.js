@@ -110,25 +110,35 @@ export async function fetchPage(address = location.href) {
   return new DOMParser().parseFromString(await response.text(), 'text/html');
 }
 
+/** Whether the same may work in a moment: nobody answered, or the server failed. @param {unknown} error */
+export const passes = (error) => !(error instanceof Refused) || error.status === 0 || error.status >= 500;
+
 /**
- * A function that does `work` soon, never twice at once, and once more if it was asked to meanwhile.
+ * A function that does `work` soon, never twice at once, and once more if it was asked to meanwhile. What failed
+ * is done again until it works, which nobody waits for: the stream may have lived through what the work did not.
  * @param {() => Promise<void>} work
  */
 export function gathered(work) {
   // After each it rests as long as that took: a desk that is slow is not asked more than it can answer.
   let running = false;
   let again = false;
+  let failures = 0;
+  let waits = 0;
   return async function ask() {
     again = true;
     if (running) return;
     running = true;
+    clearTimeout(waits);
     while (again) {
       again = false;
       const began = performance.now();
       try {
         await work();
+        failures = 0;
       } catch (error) {
-        console.debug('refresh failed', error); // the stream's next word, or its return, tries again
+        console.debug('refresh failed', error);
+        failures = Math.min(failures + 1, 5);
+        if (passes(error)) waits = setTimeout(ask, 250 * 2 ** failures);
       }
       const rest = Math.min(Math.max(performance.now() - began, 40), 1000);
       await new Promise((resolve) => setTimeout(resolve, rest));
@@ -159,13 +169,7 @@ export function follow(query, { look, ...hears }) {
       connection.hidden = true;
       look();
     };
-    source.onerror = () => {
-      close();
-      connection.textContent = _('Reconnecting…');
-      connection.hidden = false;
-      retry = Math.min(retry + 1, 6);
-      setTimeout(again, 250 * 2 ** retry * (0.5 + Math.random()));
-    };
+    source.onerror = lose;
     source.addEventListener('look', look);
     for (const [name, hear] of Object.entries(hears)) {
       source.addEventListener(name, (event) => hear(JSON.parse(/** @type {MessageEvent} */ (event).data)));
@@ -183,6 +187,24 @@ export function follow(query, { look, ...hears }) {
     source?.close();
     source = null;
   }
+
+  function lose() {
+    close();
+    connection.textContent = _('Reconnecting…');
+    connection.hidden = false;
+    retry = Math.min(retry + 1, 6);
+    setTimeout(again, 250 * 2 ** retry * (0.5 + Math.random()));
+  }
+
+  // A lost network may leave the stream standing, and nothing comes by it any more.
+  addEventListener('offline', () => source && lose());
+  addEventListener('online', () => {
+    retry = 0;
+    if (!idle() && source?.readyState !== EventSource.OPEN) {
+      close();
+      open();
+    }
+  });
 
   document.addEventListener('visibilitychange', () => {
     if (idle()) close();

@@ -79,7 +79,8 @@ export function renew(refresh) {
 }
 
 /**
- * Tell the others that we are here, and whether we write. Returns what is to be told when our words were sent.
+ * Tell the others that we are here, and whether we write. Returns what to do when our words were sent, and when
+ * what the server knew of us may be lost.
  * @param {string} id the conversation's @param {boolean} mayWrite
  */
 export function presence(id, mayWrite) {
@@ -124,5 +125,5 @@ export function presence(id, mayWrite) {
     reply.addEventListener('blur', rest);
   }
   void say(now());
-  return rest;
+  return { rest, again: () => void (document.hidden || say(now())) };
 }
