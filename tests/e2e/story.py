@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import re
 import signal
-import threading
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 from playwright.sync_api import Locator, Page, expect
 
 from tests.doubles.clerk import told, wished
 from tests.doubles.model import Messages, ModelServer, Script
 from tests.doubles.till import Till
+from tests.e2e.beside import beside, on
 from tests.e2e.customers import SOON
 from tests.e2e.desk import thread
 from tests.processes import ROOT, Switchboard, switchboard, until
 
-Result = TypeVar("Result")
 _PASSAGE = re.compile(r'<passage n="(\d+)"[^>]*>\n(.*?)\n</passage>', re.DOTALL)
 _BOT = """
 [bot]
@@ -38,25 +35,6 @@ idempotent = true
 approval = "operator"
 parameters = {{ order_id = {{ type = "string", pattern = "^[0-9]{{6}}$" }} }}
 """
-
-
-@contextlib.contextmanager
-def beside() -> Iterator[asyncio.AbstractEventLoop]:
-    """An event loop that runs on a thread of its own."""
-    loop = asyncio.new_event_loop()
-    runner = threading.Thread(target=loop.run_forever, name="beside")
-    runner.start()
-    try:
-        yield loop
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        runner.join()
-        loop.close()
-
-
-def on(loop: asyncio.AbstractEventLoop, work: Coroutine[object, object, Result]) -> Result:
-    """Done there, to its end."""
-    return asyncio.run_coroutine_threadsafe(work, loop).result()
 
 
 def speaks(messages: Messages) -> str:
@@ -153,9 +131,9 @@ class Operator:
         self.page.locator(f"#entry-{conversation}").click()
         expect(self.page.locator("#contact")).to_be_focused()  # the page listens
 
-    def sees(self, words: str) -> None:
+    def sees(self, words: str, *, within: float = 15.0) -> None:
         """It stands in the thread once; it has come by itself."""
-        expect(self.message(words)).to_have_count(1)
+        expect(self.message(words)).to_have_count(1, timeout=within * 1000)
 
     def message(self, words: str) -> Locator:
         return thread(self.page).locator(".message[data-seq] .body").filter(has_text=words)

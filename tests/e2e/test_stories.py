@@ -8,14 +8,18 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Route, expect
 
 from tests.doubles.till import till
+from tests.doubles.twilio import Twilio
+from tests.e2e.beside import beside, on
 from tests.e2e.browser import visit
-from tests.e2e.customers import Customer, Visitor, has_got
+from tests.e2e.customers import SOON, ByMail, Customer, OnWhatsApp, Visitor, has_got
 from tests.e2e.desk import EMAIL, OTHER_EMAIL, act, at_the_desk, thread
 from tests.e2e.story import ENDURING, WATCHED, Company, Operator, company, spoken
+from tests.postoffice import post_office
 from tests.processes import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
+LEASE = 30.0  # seconds after which a dead reader's mailbox is another's
 HELLO = "How long does delivery to Norway take?"
 QUESTION = "And what does express delivery cost?"
 
@@ -23,6 +27,28 @@ QUESTION = "And what does express delivery cost?"
 def test_on_the_website(browser: Browser, context: BrowserContext, tmp_path: Path) -> None:
     with till(keeps_keys=frozenset({"refund"})) as paid, company(tmp_path, paid, {}) as us:
         tell(browser, us, Visitor(chat=visit(context, us.house.url).open()))
+
+
+def test_on_whatsapp(browser: Browser, tmp_path: Path) -> None:
+    with till(keeps_keys=frozenset({"refund"})) as paid, beside() as loop:
+        twilio = Twilio()
+        on(loop, twilio.start())
+        try:
+            with company(tmp_path, paid, twilio.settings) as us:
+                twilio.webhooks.append(us.house.url)
+                telephone = twilio.customer("whatsapp:+4915112345678", "Zoë Müller")
+                tell(browser, us, OnWhatsApp(loop=loop, twilio=twilio, telephone=telephone))
+        finally:
+            on(loop, twilio.stop())
+
+
+def test_by_mail(browser: Browser, tmp_path: Path) -> None:
+    with (
+        till(keeps_keys=frozenset({"refund"})) as paid,
+        post_office() as office,
+        company(tmp_path, paid, office.settings()) as us,
+    ):
+        tell(browser, us, ByMail(office=office))
 
 
 def tell(browser: Browser, us: Company, customer: Customer) -> None:
@@ -141,7 +167,7 @@ def the_house_is_killed(
     us.come_back()
     for each in (grace, linus):
         each.is_connected()
-        each.sees("Yes, about my last order.")
+        each.sees("Yes, about my last order.", within=LEASE + SOON)
     expect(grace.others).to_have_text("Linus is looking")
     expect(grace.box).to_have_value("Let me look at that for you.")
     drafts = f"SELECT text FROM reply_drafts WHERE conversation_id = '{conversation}'"
