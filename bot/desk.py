@@ -215,6 +215,7 @@ class Desk:
             steps = self._masking.steps(trace.steps)
             with contextlib.suppress(StoreUnavailable):  # a draft is worth nothing more
                 await self._store.turns.lose(claim, steps, text=draft, html=markup.from_markdown(draft))
+                await self._live.stir(claim.contact_id, claim.conversation_id)  # whoever took over reads it
             return False
         except asyncio.CancelledError:
             trace.outcome = "handed_back"

@@ -698,6 +698,34 @@ async def test_nothing_of_the_bot_leaves_after_a_take_over(store: Store, tmp_pat
         )
 
 
+async def test_whoever_looks_only_when_told_finds_what_the_bot_was_about_to_say(
+    store: Store, tmp_path: Path
+) -> None:
+    model = ScriptedModel(["Within 30 days", 30.0, " of delivery. [1]"])
+    bell = InlineQueue()
+    async with front(store, folder=tmp_path, bell=bell, models=[model]) as house:
+        heeding = asyncio.create_task(house.desk.heed_people())
+        recorded = await house.desk.take_in(wrote("How long can I return?", channel="memory"))
+        conversation = recorded.message.conversation_id
+        async with house.live.watch(recorded.contact_id) as feed:
+            answering = asyncio.create_task(house.desk.answer(conversation))
+            while not (await feed.next(5))[0]:
+                pass
+            operators = OperatorDesk(
+                store=store, bell=bell, live=house.live, channels={"memory": house.memory}
+            )
+            await operators.take(conversation, await store.operators.add("grace@example.com", "Grace", ""))
+            found = 0
+            while not found:
+                pieces, look = await feed.next(5)
+                assert pieces or look
+                if look:
+                    found = (await row(store, "SELECT COUNT(*) AS n FROM drafts"))["n"]
+        await answering
+        heeding.cancel()
+        await asyncio.gather(heeding, return_exceptions=True)
+
+
 async def test_a_late_failure_is_sent_again_and_readers_are_told(store: Store, tmp_path: Path) -> None:
     bell = InlineQueue()
     async with front(store, folder=tmp_path, bell=bell) as house:
