@@ -6,12 +6,13 @@ microseconds since the epoch, and `{in names}` tests membership in a list parame
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
@@ -72,6 +73,9 @@ Body = Callable[[Transaction], Coroutine[Any, Any, T]]
 class Database(ABC):
     """Opened by `open_database`; one for each process."""
 
+    def __init__(self) -> None:
+        self._searches = asyncio.Semaphore(1)
+
     @abstractmethod
     async def write(self, body: Body[T]) -> T:
         """Run a body in a transaction; what it returns, once that is durable.
@@ -87,6 +91,13 @@ class Database(ABC):
     @abstractmethod
     def read(self, *, snapshot: bool = False) -> AbstractAsyncContextManager[Reader]:
         """Begin reading; with `snapshot` all statements see the same moment."""
+
+    @asynccontextmanager
+    async def search(self) -> AsyncIterator[Reader]:
+        """Begin to look through everything there is. One search at a time in each process: however many are
+        wanted, whoever only looks something up finds a reader free."""
+        async with self._searches, self.read(snapshot=True) as reader:
+            yield reader
 
     @abstractmethod
     def said(self, words: Sequence[str]) -> tuple[str, str]:

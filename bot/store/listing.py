@@ -104,7 +104,7 @@ async def page(
     waiting = wanted.status == "waiting" or wanted.overdue
     at, last = place_of(before) if before else ((-1, "") if waiting else (_END, ""))
     narrowed, values = _narrowed(database, wanted, target)
-    async with database.read(snapshot=True) as reader:
+    async with database.search() if wanted.words else database.read(snapshot=True) as reader:
         found: list[tuple[int, str]] = []
         if waiting:
             sql = _LONGEST_WAITING.replace("{narrowed}", narrowed)
@@ -133,7 +133,7 @@ async def count(database: Database, wanted: InboxFilter, target: Target, *, up_t
     narrowed, values = _narrowed(database, wanted, target)
     sql = (_COUNT_FOUND if wanted.words else _COUNT_OF).replace("{narrowed}", narrowed)
     found = 0
-    async with database.read() as reader:
+    async with database.search() if wanted.words else database.read() as reader:
         if wanted.words:
             row = await reader.one(sql, statuses=list(_statuses(wanted)), limit=up_to, **values)
             return row["count"] if row else 0

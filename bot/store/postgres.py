@@ -170,6 +170,7 @@ class PostgresDatabase(Database):
     """A server, for many machines."""
 
     def __init__(self, pool: Any, *, announces: bool) -> None:
+        super().__init__()
         self._pool = pool
         self._announces = announces
         self._texts: dict[str, tuple[str, tuple[str, ...]]] = {}

@@ -88,7 +88,7 @@ class Profiles:
         at, last = place_of(before) if before else (2**62, "")
         values = {"like": f"%{'%'.join(word.lower().replace('_', '!_') for word in words)}%"} if words else {}
         sql = _NEWEST.replace("{narrowed}", _NAMED if words else "")
-        async with self._database.read(snapshot=True) as reader:
+        async with self._database.search() if words else self._database.read(snapshot=True) as reader:
             rows = await reader.all(sql, at=at, last=last, limit=limit + 1, **values)
             shown = rows[:limit]
             ids = [row["id"] for row in shown]

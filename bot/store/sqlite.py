@@ -67,6 +67,7 @@ class SqliteDatabase(Database):
     """A file in WAL mode, safe with several processes on one machine."""
 
     def __init__(self, path: str, writer: Writer) -> None:
+        super().__init__()
         self._writer = writer
         self._readers = [Line(path) for _ in range(_READERS)]
         self._idle: asyncio.LifoQueue[Line] = asyncio.LifoQueue()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -178,3 +179,12 @@ async def test_what_is_nobodys_any_more_waits_for_somebody(status: Any, after: s
     entry = await store.inbox.entry(conversation_id)
     assert entry is not None
     assert (entry.status, entry.assignee) == (after, None)
+
+
+async def test_however_many_search_whoever_opens_a_list_finds_a_reader(store: Store) -> None:
+    async with store.database.search():  # the first of them takes its time
+        searches = [asyncio.create_task(store.inbox.page(InboxFilter(words=["hello"]))) for _ in range(20)]
+        async with asyncio.timeout(30):
+            await store.inbox.page(InboxFilter())
+        assert not any(each.done() for each in searches)
+    assert await asyncio.gather(*searches) == [([], "")] * 20
