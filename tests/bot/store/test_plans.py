@@ -31,6 +31,7 @@ ASKED: dict[str, Ask] = {
     "nobody's": lambda store: store.inbox.page(InboxFilter(assignee="", unresolved=True)),
     "that speak to me": lambda store: store.inbox.page(InboxFilter(mentioned=MINE)),
     "of a channel": lambda store: store.inbox.page(InboxFilter(channel="web")),
+    "who waits too long": lambda store: store.inbox.page(InboxFilter(overdue=True)),
     "with a label": lambda store: store.inbox.page(InboxFilter(label="vip")),
     "how many are mine": lambda store: store.inbox.count_of(InboxFilter(assignee=MINE, unresolved=True)),
     "how many have a label": lambda store: store.inbox.count_of(InboxFilter(label="vip", channel="web")),
