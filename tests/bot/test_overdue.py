@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -19,6 +20,7 @@ from bot.store import Store
 from bot.store.records import InboxEntry, InboxFilter, Operator
 from bot.store.target import NO_TARGET, Target
 from tests.bot.store.given import row, said
+from tests.office import office
 from tools.hours import OfficeHours
 
 MINUTE = 60_000_000
@@ -304,3 +306,35 @@ async def test_answers_in_time_and_late_ones_are_counted(database_url: str, stor
         other = await Store.open(database_url, target=target)
         assert await judged(other) == expected
         await other.close()
+
+
+# it is shown ----------------------------------------------------------------------------------------------
+
+
+async def test_pages_api_and_table_show_it(store: Store, tmp_path: Path) -> None:
+    late, early = await waiting(store, "a", 20), await waiting(store, "b", 1)
+    async with office(store, tmp_path) as house:
+        grace = await house.operator()
+        every = (await grace.get("/api/conversations?status=waiting")).json()["conversations"]
+        assert [each["id"] for each in every] == [late, early]
+        assert every[0]["due_at"] < datetime.now(UTC).isoformat() < every[1]["due_at"]
+        found = (await grace.get("/api/conversations?overdue=1")).json()["conversations"]
+        assert [each["id"] for each in found] == [late]
+        page = (await grace.get("/dashboard/conversations?tab=overdue")).text
+        assert f"entry-{late}" in page
+        assert f"entry-{early}" not in page
+        assert "overdue by 5 min" in page
+        assert "1 overdue" in page
+        said_now = {"client_id": "1", "text": "Here I am."}
+        answer = await grace.post(f"/api/conversations/{late}/messages", json=said_now)
+        assert answer.status_code == 201
+        assert (await grace.get("/api/conversations?overdue=1")).json()["conversations"] == []
+        assert "Nobody has waited too long." in (await grace.get("/dashboard/conversations?tab=overdue")).text
+        await grace.post(f"/api/conversations/{early}/messages", json=said_now | {"client_id": "2"})
+        total = (await grace.get("/api/analytics")).json()["total"]
+        assert (total["answered_in_time"], total["answered_late"]) == (2, 0)  # as the events have it
+        assert total["answered_in_time_share"] == 1
+        header, line, *_ = (await grace.get("/api/analytics.csv")).text.splitlines()
+        row_of = dict(zip(header.split(","), line.split(","), strict=True))
+        assert (row_of["answered_in_time"], row_of["answered_late"]) == ("2", "0")
+        assert "100% answered in time" in (await grace.get("/dashboard/analytics")).text
