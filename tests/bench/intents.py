@@ -5,8 +5,8 @@ intent, `oos_val` or `oos_test`, where there are any, messages that belong to no
 intent are all that the router is given: the first ten, and again ten spread over what there is. An in-scope
 message that is taken for out of scope counts as wrong.
 
-Besides: how many of the ways in `person_ways` are taken for the wish for a person, by phrases alone and with
-meaning, and how many of the messages in PATH are taken for it, which is wrong.
+Besides: how many of the ways in `person_ways`, and of those written there later, are taken for the wish for
+a person, by phrases alone and with meaning, and how many of the messages in PATH are, which is wrong.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from bot.orchestrator.intents import ByExamples, Intent
 from bot.orchestrator.wishes import wants_person
 from knowledge.local import LocalIndex
 from knowledge.meanings import Meanings
-from tests.bench.person_ways import WAYS
+from tests.bench.person_ways import LATER, WAYS
 from tests.bench.retrieval import corpora
 
 EXAMPLES = 10
@@ -129,7 +129,8 @@ async def main(path: Path) -> None:
                 )
         ways = [way for own in WAYS.values() for way in own]
         others = [*(message for message, _ in messages.in_scope), *messages.out_of_scope]
-        for told, texts in (("calls for a person", ways), ("other messages", others)):
+        told_by = {"calls for a person": ways, "of them written later": LATER, "other messages": others}
+        for told, texts in told_by.items():
             by_phrases, both = await calls_for_a_person(texts, index)
             print(f"{len(texts)} {told}, taken for one: {by_phrases:.4f} by phrases, {both:.4f} with meaning")
         await index.close()

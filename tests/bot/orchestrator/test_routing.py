@@ -22,7 +22,7 @@ from knowledge.local import LocalIndex
 from knowledge.lookup import Found
 from knowledge.meanings import Meanings
 from tests.bench.intents import Examples, calls_for_a_person, first, measure, read, spread
-from tests.bench.person_ways import WAYS
+from tests.bench.person_ways import LATER, WAYS
 from tests.bench.retrieval import corpora
 from tests.doubles.orchestra import RETURNS, SHIPPING, Pages, agent, turn
 from tests.doubles.tools import a_tool
@@ -441,6 +441,8 @@ async def test_a_person_is_wanted_in_words_that_no_list_has(router: ByExamples, 
         "please speak faster",
         "I don't want to talk to a person",
         "When is customer service open?",
+        "Kann ein Kollege mein Konto mitbenutzen?",
+        "¿Puede recogerlo otra persona?",
         "Where is my order?",
         "",
     ],
@@ -454,4 +456,5 @@ async def test_most_ways_to_ask_for_a_person_are_understood(index: LocalIndex) -
     assert len(ways) >= 60
     by_phrases, both = await calls_for_a_person(ways, index)
     assert by_phrases < 0.1
-    assert both >= 0.55
+    assert both >= 55 / 62
+    assert (await calls_for_a_person(LATER, index))[1] >= 0.55, "no example was chosen for these"
