@@ -83,7 +83,8 @@ class WrittenCall:
     for a worker.
 
     `note` is what an operator said with the decision, `why` what the customer wanted, in their words.
-    `refusal`: the service refused it, and this is what the customer may be told of why, "" for nothing.
+    `edited`: the operator allowed another call than the one that was asked for. `refusal`: the service
+    refused it, and this is what the customer may be told of why, "" for nothing.
     """
 
     id: str
@@ -93,6 +94,7 @@ class WrittenCall:
     result: str = ""
     note: str = ""
     why: str = ""
+    edited: bool = False
     refusal: str | None = None
 
 

@@ -43,11 +43,15 @@ def so_far(asked: Asked, hands: Hands) -> str:
 
 def _changed(asked: Asked, name: str, arguments: Arguments, result: str) -> str:
     """By what was called: the customer's words may ask for more than this."""
-    values = ", ".join(str(each) for each in arguments.values() if isinstance(each, str | int | float))
-    what = f"“{escaped(' '.join(filter(None, (name.replace('_', ' '), values))))}”"
+    what = f"“{escaped(_called(name, arguments))}”"
     tool = asked.agent.toolbox.get(name)
     words = plainly(tool, arguments, result) if tool is not None else ""
     return "\n\n".join(filter(None, (deed_phrase(asked.language, "done", what=what), words)))
+
+
+def _called(name: str, arguments: Arguments) -> str:
+    values = ", ".join(str(each) for each in arguments.values() if isinstance(each, str | int | float))
+    return " ".join(filter(None, (name.replace("_", " "), values)))
 
 
 def unsettled(news: Sequence[WrittenCall]) -> Stuck | None:
@@ -66,7 +70,9 @@ def unsettled(news: Sequence[WrittenCall]) -> Stuck | None:
 
 
 def _told(asked: Asked, call: WrittenCall) -> str:
-    what = f"“{escaped(call.why or call.tool)}”"
+    # Not by the customer's words where an operator allowed something else than they say.
+    said = "" if call.edited else call.why.strip().rstrip(".!?")
+    what = f"“{escaped(said or _called(call.tool, call.arguments))}”"
     match call.state:
         case "done" if call.tool == follow_up.NAME:
             return deed_phrase(asked.language, "followed_up", what=what)

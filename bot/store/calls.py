@@ -17,8 +17,8 @@ from bot.store.records import Claim
 from tools.base import Arguments
 
 _OF_CONVERSATION = """
-    SELECT k.id, k.tool, k.arguments, k.state, k.result, k.refusal, k.note, k.why, k.epoch, k.asked, k.untold,
-        m.id AS message_id, m.channel, m.address
+    SELECT k.id, k.tool, k.arguments, k.proposed, k.state, k.result, k.refusal, k.note, k.why,
+        k.epoch, k.asked, k.untold, m.id AS message_id, m.channel, m.address
     FROM calls k LEFT JOIN messages m ON m.id = k.message_id
     WHERE k.conversation_id = :conversation_id AND (k.untold OR k.epoch = :epoch
         OR k.state IN ('pending', 'approved', 'running', 'doubtful', 'done'))
@@ -101,6 +101,7 @@ def written(row: Row) -> WrittenCall:
         refusal=row["refusal"],
         note=row["note"],
         why=row["why"],
+        edited=bool(row["asked"]) and orjson.loads(row["arguments"]) != orjson.loads(row["proposed"]),
     )
 
 

@@ -121,7 +121,7 @@ async def test_approved_with_an_edit_it_is_done_so_and_the_customer_told(
         assert scene.till.paid == [{"order": "123456", "amount": 25}]
         assert scene.till.contexts[0].conversation_id == scene.visitor.conversation_id
         said = await scene.said()
-        assert "This has been done now" in said[-1]
+        assert "This has been done now: “refund 25, 123456”." in said[-1]
         assert "R-1" in said[-1]
         assert "25 is what it cost." in said[-1]
         done = (await scene.operator.get("/api/approvals?status=done")).json()["approvals"]

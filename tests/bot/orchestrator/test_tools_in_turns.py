@@ -6,13 +6,22 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from pydantic import JsonValue
 
 from bot.orchestrator import run
-from bot.orchestrator.agent import Agent, LeaseLost, ModelFailed, Route, ToolCall, Utterance, WrittenCall
+from bot.orchestrator.agent import (
+    Agent,
+    CallState,
+    LeaseLost,
+    ModelFailed,
+    Route,
+    ToolCall,
+    Utterance,
+    WrittenCall,
+)
 from bot.orchestrator.outcome import HandOff, NeedsApproval, Outcome, ProposedCall, Reply
 from bot.orchestrator.prompt import SECRET
 from bot.testing import MemoryJournal, ScriptedModel
@@ -800,21 +809,21 @@ async def test_operators_are_asked_about_no_more_calls_than_a_turn_may_make() ->
     assert len(outcome.calls) == 24
 
 
-def ended(state: str, **more: str) -> WrittenCall:
-    return WrittenCall(
-        id="call",
-        tool="refund",
-        arguments={"order_id": "123456"},
-        state=state,  # type: ignore[arg-type]
-        why="my money back for 123456",
-        **more,
-    )
+def ended(state: CallState, **more: Any) -> WrittenCall:
+    given: dict[str, Any] = {"why": "my money back for 123456", **more}
+    return WrittenCall(id="call", tool="refund", arguments={"order_id": "123456"}, state=state, **given)
 
 
 @pytest.mark.parametrize(
     ("news", "kind", "words"),
     [
-        (ended("done", result="Refunded 20 EUR."), Reply, "Refunded 20 EUR."),
+        (ended("done", result="Refunded 20 EUR."), Reply, "now: “my money back for 123456”."),
+        (
+            ended("done", result="Refunded 20 EUR.", why="Give it back."),
+            Reply,
+            "now: “Give it back”.\n\nRefunded",
+        ),
+        (ended("done", result="20 EUR.", edited=True), Reply, "now: “refund 123456”.\n\n20 EUR."),
         (ended("rejected", note="It was worn."), Reply, "decided against this"),
         (ended("expired"), HandOff, "erson from our team"),
         (ended("failed", result="the bank said no"), HandOff, "a person from our team"),
