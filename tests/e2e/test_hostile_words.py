@@ -10,10 +10,10 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, FilePayload, Page, expect
 
 from tests.bot.dashboard.test_pages import HOSTILE
-from tests.e2e.browser import Chat, visit
+from tests.e2e.browser import Chat, set_hidden, visit
 from tests.e2e.desk import EMAIL, OTHER_EMAIL, TRIPWIRE, act, at_the_desk, thread
 from tests.e2e.test_files import PICTURE
-from tests.processes import Switchboard, switchboard
+from tests.processes import Switchboard, switchboard, until
 
 pytestmark = pytest.mark.slow
 
@@ -23,6 +23,14 @@ ODD = "\u202e\u2067\u200b\ufeff\U0001f469\u200d\U0001f469\u200d\U0001f467 Z\u033
 NAME = f"{MARKUP}{ODD}{'W' * 20}"
 TEXT = "\n".join([MARKUP, *HOSTILE, ODD, "W" * 2000, "=1+1", "[x](data:text/html,<script>xss(3)</script>)"])
 WIDE = "document.documentElement.scrollWidth > innerWidth"
+# Notifications as the system would be handed them: it shows them as plain text.
+NOTIFIED = """
+    window.notified = [];
+    window.Notification = class {
+        static permission = 'granted';
+        constructor(title, {body}) { notified.push([title, body]) }
+    };
+"""
 
 
 class Desk:
@@ -116,6 +124,50 @@ def test_every_page_holds_them(grace: Desk, conversation_id: str) -> None:
                 found.append((path, width))
         assert page.evaluate("tripped") == [], path
     assert found == []
+
+
+def test_what_comes_up_and_comes_in(grace: Desk, eve: Desk, chat: Chat, conversation_id: str) -> None:
+    page, at = grace.page, f"/api/conversations/{conversation_id}"
+    page.add_init_script(NOTIFIED)
+    page.evaluate("localStorage.setItem('switchboard:notify', 'on')")
+    contact_id = page.request.get(f"{grace.house.url}{at}").json()["contact"]["id"]
+    grace.call(f"/api/contacts/{contact_id}", {"name": NAME})
+    page.goto(f"{grace.house.url}/dashboard/conversations/{conversation_id}?tab=all")
+    expect(page.locator("#contact")).to_contain_text(MARKUP)
+    assert MARKUP in page.title()
+    page.keyboard.press("Control+k")
+    page.get_by_role("combobox", name="What to do").fill("onerror")
+    expect(page.locator("#commands").get_by_role("option").filter(has_text=MARKUP).first).to_be_visible()
+    page.keyboard.press("Escape")  # what is typed goes first
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    reply = page.get_by_role("textbox", name="Reply")
+    reply.fill("@")
+    page.locator("#colleagues").get_by_role("option").filter(has_text=MARKUP).click()
+    expect(reply).to_have_value(f"@{NAME} ")
+    if not page.request.get(f"{grace.house.url}/api/canned").json()["canned"]:
+        grace.call("/api/canned", {"name": "hi", "text": f"{TEXT} {{{{contact}}}} {{{{constructor}}}}"})
+    page.reload()
+    reply.fill("/hi")
+    page.locator("#canned").get_by_role("option").filter(has_text="/hi").click()
+    written = f"{TEXT} {NAME} {{{{constructor}}}}"
+    expect(reply).to_have_value(written)
+    page.reload()
+    expect(reply).to_have_value(written)
+    eve.call(f"{at}/presence", {"doing": "writing"})
+    expect(page.locator("#others")).to_contain_text(MARKUP)
+    set_hidden(page, hidden=True)
+    note = {"client_id": "note", "text": f"@Grace {TEXT}", "kind": "note"}
+    eve.call(f"{at}/messages", note)
+    until(lambda: page.evaluate("notified.length"), 15, "a notification")
+    [title, body] = page.evaluate("notified[0]")
+    assert MARKUP in title
+    assert MARKUP in body
+    set_hidden(page, hidden=False)
+    chat.ask(f"once more {TEXT}")
+    expect(thread(page).get_by_text("once more")).to_be_visible()
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert not page.evaluate(WIDE)
 
 
 def test_what_the_bot_is_writing_is_text_until_it_is_said(grace: Desk, conversation_id: str) -> None:

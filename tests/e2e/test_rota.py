@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.browser import visit
 from tests.e2e.desk import EMAIL, OTHER_EMAIL, act, at_the_desk
-from tests.processes import Switchboard, switchboard
+from tests.processes import Switchboard, switchboard, until
 
 # What the browser would show beside its window, while another has the operator's eyes.
 _NOTIFIED = """
@@ -54,7 +55,10 @@ def test_each_operator_is_given_one_and_told_and_the_next_when_that_is_done(
         assert given["Grace"] != given["Linus"]
         for page in desks.values():
             expect(page.locator("#list .entry")).to_have_count(1)  # the third waits for nobody yet
-            page.wait_for_function("notified.some(title => title.endsWith('waits for you'))")
+            told = partial(page.evaluate, "notified.some(title => title.endsWith('waits for you'))")
+            until(
+                told, 15, "the operator told"
+            )  # asked from outside: the page's policy lets nobody wait in it
         grace = desks["Grace"]
         grace.locator("#list .entry").click()
         act(grace, "Resolve")
