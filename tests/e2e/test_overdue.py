@@ -14,6 +14,8 @@ from tests.e2e.browser import visit
 from tests.e2e.desk import EMAIL, at_the_desk, listening, thread
 from tests.processes import Switchboard, switchboard, until
 
+pytestmark = pytest.mark.slow  # houses of its own
+
 OVERDUE = re.compile(r"^overdue by \d+ min$")
 TOLD = "SELECT key FROM alarms WHERE key LIKE 'overdue %'"
 BOT = '[bot]\nname = "Ada"\n[desk]\nanswer_within = 900\n'

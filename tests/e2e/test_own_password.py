@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.e2e.desk import act, at_the_desk
 from tests.processes import Switchboard
+
+pytestmark = pytest.mark.slow  # passwords are checked as slowly as they are meant to be
 
 NEW = "tr0mbone under the café table"
 

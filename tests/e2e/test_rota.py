@@ -13,6 +13,8 @@ from tests.e2e.browser import visit
 from tests.e2e.desk import EMAIL, OTHER_EMAIL, act, at_the_desk
 from tests.processes import Switchboard, switchboard, until
 
+pytestmark = pytest.mark.slow  # a house of its own
+
 # What the browser would show beside its window, while another has the operator's eyes.
 _NOTIFIED = """
     window.notified = [];

@@ -5,11 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.browser import Chat
 from tests.e2e.desk import act, entry
 from tests.processes import Switchboard
+
+pytestmark = pytest.mark.slow  # every zone in a browser
 
 ZONES = (
     *("Europe/Berlin", "America/New_York", "America/Los_Angeles", "Pacific/Auckland", "Pacific/Kiritimati"),
