@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from tests.doubles.clerk import clerk_at_work
-from tests.e2e.browser import Chat, visit
+from tests.e2e.browser import Chat, set_hidden, visit
 from tests.e2e.desk import EMAIL, TRIPWIRE, act, sign_in, thread
 from tests.processes import Switchboard, switchboard
 
@@ -86,6 +86,30 @@ def test_a_refund_is_edited_approved_done_and_told(desk: Page, shop: Switchboard
     (call,) = shop.rows("SELECT arguments, proposed FROM calls")
     assert "wrong item" in call["arguments"]
     assert "damaged" in call["proposed"]
+
+
+def test_what_is_typed_goes_on_where_it_was_when_the_message_around_it_is_renewed(
+    desk: Page, shop: Switchboard, chat: Chat
+) -> None:
+    set_hidden(chat.page, hidden=True)
+    chat.ask("Please refund my order 481921, it arrived damaged")
+    desk.get_by_role("link", name="Approvals").click()
+    desk.get_by_role("article", name="Refund").filter(has_text="481921").get_by_role("link").click()
+    card = thread(desk).get_by_role("article", name="Refund")
+    asked = thread(desk).locator(".message.bot").filter(has=desk.get_by_role("article", name="Refund"))
+    word = card.get_by_label("A word to the customer")
+    word.focus()
+    desk.keyboard.type("So mix-up!")
+    for _ in range(len(" mix-up!")):
+        desk.keyboard.press("ArrowLeft")
+    expect(asked).not_to_contain_text("Read")
+    set_hidden(chat.page, hidden=False)
+    expect(asked).to_contain_text("Read")
+    expect(word).to_be_focused()
+    desk.keyboard.type("rry about the")
+    expect(word).to_have_value("Sorry about the mix-up!")
+    card.get_by_role("button", name="Reject").click()
+    expect(chat.thread).to_contain_text("Sorry about the mix-up!")
 
 
 def test_it_is_rejected_inside_the_conversation(desk: Page, shop: Switchboard, chat: Chat) -> None:

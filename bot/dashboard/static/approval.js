@@ -9,6 +9,7 @@ const sent = new Map();
 /** @param {Element} card */
 const touched = (card) =>
   'editing' in /** @type {HTMLElement} */ (card).dataset ||
+  card.querySelector(':is(input, textarea, select):focus') !== null ||
   Boolean(/** @type {HTMLTextAreaElement|null} */ (card.querySelector('.word textarea'))?.value);
 
 /** Remember what the server sent, before anything is changed here. @param {ParentNode} [within] */
@@ -36,12 +37,22 @@ export function renewCards(list, fresh) {
   return gone;
 }
 
-/** Keep the cards that somebody writes in when what is around them is renewed. @param {Element} old @param {Element} node */
-export function keepCards(old, node) {
+/**
+ * Renew what is around the cards that somebody writes in: those stay, and the next key goes where the last one went.
+ * @param {Element} old @param {Element} node what comes in its place
+ */
+export function renewAround(old, node) {
+  const active = old.contains(document.activeElement) ? document.activeElement : null;
+  const typing = active instanceof HTMLInputElement || active instanceof HTMLTextAreaElement ? active : null;
+  const [from, to] = [typing?.selectionStart ?? null, typing?.selectionEnd ?? null]; // a number has none
   for (const card of old.querySelectorAll('.approval')) {
     const fresh = node.querySelector(`#${CSS.escape(card.id)}`);
     if (fresh && !fresh.classList.contains('decided') && touched(card)) fresh.replaceWith(card);
   }
+  old.replaceWith(node);
+  if (!active?.isConnected) return;
+  /** @type {HTMLElement} */ (active).focus({ preventScroll: true });
+  if (from !== null) typing?.setSelectionRange(from, to);
 }
 
 /** @param {Element} field */

@@ -1,7 +1,7 @@
 // @ts-check
 /** One conversation: the thread as it grows, the bot's answer as it is written, and the reply box. */
 
-import { decideCards, keepCards, rememberCards, renewCards } from './approval.js';
+import { decideCards, rememberCards, renewAround, renewCards } from './approval.js';
 import { bulk } from './bulk.js';
 import { offer } from './offers.js';
 import { suggestions } from './copilot.js';
@@ -61,8 +61,7 @@ function merge(page) {
     const node = document.importNode(fresh, true);
     tellTimes(node);
     if (known) {
-      keepCards(known, node);
-      known.replaceWith(node);
+      renewAround(known, node);
     } else {
       const next = [...messages.children].find((each) => seqOf(each) > seqOf(node));
       messages.insertBefore(node, next ?? null);
