@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -77,6 +78,11 @@ def _view(page: Page) -> None:
     expect(page.get_by_role("dialog")).to_be_visible()
 
 
+def _document(page: Page) -> None:
+    page.get_by_role("link", name="Return an item").first.click()
+    expect(page).to_have_url(re.compile("documents/."))
+
+
 SCENES: Sequence[Scene] = (
     Scene(name="inbox", address=_INBOX, phone=True),
     Scene(name="desk", address=_CONVERSATION, phone=True),
@@ -94,6 +100,7 @@ SCENES: Sequence[Scene] = (
     Scene(name="contact", address="contacts/{contact}"),
     Scene(name="knowledge", address="knowledge"),
     Scene(name="documents", address="knowledge/documents"),
+    Scene(name="document", address="knowledge/documents", opens=_document),
     Scene(name="write", address="knowledge/write"),
     Scene(name="evaluation", address="knowledge/evaluation"),
     Scene(name="analytics", address="analytics", phone=True),

@@ -77,6 +77,10 @@ def of_the_desk(
         viewport=PHONE if phone else WIDE, color_scheme=scheme, reduced_motion="reduce", locale="en-US"
     )
     page = context.new_page()
+    page.goto(f"{house.url}/dashboard/sign-in")
+    path = folder / f"sign-in-{'phone' if phone else scheme}.png"
+    page.screenshot(path=path)
+    yield path
     sign_in(page, house, password)
     for scene in SCENES:
         if phone and not scene.phone:
