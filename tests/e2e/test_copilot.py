@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.browser import Chat
 from tests.e2e.desk import act, entry, thread
 from tests.processes import Switchboard
+
+pytestmark = pytest.mark.slow  # several people, each in a browser
 
 
 def test_a_suggestion_is_taken_by_one_key_beside_what_was_written_and_never_sent_by_itself(

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.e2e.browser import Chat, visit
 from tests.processes import Switchboard
+
+pytestmark = pytest.mark.slow  # several people, each in a browser
 
 
 def write(browser: Browser, house: Switchboard, *words: str) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import base64
 import re
 
+import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
 from tests.e2e.browser import Chat
 from tests.e2e.desk import act, entry, thread
 from tests.e2e.test_files import PICTURE
 from tests.processes import Switchboard
+
+pytestmark = pytest.mark.slow  # several people, each in a browser
 
 NAME = "label <img src=x onerror=alert(1)>.png"
 LABEL = FilePayload(name=NAME, mimeType="image/png", buffer=PICTURE)
