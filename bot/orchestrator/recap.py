@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bot.orchestrator.agent import Agent, Turn
 from bot.orchestrator.summary import InShort, told_by
-from bot.orchestrator.utterances import rendered
+from bot.orchestrator.utterances import attributed
 from bot.trace import Trace
 
 KEPT = 8  # newest messages that stay as they are
@@ -35,7 +35,7 @@ async def recap(turn: Turn, agent: Agent, trace: Trace) -> InShort:
     """
     if not turn.said:
         return InShort(text=turn.summary, model=turn.summary_model)
-    said = "\n".join(f"{each.speaker}: {rendered(each)[:_LONGEST_MESSAGE]}" for each in turn.said)
+    said = "\n".join(attributed(each)[:_LONGEST_MESSAGE] for each in turn.said)
     if turn.summary:
         said = f"Told in short so far:\n{turn.summary}\n\nWhat followed:\n{said}"
     system = _SYSTEM.format(company=agent.company or "a company")

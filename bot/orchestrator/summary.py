@@ -10,7 +10,7 @@ from bot.orchestrator.agent import Agent, Delta, LanguageModel, ModelFailed, Mod
 from bot.orchestrator.budget import BudgetReached, paid
 from bot.orchestrator.grounding import unsupported
 from bot.orchestrator.prompt import NO_ANSWER
-from bot.orchestrator.utterances import rendered
+from bot.orchestrator.utterances import attributed
 from bot.trace import Trace
 
 _TOKENS = 400
@@ -35,7 +35,7 @@ class InShort:
 
 async def summarise(turn: Turn, agent: Agent, trace: Trace) -> InShort:
     """By the cheapest tier's models, the first that says nothing new; else in the customer's words."""
-    said = "\n".join(f"{each.speaker}: {rendered(each)}" for each in turn.said)
+    said = "\n".join(map(attributed, turn.said))
     system = _SYSTEM.format(company=agent.company or "a company")
     for model in next(iter(agent.models.values()), ()):
         if text := await told_by(model, system, said, turn, trace):

@@ -26,6 +26,11 @@ def rendered(utterance: Utterance) -> str:
     return "\n".join(filter(None, parts))
 
 
+def attributed(utterance: Utterance) -> str:
+    """Who said it and what, in one line: no line within it can pretend that somebody else spoke."""
+    return f"{utterance.speaker}: {' '.join(rendered(utterance).split())}"
+
+
 def _counted(files: Sequence[str]) -> str:
     """Files by their kind, from their media types: "2 pictures and 1 voice message"."""
     kinds = Counter(_kind(media_type) for media_type in files)
