@@ -106,10 +106,10 @@ class Gate:
         account, address = operator.email, address_of(request)
         device = self._known_device(request, account)
         if wait := self._guessing.wait(account=account, address=address, device=device):
-            await self._refused("operator.refused", operator.id, about=operator.id)
+            await self._refused("operator.refused", f"own {operator.id}", about=operator.id)
             raise TooManyTries(wait)
         if not await self._matches(current, operator):
-            await self._refused("operator.refused", operator.id, about=operator.id)
+            await self._refused("operator.refused", f"own {operator.id}", about=operator.id)
             return False
         self._guessing.forgive(account=account, address=address, device=device)
         async with self._checks:

@@ -94,6 +94,20 @@ async def test_an_attack_is_in_it_and_does_not_fill_it(sqlite: Store, tmp_path: 
         assert (await log_of(ada))[0]["address"] == "198.51.100.7"
 
 
+async def test_noise_about_signing_in_hides_no_guess_by_somebody_signed_in(
+    sqlite: Store, tmp_path: Path
+) -> None:
+    async with office(sqlite, tmp_path) as place:
+        ada = await place.operator("Ada", "admin")
+        for address in range(1, 31):
+            crook = place.browser(**{"x-forwarded-for": f"203.0.113.{address}"})
+            await sign_in(crook, "ada@example.com", "a guess")
+        guess = await ada.post("/api/me/password", json={"current": "a guess", "new": "x" * 20})
+        assert guess.status_code in (422, 429)
+        newest = (await log_of(ada))[0]
+        assert (newest["act"], newest["changes"]) == ("operator.refused", {})
+
+
 def test_what_was_not_told_is_counted() -> None:
     now = 0.0
     refusals = Refusals(clock=lambda: now)
