@@ -42,10 +42,11 @@ class OverdueWatch:
         told = 0
         while late := await self._store.overdue.untold(limit=_BATCH):
             crowd = len(late) if len(late) >= _CROWD else 0
-            told += sum([await self._tell(each, crowd=crowd) for each in late])
+            minute = f"{datetime.now(UTC):%Y-%m-%d %H:%M}"  # one for all of them, however long it takes
+            told += sum([await self._tell(each, crowd=crowd, minute=minute) for each in late])
         return told
 
-    async def _tell(self, late: Late, *, crowd: int) -> bool:
+    async def _tell(self, late: Late, *, crowd: int, minute: str) -> bool:
         """Whether this process is the one that tells; where this breaks off, nobody hears it twice."""
         who = late.contact_name or "A customer"
         whose = f"It is {late.assignee}'s." if late.assignee else "Nobody has taken it."
@@ -64,7 +65,7 @@ class OverdueWatch:
             text=text,
             data={"waiting_since": late.waiting_since.isoformat(), "due_at": late.due_at.isoformat()},
             conversation_id=late.conversation_id,
-            seldom=f"overdue {datetime.now(UTC):%Y-%m-%d %H:%M}" if crowd else "",
+            seldom=f"overdue {minute}" if crowd else "",
         )
         await self._store.overdue.told(late)
         if told:
