@@ -146,31 +146,38 @@ class _Twilio(Channel):
         page = await self._account.client.messages.page_async(
             to=message.recipient, from_=self._sender, page_size=_PAGE
         )
+        doubtful = False
         for _ in range(_PAGES):
             listed = list(page)
             for each in listed:
-                if each.sid not in known and not _before(each, earliest) and self._is(each, message):
+                if each.sid in known or _before(each, earliest) or not _outbound(each):
+                    continue
+                if self._is(each, message):
                     return str(each.sid)
+                doubtful = doubtful or _may_be(each, message)
             if not page.next_page_url or all(_before(each, earliest) for each in listed):
+                if doubtful:
+                    raise NotDelivered(
+                        "Twilio has a message that may be this one, but not in the words we know"
+                    )
                 return None
             page = await page.next_page_async()
         raise NotDelivered("Twilio's list of messages to this recipient has no end")
 
     def _is(self, listed: Any, message: OutboundMessage) -> bool:
-        """Whether one of Twilio's messages is this one: in its own words, or in the template's."""
-        if not str(listed.direction or "outbound").startswith("outbound"):
-            return False
-        body = _compared(str(listed.body or "").removeprefix(_TRIAL))
+        """Whether one of Twilio's messages is this one: in its own words, or around them the template's that
+        nobody has chosen."""
+        body = _body(listed)
         text, media = self._text_and_media(message)
         if body == _compared(text) and int(listed.num_media or 0) == len(media):
             return True
-        template = message.template
-        if template is None and message.window_closed and self._usual is not None:
-            try:
-                template = self._filled(self._usual, message)
-            except NotFilled:  # nor could it be sent
-                return False
-        return template is not None and all(_stands_in(body, value) for value in template.variables.values())
+        if message.template is not None or not message.window_closed or self._usual is None:
+            return False
+        try:
+            template = self._filled(self._usual, message)
+        except NotFilled:  # nor could it be sent
+            return False
+        return all(_stands_in(body, value) for value in template.variables.values())
 
     async def fetch(self, file: RemoteFile, into: Path) -> FetchedFile:
         partial = into.with_name(f"{into.name}.part")
@@ -456,6 +463,24 @@ def _as_template(template: FilledTemplate) -> dict[str, Any]:
 def _compared(text: str) -> str:
     """A text as it is compared: a template has no line breaks, and no two links to a file are alike."""
     return in_one_line(re.sub(rf"\S*{WEBHOOK}/media/\S+", "", text))
+
+
+def _body(listed: Any) -> str:
+    return _compared(str(listed.body or "").removeprefix(_TRIAL))
+
+
+def _outbound(listed: Any) -> bool:
+    return str(listed.direction or "outbound").startswith("outbound")
+
+
+def _may_be(listed: Any, message: OutboundMessage) -> bool:
+    """Whether one of Twilio's messages could be this chosen template, were other words approved than those
+    that we know of it. What stands in its places may be no more than a name, which other messages say too:
+    so nobody can tell, and a person decides."""
+    template = message.template
+    return template is not None and all(
+        _stands_in(_body(listed), value) for value in template.variables.values()
+    )
 
 
 def _stands_in(body: str, value: str) -> bool:

@@ -27,6 +27,7 @@ from bot.web import create_app
 from channels.base import (
     Attachment,
     DeliveryStatus,
+    FilledTemplate,
     InboundMessage,
     NotDelivered,
     NotFetched,
@@ -785,6 +786,25 @@ async def test_a_lost_template_and_a_lost_file_are_found_too(line: Line) -> None
     for message, lost in zip(messages, line.twilio.sent, strict=True):
         assert await line.whatsapp.find(message, since=began, known=[]) == lost.sid
     assert await line.whatsapp.find(outbound("A picture"), since=began, known=[]) is None
+
+
+@pytest.mark.parametrize("variables", [{}, {"1": "Ada"}], ids=["nothing to fill", "a name"])
+async def test_another_message_is_not_taken_for_a_lost_template(
+    line: Line, variables: dict[str, str]
+) -> None:
+    """It may be the template, had other words been approved: neither sent again nor taken for sent."""
+    began = now()
+    filled = FilledTemplate(name="back", id=PARCEL.id, variables=variables, text="Ada, we are back.")
+    message = outbound(filled.text, template=filled, window_closed=True)
+    assert await line.whatsapp.find(message, since=began, known=[]) is None
+    other = await line.whatsapp.send(outbound("Hello Ada, this is another matter"))
+    assert other is not None
+    with pytest.raises(NotDelivered, match="may be this one") as told:
+        await line.whatsapp.find(message, since=began, known=[])
+    assert told.value.uncertain
+    assert await line.whatsapp.find(message, since=began, known=[other]) is None
+    await line.whatsapp.send(outbound("Ada, we are back."))
+    assert await line.whatsapp.find(message, since=began, known=[]) not in {None, other}
 
 
 async def test_the_list_is_read_to_its_end(line: Line) -> None:
