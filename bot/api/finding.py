@@ -55,6 +55,9 @@ class Find:
 
     def shows(self, entry: InboxEntry, me: str, mentions: Collection[str] = ()) -> bool:
         """Whether a conversation belongs into this tab; `mentions` are those that speak to me."""
+        return self.status in (None, entry.status) and self._belongs(entry, me, mentions)
+
+    def _belongs(self, entry: InboxEntry, me: str, mentions: Collection[str]) -> bool:
         match self.tab:
             case "waiting":
                 return entry.status == (self.status or "waiting")
@@ -67,7 +70,7 @@ class Find:
             case "mentions":
                 return entry.id in mentions
             case _:
-                return self.status in (None, entry.status)
+                return True
 
 
 def find(query: Mapping[str, str], *, otherwise: str) -> Find:

@@ -13,6 +13,7 @@ import orjson
 import pytest
 
 from bot.alerts import Alerts
+from bot.api.finding import find
 from bot.bell import RedisLink
 from bot.live import Live
 from bot.overdue import OverdueWatch
@@ -116,6 +117,14 @@ async def test_whoever_waits_is_to_be_answered_by_a_time_and_the_overdue_are_fou
     first, cursor = await store.inbox.page(InboxFilter(overdue=True), limit=1)
     rest, end = await store.inbox.page(InboxFilter(overdue=True), before=cursor, limit=1)
     assert ([each.id for each in (*first, *rest)], end) == ([later, late], "")
+
+
+async def test_a_tab_that_is_narrowed_shows_what_its_list_shows(store: Store) -> None:
+    late = await entry(store, await waiting(store, "a", 16))
+    for tab in ("overdue", "unassigned", "waiting", "all"):
+        assert find({"tab": tab}, otherwise="all").shows(late, "me")
+        assert find({"tab": tab, "status": "waiting"}, otherwise="all").shows(late, "me")
+        assert not find({"tab": tab, "status": "human"}, otherwise="all").shows(late, "me")
 
 
 async def test_without_a_target_nobody_is_late(database_url: str, store: Store) -> None:
