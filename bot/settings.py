@@ -10,6 +10,7 @@ import tomllib
 from collections.abc import Collection, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
+from string import Formatter
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
@@ -138,9 +139,11 @@ class WhatsAppTemplateSection(_Section):
     def _can_be_filled(cls, variables: dict[str, str]) -> dict[str, str]:
         for value in variables.values():
             try:
-                value.format(name="", text="")
-            except (LookupError, ValueError, AttributeError):
-                raise ValueError("nothing stands in braces but {name} and {text}") from None
+                fields = [each[1:] for each in Formatter().parse(value) if each[1] is not None]
+            except ValueError:
+                fields = [("", "", None)]
+            if any(each not in {("name", "", None), ("text", "", None)} for each in fields):
+                raise ValueError("nothing stands in braces but {name} and {text}")
         return variables
 
     @model_validator(mode="after")

@@ -437,6 +437,7 @@ def test_whatsapp_has_templates_and_a_pace_once_they_are_written_down(tmp_path: 
         ),
         ('[whatsapp.templates.a]\nsid = "MG1"\ntext = "x"', "whatsapp.templates.a.sid: a template's Content"),
         ('[whatsapp.templates.a]\nsid = "HX1"', "whatsapp.templates.a.text: "),
+        (f'{_USUAL}variables = {{ "1" = "{{text!s}}" }}', "whatsapp.templates.a.variables: nothing stands"),
         ('[whatsapp.templates."a/b"]\nsid = "HX1"\ntext = "x"', "whatsapp.templates.a/b"),
         ("per_second = 0", "whatsapp.per_second: "),
         ("pace = 1", "whatsapp.pace: there is no such setting"),
