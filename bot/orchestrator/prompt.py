@@ -50,7 +50,7 @@ customer has not seen it, so tell them of it only what they need.
 
 {note}"""
 _TOLD = "What was said earlier in this conversation, in short:"
-_EXTRACT = "Of what the customer wrote earlier in this conversation, an extract in their own words:"
+_EXTRACT = "Of what was said earlier in this conversation, an extract, its end in the customer's own words:"
 _STATES = {
     "planned": "will be done later",
     "running": "begun; nobody knows how it ended",
