@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from bot.store import asked, audit, calls, events, messages, sendings, telling, trays, ways
-from bot.store.database import Database, Duplicate, Row, Transaction, moment, new_id
+from bot.store.database import Body, Database, Duplicate, Row, Transaction, moment, new_id
 from bot.store.mentions import ADD
 from bot.store.outgoing import number, outbox, say
 from bot.store.records import Changed, ConversationStatus, Operator, StoredMessage
@@ -99,7 +99,9 @@ class People:
 
         Raises NoSuchConversation.
         """
-        return await self._put(conversation_id, lambda _: status, operator=operator, guidance=guidance)
+        return await self._moved(
+            lambda tx: _move(tx, conversation_id, lambda _: status, operator=operator, guidance=guidance)
+        )
 
     async def hand_back(self, conversation_id: str, operator: Operator, *, note: str, html: str) -> Changed:
         """The bot answers again and goes by the `note`, which operators read in the thread: both are so, or
@@ -125,10 +127,7 @@ class People:
                 )
             return await _move(tx, conversation_id, lambda _: "bot", guidance=note)
 
-        try:
-            return await self._database.write(hand_back)
-        except _Unchanged as unchanged:
-            return Changed(status=unchanged.status, new=False)
+        return await self._moved(hand_back)
 
     async def unassign(self, conversation_id: str) -> Changed:
         """Nobody has it any more: where a person answered, it waits for another.
@@ -140,11 +139,12 @@ class People:
             status: ConversationStatus = before["status"]
             return "waiting" if status == "human" else status
 
-        return await self._put(conversation_id, after, operator_id="")
+        return await self._moved(lambda tx: _move(tx, conversation_id, after, operator_id=""))
 
     async def snooze(self, conversation_id: str, seconds: float) -> Changed:
         """Out of sight for so long, or until the contact writes. Raises NoSuchConversation."""
-        return await self._put(conversation_id, lambda _: "snoozed", nap=round(seconds * 1_000_000))
+        nap = round(seconds * 1_000_000)
+        return await self._moved(lambda tx: _move(tx, conversation_id, lambda _: "snoozed", nap=nap))
 
     async def asleep(self, limit: int = 100) -> Sequence[str]:
         """Conversations whose snooze is over."""
@@ -160,32 +160,12 @@ class People:
             status: ConversationStatus = before["resume_status"] or "bot"
             return status
 
-        return await self._put(conversation_id, after)
+        return await self._moved(lambda tx: _move(tx, conversation_id, after))
 
-    async def _put(
-        self,
-        conversation_id: str,
-        after: Callable[[Row], ConversationStatus],
-        *,
-        operator: Operator | None = None,
-        operator_id: str | None = None,
-        nap: int | None = None,
-        guidance: str | None = None,
-    ) -> Changed:
-        """Bring it to the status that follows from how it is; by `operator_id` "" it is nobody's."""
-
+    async def _moved(self, body: Body[Changed]) -> Changed:
+        """What became of a conversation that a transaction moves; of one that is so already, nothing."""
         try:
-            return await self._database.write(
-                lambda tx: _move(
-                    tx,
-                    conversation_id,
-                    after,
-                    operator=operator,
-                    operator_id=operator_id,
-                    nap=nap,
-                    guidance=guidance,
-                )
-            )
+            return await self._database.write(body)
         except _Unchanged as unchanged:
             return Changed(status=unchanged.status, new=False)
 
@@ -344,7 +324,8 @@ async def _move(
     nap: int | None = None,
     guidance: str | None = None,
 ) -> Changed:
-    """Bring it to the status that follows from how it is. Raises _Unchanged when it is so already."""
+    """Bring it to the status that follows from how it is; by `operator_id` "" it is nobody's. Raises
+    _Unchanged when it is so already."""
     numbered = await number(tx, conversation_id, 1)
     before = await tx.one(_STATUS, conversation_id=conversation_id)
     assert before is not None
