@@ -67,7 +67,7 @@ def postgres() -> Iterator[Postgres]:
         asyncio.run(migrate(running.url("migrated")))
         yield running
     finally:
-        server.stop()
+        server.cleanup()
         # Hundreds of thousands of files, for which nobody has to wait.
         subprocess.Popen(["rm", "-rf", folder], start_new_session=True)
 

@@ -3,31 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from bot.attendance import Attendance, Seen
 from bot.bell import RedisLink
 from bot.live import INBOX, Live
 from bot.store import Store
+from tests.bot.test_live import nobody_knows
 from tests.front import until
 from tests.office import following, office
-from tests.processes import Valkey, valkey
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
-    with valkey(tmp_path_factory.mktemp("valkey")) as running:
-        yield running
-
-
-async def nobody_knows(topics: Sequence[str]) -> Mapping[str, int]:
-    return {}
+from tests.processes import Valkey
 
 
 @dataclass(frozen=True, kw_only=True)

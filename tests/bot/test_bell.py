@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
 from signal import SIGCONT, SIGKILL, SIGSTOP
 
 import orjson
 import pytest
 
 from bot.bell import BELL, QUEUE, Bell, RedisLink
-from tests.processes import Valkey, valkey
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
-    with valkey(tmp_path_factory.mktemp("valkey")) as running:
-        yield running
+from tests.processes import Valkey
 
 
 async def test_a_ring_is_a_job_of_ids_only_and_a_word_to_whoever_waits(server: Valkey) -> None:

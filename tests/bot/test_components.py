@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from signal import SIGKILL
@@ -27,13 +27,7 @@ from knowledge.local import INDEX, LocalIndex
 from tests.bot.api.test_docs import wrong
 from tests.bot.store.given import said
 from tests.office import office
-from tests.processes import Valkey, valkey
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
-    with valkey(tmp_path_factory.mktemp("valkey")) as running:
-        yield running
+from tests.processes import Valkey
 
 
 @pytest.fixture(autouse=True)

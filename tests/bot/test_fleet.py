@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from signal import SIGCONT, SIGKILL, SIGSTOP
 
@@ -18,16 +18,10 @@ from bot.orchestrator.breaker import Breaker
 from bot.orchestrator.limits import Busy, Limits, Resting
 from bot.orchestrator.registry import Component, Registry
 from tests.front import until
-from tests.processes import Valkey, valkey
+from tests.processes import Valkey
 
 BEAT = 0.25  # seconds; a process that gave no sign for four is gone
 NARROW = Limits(concurrency=3)
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
-    with valkey(tmp_path_factory.mktemp("valkey")) as running:
-        yield running
 
 
 @dataclass(kw_only=True)

@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from signal import SIGCONT, SIGKILL, SIGSTOP
 from typing import Any
 
-import pytest
-
 from bot.bell import RedisLink
 from bot.live import INBOX, Feed, Live, Newest
 from bot.store import Store, StoreUnavailable
 from tests.front import front, until
-from tests.processes import Valkey, valkey
+from tests.processes import Valkey
 
 Piece = Mapping[str, Any]
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
-    with valkey(tmp_path_factory.mktemp("valkey")) as running:
-        yield running
 
 
 async def nobody_knows(topics: Sequence[str]) -> Mapping[str, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -26,13 +26,7 @@ from tests.bot.store.given import claimed, concluded, due_now, queued, said, tak
 from tests.bot.test_alerts import Receiver, sending
 from tests.conftest import Postgres
 from tests.front import until
-from tests.processes import Valkey, valkey
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
-    with valkey(tmp_path_factory.mktemp("valkey")) as running:
-        yield running
+from tests.processes import Valkey
 
 
 @pytest.fixture(autouse=True)

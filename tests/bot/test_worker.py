@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -20,13 +20,7 @@ from bot.worker import Background
 from channels.base import RemoteFile
 from tests.bot.store.given import count, row
 from tests.front import FOUND, Front, Pages, front, until, wrote
-from tests.processes import Valkey, valkey
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
-    with valkey(tmp_path_factory.mktemp("valkey")) as running:
-        yield running
+from tests.processes import Valkey
 
 
 @pytest.fixture(autouse=True)

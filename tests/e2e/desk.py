@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.processes import Switchboard
+from tests.processes import Switchboard, until
 
 EMAIL = "grace@example.com"
 OTHER_EMAIL = "linus@example.com"
@@ -55,6 +55,17 @@ def act(page: Page, name: str) -> None:
     expect(button).to_be_visible()
     listening(page)
     button.click()
+
+
+def seen_writing(writer: Page, other: Page, name: str) -> None:
+    """Whoever writes goes on writing until the other page says so: it says so for a few seconds only."""
+
+    def seen() -> bool:
+        writer.keyboard.press("x")
+        writer.keyboard.press("Backspace")
+        return other.locator("#others").inner_text() == f"{name} is writing"
+
+    until(seen, 15, f"{name} is seen writing")
 
 
 def listening(page: Page) -> None:

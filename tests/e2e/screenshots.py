@@ -41,19 +41,16 @@ _ACT = """([path, body]) => fetch(path, {
 
 def of_the_chat(house: Switchboard, browser: Browser, folder: Path) -> Iterator[Path]:
     """The demo page with the chat on it, closed and after an answer; the help centre."""
-    for name, scheme, size, path, asking in (
+    views: Sequence[tuple[str, Scheme, ViewportSize, str, bool]] = (
         ("demo-light", "light", WIDE, "", False),
         ("demo-dark", "dark", WIDE, "", False),
         ("chat-light", "light", WIDE, "", True),
         ("chat-dark", "dark", WIDE, "", True),
         ("chat-phone", "light", PHONE, "", True),
         ("help", "light", WIDE, "/help/returns/return-an-item", False),
-    ):
-        context = browser.new_context(
-            viewport=size,
-            color_scheme=scheme,  # type: ignore[arg-type]
-            reduced_motion="reduce",
-        )
+    )
+    for name, scheme, size, path, asking in views:
+        context = browser.new_context(viewport=size, color_scheme=scheme, reduced_motion="reduce")
         chat = visit(context, f"{house.url}{path}")
         if asking:
             _answered(chat)

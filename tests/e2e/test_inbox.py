@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.e2e.browser import Chat, visit
+from tests.e2e.desk import seen_writing
 from tests.processes import Switchboard
 
 pytestmark = pytest.mark.slow  # several people, each in a browser
@@ -87,7 +88,7 @@ def test_who_looks_and_who_writes_is_seen_by_operators_and_the_visitor(
     reply = desk.get_by_role("textbox", name="Reply")
     expect(reply).to_be_focused()
     reply.press_sequentially("Yes, in the")
-    expect(other_desk.locator("#others")).to_have_text("Grace is writing")
+    seen_writing(desk, other_desk, "Grace")
     typing = chat.thread.locator(".live", has_text="Grace")
     expect(typing).to_be_visible()
     expect(typing).to_be_hidden()  # nothing more is typed for a while

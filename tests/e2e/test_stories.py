@@ -12,7 +12,7 @@ from tests.doubles.twilio import Twilio
 from tests.e2e.beside import beside, on
 from tests.e2e.browser import visit
 from tests.e2e.customers import SOON, ByMail, Customer, OnWhatsApp, Visitor, has_got
-from tests.e2e.desk import EMAIL, OTHER_EMAIL, act, at_the_desk, thread
+from tests.e2e.desk import EMAIL, OTHER_EMAIL, act, at_the_desk, seen_writing, thread
 from tests.e2e.story import ENDURING, WATCHED, Company, Operator, company, spoken
 from tests.postoffice import post_office
 from tests.processes import until
@@ -106,7 +106,7 @@ def grace_takes_over_in_the_middle_of_a_word(
     us.model.usually = WATCHED
     expect(linus.others).to_have_text("Grace is looking")
     grace.box.press_sequentially("Grace here. ")
-    expect(linus.others).to_have_text("Grace is writing")
+    seen_writing(grace.page, linus.page, grace.name)
     grace.box.press_sequentially("Express costs 12.90.")
     grace.presses_send()
     has_got(customer, "Grace here. Express costs 12.90.")
