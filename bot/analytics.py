@@ -35,7 +35,6 @@ DAILY = (
     "late",
 )
 _EVERY = 60.0  # seconds between looks for what is not counted yet
-_PATIENCE = 0.3  # seconds for which who asks for a report also counts
 _GAPS = 12
 
 
@@ -184,11 +183,15 @@ class Report:
 
 
 class Analytics:
-    """Keeps the figures, and reads them. Days are those that `allowances` knows."""
+    """Keeps the figures, and reads them. Days are those that `allowances` knows.
 
-    def __init__(self, *, store: Store, allowances: Allowances) -> None:
+    Who asks for a report counts what is new first, for up to `patience` seconds.
+    """
+
+    def __init__(self, *, store: Store, allowances: Allowances, patience: float = 0.3) -> None:
         self._store = store
         self._allowances = allowances
+        self._patience = patience
 
     def today(self) -> date:
         return date.fromisoformat(self._allowances.day_of(datetime.now(UTC)))
@@ -208,9 +211,9 @@ class Analytics:
             await asyncio.sleep(_EVERY)
 
     async def report(self, span: Span) -> Report:
-        """These days, today among them up to now."""
+        """These days, today among them up to now or, where much is new, up to when it is counted."""
         zone = self._allowances.zone
-        until = time.monotonic() + _PATIENCE
+        until = time.monotonic() + self._patience
         while await self._store.counting.step(zone) and time.monotonic() < until:
             pass
         spending = await self._store.costs.span(span.before.first.isoformat(), span.last.isoformat())

@@ -136,7 +136,7 @@ async def office(
         approvals = ApprovalDesk(store=store, bell=bell, live=house.live, agent=house.agent)
         originals = Originals(store=store, channels=channels, files=folder / "files")
         gate = Gate(store=store, key="a key of the test's own", address=address)
-        analytics = Analytics(store=store, allowances=allowances)
+        analytics = Analytics(store=store, allowances=allowances, patience=60)
         components = Components(house.registry, RedisFleet(house.link))
         index = LocalIndex(folder / "knowledge")
         watch_stores(components, house.registry, store, house.link)

@@ -43,7 +43,7 @@ async def test_days_are_told_beside_as_many_before_them(store: Store) -> None:
             ago=ago * 86_400_000_000,
             id=first.message.conversation_id,
         )
-    analytics = Analytics(store=store, allowances=Allowances())
+    analytics = Analytics(store=store, allowances=Allowances(), patience=60)
     report = await analytics.report(Span(first=today - DAY, last=today))
     assert (report.totals.count("cases"), report.before.count("cases")) == (3, 1)
     assert [report.on(day, "settled", "web") for day in report.span.days] == [2, 1]
