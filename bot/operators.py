@@ -236,7 +236,7 @@ class OperatorDesk:
     ) -> FilledTemplate:
         channel = self._channels.get(name)
         if channel is None:
-            raise NotFilled(f"the channel {name} is not set up here")
+            raise NotFilled("the channel %(name)s is not set up here", name=name)
         return channel.filled(template, variables, recipient=recipient, text=text)
 
     async def _write(

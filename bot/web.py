@@ -21,6 +21,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from bot.languages import N_, _, chosen, many, speak
 from bot.store import StoreUnavailable
 
 log = logging.getLogger("switchboard.web")
@@ -45,9 +46,11 @@ _CODES = {
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _STYLE = (_TEMPLATES / "error.css").read_text(encoding="utf-8")
-_PAGE = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=select_autoescape()).get_template(
-    "error.html"
+_PAGES = Environment(
+    loader=FileSystemLoader(_TEMPLATES), autoescape=select_autoescape(), extensions=["jinja2.ext.i18n"]
 )
+_PAGES.install_gettext_callables(_, many, newstyle=True)  # type: ignore[attr-defined]
+_PAGE = _PAGES.get_template("error.html")
 # A page that tells of trouble asks for nothing more: its style stands in it, and is allowed by its hash.
 _PAGE_POLICY = (
     "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; style-src 'sha256-"
@@ -55,11 +58,11 @@ _PAGE_POLICY = (
     + "'"
 )
 _TITLES = {
-    403: "This is not yours to see",
-    404: "There is no such page",
-    429: "A little too fast",
-    500: "Something went wrong here",
-    503: "Back in a moment",
+    403: N_("This is not yours to see"),
+    404: N_("There is no such page"),
+    429: N_("A little too fast"),
+    500: N_("Something went wrong here"),
+    503: N_("Back in a moment"),
 }
 
 
@@ -73,7 +76,7 @@ def create_app(routes: Sequence[BaseRoute]) -> Starlette:
 
 
 class _Envelope:
-    """Gives every request an id and every answer its safety headers."""
+    """Gives every request an id and its reader's language, and every answer its safety headers."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -83,6 +86,7 @@ class _Envelope:
             await self._app(scope, receive, send)
             return
         request_id = scope["request_id"] = secrets.token_hex(8)
+        speak(chosen(Request(scope)))
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -129,7 +133,7 @@ def _allowed(routes: Iterable[BaseRoute], scope: Scope) -> set[str]:
 
 async def _unavailable(request: Request, error: Exception) -> Response:
     log.warning("the store does not answer: %s", error, extra={"request": request.scope.get("request_id")})
-    told = {"code": "unavailable", "message": "this could not be kept just now; send it again in a moment"}
+    told = {"code": "unavailable", "message": _("this could not be kept just now; send it again in a moment")}
     return _error(request, 503, told, {"Retry-After": "2"})
 
 
@@ -138,14 +142,17 @@ async def _broken(request: Request, error: Exception) -> Response:
     log.error("request failed", exc_info=error, extra={"request": request_id, "path": request.url.path})
     # This answer is made outside of the envelope.
     headers = _HEADERS | {"x-request-id": str(request_id)}
-    told = {"code": "internal", "message": f"something went wrong here ({request_id})"}
+    told = {
+        "code": "internal",
+        "message": _("something went wrong here (%(number)s)") % {"number": request_id},
+    }
     return _error(request, 500, told, headers)
 
 
 def _error(
     request: Request, status: int, told: Mapping[str, object], headers: Mapping[str, str] | None
 ) -> Response:
-    told_as = {"Cache-Control": "no-store", "Vary": "Accept"} | dict(headers or {})
+    told_as = {"Cache-Control": "no-store", "Vary": "Accept, Accept-Language, Cookie"} | dict(headers or {})
     if "text/html" not in request.headers.get("accept", ""):
         return Response(
             orjson.dumps({"error": told}), status_code=status, media_type="application/json", headers=told_as
@@ -153,8 +160,9 @@ def _error(
     message = str(told["message"])
     page = _PAGE.render(
         status=status,
-        title=_TITLES.get(status, "This cannot be done"),
-        message="The address may be mistyped, or what was here has moved." if status == 404 else message,
+        title=_(_TITLES.get(status, N_("This cannot be done"))),
+        message=_("The address may be mistyped, or what was here has moved.") if status == 404 else message,
+        language=chosen(request),
         home="/dashboard" if request.url.path.startswith("/dashboard/") else "/",
         style=Markup(_STYLE),  # noqa: S704  our own file
     )

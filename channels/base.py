@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from starlette.routing import BaseRoute
 
@@ -163,10 +163,13 @@ class FilledTemplate:
 
 
 class NotFilled(Exception):  # noqa: N818
-    """A template can't leave so; the message says why in plain words, `place` where if it is one of them."""
+    """A template can't leave so: `why` in plain words, with `values` in its places, %(name)s. `place` is the
+    template's that it is about, if it is about one."""
 
-    def __init__(self, why: str, *, place: str | None = None) -> None:
-        super().__init__(why)
+    def __init__(self, why: str, *, place: str | None = None, **values: object) -> None:
+        super().__init__(why % values if values else why)
+        self.why = why
+        self.values: Mapping[str, Any] = values
         self.place = place
 
 
@@ -301,7 +304,7 @@ class Channel(ABC):
     ) -> FilledTemplate:
         """The template of this name with what is `given` for its places, the rest as set: {name} is the
         `recipient`'s, {text} the `text`. Raises NotFilled."""
-        raise NotFilled(f"there are no templates for {self.name}")
+        raise NotFilled("there are no templates for %(channel)s", channel=self.name)
 
     @abstractmethod
     async def send(self, message: OutboundMessage) -> str | None:

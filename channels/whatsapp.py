@@ -215,7 +215,7 @@ class _Twilio(Channel):
     def filled(self, name: str, given: Mapping[str, str], *, recipient: str, text: str) -> FilledTemplate:
         template = next((each for each in self.templates if each.name == name), None)
         if template is None:
-            raise NotFilled(f"bot.toml names no template {name}")
+            raise NotFilled("bot.toml names no template %(name)s", name=name)
         return fill(template, given, name=recipient, text=text)
 
     def _in_the_usual(self, message: OutboundMessage) -> FilledTemplate:

@@ -24,32 +24,41 @@ def fill(template: Template, given: Mapping[str, str], *, name: str, text: str) 
     here = places(template.text)
     for place in given:
         if place not in here:
-            raise NotFilled(f"the template {template.name} has no place {{{{{place}}}}}", place=place)
+            raise NotFilled(
+                "the template %(name)s has no place {{%(where)s}}",
+                place=place,
+                name=template.name,
+                where=place,
+            )
     told = {"name": in_one_line(clean(name, _ANY)), "text": in_one_line(clean(text, _ANY))}
     usual = [template.variables.get(each, "") for each in here if each not in given]
     if text.strip() and not any("{text}" in each for each in usual):
-        raise NotFilled(f"the template {template.name} has no place left for the text")
+        raise NotFilled("the template %(name)s has no place left for the text", name=template.name)
     variables: dict[str, str] = {}
     for place in here:
         value = given.get(place, template.variables.get(place, "").format(**told))
-        if why := _unfit(value):
-            raise NotFilled(f"{template.labels.get(place) or f'{{{{{place}}}}}'}: {why}", place=place)
+        _check(value, place, called=template.labels.get(place) or f"{{{{{place}}}}}")
         variables[place] = value
     whole = put(template.text, variables)
     if (length := units(whole)) > LONGEST:
         raise NotFilled(
-            f"with what was filled in the message has {length:,} characters: a template carries words up to "
-            f"{LONGEST:,} characters only"
+            "with what was filled in the message has %(length)s characters: a template carries words up to "
+            "%(most)s characters only",
+            length=length,
+            most=LONGEST,
         )
     return FilledTemplate(name=template.name, id=template.id, variables=variables, text=whole)
 
 
-def _unfit(value: str) -> str:
-    """Why a value can't stand in a template, if it can't."""
+def _check(value: str, place: str, *, called: str) -> None:
+    """Raises NotFilled for a value that can't stand in a template."""
     if not value.strip():
-        return "something has to stand here"
+        raise NotFilled("%(called)s: something has to stand here", place=place, called=called)
     if any(unicodedata.category(each) in {"Cc", "Cs", "Zl", "Zp"} for each in value):
-        return "line breaks and tabs can't stand in a template"
+        raise NotFilled(
+            "%(called)s: line breaks and tabs can't stand in a template", place=place, called=called
+        )
     if _SPACES.search(value):
-        return "more than four spaces in a row can't stand in a template"
-    return ""
+        raise NotFilled(
+            "%(called)s: more than four spaces in a row can't stand in a template", place=place, called=called
+        )

@@ -40,7 +40,9 @@ class Acts:
             case "priority":
                 given = body.get("priority")
                 if not isinstance(given, str) or given not in PRIORITIES:
-                    raise refusal(422, "invalid", f"one of {', '.join(PRIORITIES)}", field="priority")
+                    raise refusal(
+                        422, "invalid", "one of %(choices)s", choices=", ".join(PRIORITIES), field="priority"
+                    )
                 priority = PRIORITIES[given]
                 return lambda conversation_id: self._desk.prioritise(conversation_id, priority)
             case "labels":
@@ -50,7 +52,7 @@ class Acts:
             case "reopen":
                 return lambda conversation_id: self._desk.reopen(conversation_id, operator)
             case _:
-                raise refusal(422, "invalid", f"one of {', '.join(ACTS)}", field="act")
+                raise refusal(422, "invalid", "one of %(choices)s", choices=", ".join(ACTS), field="act")
 
     async def perform(self, act: Act, conversation_id: str) -> InboxEntry:
         """Do it; the conversation as it is then. Doing it again changes nothing."""
@@ -87,7 +89,9 @@ class Acts:
                 raise NoSuchConversation(conversation_id)
             gone = remove if only is None else [each for each in entry.labels if each not in only]
             if len({*entry.labels, *add} - set(gone)) > _MOST_LABELS:
-                raise refusal(422, "too_many", f"at most {_MOST_LABELS} on one conversation", field="labels")
+                raise refusal(
+                    422, "too_many", "at most %(most)s on one conversation", most=_MOST_LABELS, field="labels"
+                )
             await self._desk.label(conversation_id, add=add, remove=gone)
 
         return label
@@ -99,7 +103,7 @@ ACTS: Sequence[str] = ("assign", "labels", "priority", "snooze", "resolve", "reo
 def _labels(body: Mapping[str, Any], field: str) -> Sequence[str]:
     given = body.get(field, [])
     if not isinstance(given, list) or len(given) > _MOST_LABELS:
-        raise refusal(422, "invalid", f"a list of at most {_MOST_LABELS} labels", field=field)
+        raise refusal(422, "invalid", "a list of at most %(most)s labels", most=_MOST_LABELS, field=field)
     names = [each.strip() if isinstance(each, str) else "" for each in given]
     if not all(_LABEL.fullmatch(name) for name in names):
         raise refusal(422, "invalid", "each of 1 to 40 characters, without commas", field=field)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast, get_args
 
 from pydantic import JsonValue
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -24,10 +25,14 @@ from bot.api.bodies import (
 )
 from bot.api.conversations import display_name
 from bot.approvals import AlreadyDecided, ApprovalDesk, NoSuchApproval, NoSuchTool
+from bot.languages import N_
 from bot.orchestrator.agent import CallState
 from bot.store import Store
 from bot.store.records import Approval
 from tools.base import Arguments, WrongArguments
+
+# What is commonest of what tools find wrong with their arguments, for the catalogues.
+_WRONG = (N_("is missing"), N_("is unknown"), N_("is too long"))
 
 NOTE_LIMIT = 2_000  # characters of a word to the customer
 
@@ -83,10 +88,14 @@ class Approvals:
         except NoSuchApproval:
             raise not_found("approval") from None
         except AlreadyDecided as error:
-            raise refusal(409, "decided", _decided(error.approval)) from None
+            raise _decided(error.approval) from None
         except NoSuchTool as error:
-            message = f"the tool {error} is not set up any more; it can only be rejected"
-            raise refusal(409, "no_tool", message) from None
+            raise refusal(
+                409,
+                "no_tool",
+                "the tool %(name)s is not set up any more; it can only be rejected",
+                name=error,
+            ) from None
         except WrongArguments as wrong:
             name, why = next(iter(wrong.problems.items()))
             field = f"arguments.{name}" if name else "arguments"
@@ -150,17 +159,22 @@ def _note(body: Mapping[str, Any]) -> str:
     if not isinstance(note, str):
         raise refusal(422, "invalid", "a text", field="note")
     if len(note) > NOTE_LIMIT:
-        raise refusal(422, "too_long", f"at most {NOTE_LIMIT} characters", field="note")
+        raise refusal(422, "too_long", "at most %(most)s characters", most=NOTE_LIMIT, field="note")
     return note.replace("\x00", "").strip()
 
 
-def _decided(approval: Approval) -> str:
-    if approval.decided_by is not None:
-        return f"{approval.decided_by.name} has decided already: {approval.state}"
-    return "it has expired"
+def _decided(approval: Approval) -> HTTPException:
+    if approval.decided_by is None:
+        return refusal(409, "decided", "it has expired")
+    name = approval.decided_by.name
+    if approval.state == "rejected":
+        return refusal(409, "decided", "%(name)s has rejected it already", name=name)
+    return refusal(409, "decided", "%(name)s has approved it already", name=name)
 
 
 def _state(given: str) -> CallState:
     if given not in get_args(CallState):
-        raise refusal(422, "invalid", f"one of {', '.join(get_args(CallState))}", field="status")
+        raise refusal(
+            422, "invalid", "one of %(choices)s", choices=", ".join(get_args(CallState)), field="status"
+        )
     return cast("CallState", given)

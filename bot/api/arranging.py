@@ -69,7 +69,7 @@ class Arranging:
         body = await object_of(request)
         text, kind = body.get("text"), choice_in(body, "kind", ("reply", "note"), usually="reply")
         if not isinstance(text, str) or len(text) > TEXT_LIMIT:
-            raise refusal(422, "invalid", f"at most {TEXT_LIMIT} characters", field="text")
+            raise refusal(422, "invalid", "at most %(most)s characters", most=TEXT_LIMIT, field="text")
         try:
             await self._store.arranging.keep_draft(
                 path_id(request, "conversation"),
@@ -85,7 +85,9 @@ class Arranging:
         who = await self._gate.admit(request, looking=True)
         doing = (await object_of(request)).get("doing")
         if doing not in get_args(Doing):
-            raise refusal(422, "invalid", f"one of {', '.join(get_args(Doing))}", field="doing")
+            raise refusal(
+                422, "invalid", "one of %(choices)s", choices=", ".join(get_args(Doing)), field="doing"
+            )
         doing = cast("Doing", doing)
         if doing == "writing" and not who.may_write:
             raise refusal(403, "read_only", "viewers may look, not write")

@@ -52,7 +52,7 @@ class Attachments:
         except (Full, NoSuchConversation) as error:
             (self._files / key).unlink(missing_ok=True)
             if isinstance(error, Full):
-                raise refusal(422, "too_many", f"at most {MOST} files", field="file") from None
+                raise refusal(422, "too_many", "at most %(most)s files", most=MOST, field="file") from None
             raise not_found("conversation") from None
         return answer({"attachment": file_json(file, conversation_id)}, status=201)
 

@@ -69,7 +69,7 @@ def wanted_of(given: Mapping[str, str], zone: tzinfo) -> AuditFilter:
     """The entries asked for; `from` and `to` are days of the company's. Refuses with 422."""
     for name in ("who", "what", "about"):
         if len(given.get(name, "")) > _LONGEST or "\x00" in given.get(name, ""):
-            raise refusal(422, "invalid", f"at most {_LONGEST} characters", field=name)
+            raise refusal(422, "invalid", "at most %(most)s characters", most=_LONGEST, field=name)
     return AuditFilter(
         who=given.get("who", ""),
         what=given.get("what", ""),

@@ -11,6 +11,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 
+from bot.languages import _
+
 _LIMIT = 256 * 1024  # bytes of a request's body
 _ID = re.compile(r"[a-z]{2,8}_[0-9a-z]{10,40}")
 
@@ -34,16 +36,27 @@ def download(lines: AsyncIterable[str | bytes] | str, *, name: str, media_type: 
 
 
 def refusal(
-    status: int, code: str, message: str, *, field: str | None = None, retry_after: float | None = None
+    status: int,
+    code: str,
+    message: str,
+    *,
+    field: str | None = None,
+    retry_after: float | None = None,
+    **values: object,
 ) -> HTTPException:
-    """An error in the contract's shape; the web app turns it into the answer."""
-    error = {"code": code, "message": message} | ({"field": field} if field else {})
+    """An error in the contract's shape; the web app turns it into the answer.
+
+    The message is said in the language that is spoken, with `values` in its places: %(name)s. It stands as it
+    is where this is called, so that catalogues have it.
+    """
+    said = _(message) % values if values else _(message)
+    error = {"code": code, "message": said} | ({"field": field} if field else {})
     headers = {"Retry-After": str(max(1, round(retry_after)))} if retry_after else None
     return HTTPException(status, detail=error, headers=headers)  # type: ignore[arg-type]
 
 
 def not_found(what: str) -> HTTPException:
-    return refusal(404, "not_found", f"there is no such {what}")
+    return refusal(404, "not_found", "there is no such %(what)s", what=_(what))
 
 
 def is_id(given: str) -> bool:
@@ -66,7 +79,7 @@ async def body_of(request: Request) -> bytes:
         async for chunk in request.stream():
             body += chunk
             if len(body) > _LIMIT:
-                raise refusal(413, "too_large", f"the request is larger than {_LIMIT // 1024} KB")
+                raise refusal(413, "too_large", "the request is larger than %(most)s KB", most=_LIMIT // 1024)
     except ClientDisconnect:
         raise refusal(400, "cut", "the request ended early") from None
     return bytes(body)
@@ -95,7 +108,7 @@ def text_in(body: Mapping[str, Any], name: str, *, limit: int, required: bool = 
     if required and not value.strip():
         raise refusal(422, "empty", "write something first", field=name)
     if len(value) > limit:
-        raise refusal(422, "too_long", f"at most {limit} characters", field=name)
+        raise refusal(422, "too_long", "at most %(most)s characters", most=limit, field=name)
     return value
 
 
@@ -103,7 +116,7 @@ def choice_in(body: Mapping[str, Any], name: str, choices: Sequence[str], *, usu
     """One of some words; `usually` where none is given."""
     value = body.get(name, usually)
     if not isinstance(value, str) or value not in choices:
-        raise refusal(422, "invalid", f"one of {', '.join(choices)}", field=name)
+        raise refusal(422, "invalid", "one of %(choices)s", choices=", ".join(choices), field=name)
     return value
 
 
@@ -111,7 +124,7 @@ def query(request: Request, known: Collection[str]) -> Mapping[str, str]:
     """The query's parameters; one we would silently ignore is refused instead."""
     for name in request.query_params:
         if name not in known:
-            raise refusal(422, "unknown", f"known here: {', '.join(known)}", field=name)
+            raise refusal(422, "unknown", "known here: %(names)s", names=", ".join(known), field=name)
     return dict(request.query_params)
 
 
@@ -121,7 +134,9 @@ def whole_number(given: Mapping[str, str], name: str, *, default: int, least: in
     if value is None:
         return default
     if not (value.isascii() and value.isdigit() and len(value) < 19 and least <= int(value) <= most):
-        raise refusal(422, "invalid", f"a whole number from {least} to {most}", field=name)
+        raise refusal(
+            422, "invalid", "a whole number from %(least)s to %(most)s", least=least, most=most, field=name
+        )
     return int(value)
 
 

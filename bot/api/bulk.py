@@ -15,6 +15,7 @@ from bot.api.access import Gate
 from bot.api.acts import Act, Acts
 from bot.api.bodies import answer, is_id, not_found, object_of, refusal
 from bot.api.conversations import conversation_json
+from bot.languages import _
 from bot.operators import OperatorDesk
 from bot.store import Store, StoreUnavailable
 
@@ -37,7 +38,7 @@ class Bulk:
         body = await object_of(request)
         ids = body.get("ids")
         if not isinstance(ids, list) or not 1 <= len(ids) <= MOST or not all(map(_is_text, ids)):
-            raise refusal(422, "invalid", f"the ids of 1 to {MOST} conversations", field="ids")
+            raise refusal(422, "invalid", "the ids of 1 to %(most)s conversations", most=MOST, field="ids")
         name = body.get("act")
         act = await self._acts.read(name if isinstance(name, str) else "", body, who.operator)
         turns = asyncio.Semaphore(_AT_ONCE)
@@ -55,7 +56,7 @@ class Bulk:
             except HTTPException as refused:
                 return result | {"error": refused.detail}
             except StoreUnavailable:
-                away = {"code": "unavailable", "message": "the store does not answer; try again"}
+                away = {"code": "unavailable", "message": _("the store does not answer; try again")}
                 return result | {"error": away}
         return result | {"conversation": conversation_json(entry)}
 

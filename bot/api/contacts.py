@@ -71,7 +71,7 @@ class Contacts:
         body = await object_of(request)
         name = body.get("name", known.name)
         if not isinstance(name, str) or len(name) > NAME_LIMIT:
-            raise refusal(422, "invalid", f"at most {NAME_LIMIT} characters", field="name")
+            raise refusal(422, "invalid", "at most %(most)s characters", most=NAME_LIMIT, field="name")
         attributes = _attributes(body.get("attributes", known.attributes))
         await self._store.profiles.correct(
             known.id, name=name.replace("\x00", "").strip(), attributes=attributes
@@ -131,12 +131,16 @@ class Contacts:
 
 def _attributes(given: object) -> Mapping[str, JsonValue]:
     if not isinstance(given, dict) or len(given) > _MOST:
-        raise refusal(422, "invalid", f"an object of at most {_MOST} texts", field="attributes")
+        raise refusal(422, "invalid", "an object of at most %(most)s texts", most=_MOST, field="attributes")
     kept: dict[str, JsonValue] = {}
     for name, value in given.items():
         if not isinstance(value, str) or not name.strip() or len(name) > 100 or len(value) > _LONGEST:
             raise refusal(
-                422, "invalid", f"names with texts of at most {_LONGEST} characters", field="attributes"
+                422,
+                "invalid",
+                "names with texts of at most %(most)s characters",
+                most=_LONGEST,
+                field="attributes",
             )
         kept[name.replace("\x00", "").strip()] = value.replace("\x00", "")
     return kept

@@ -91,7 +91,13 @@ class Conversations:
         limit = whole_number(given, "limit", default=50, least=1, most=200)
         status = given.get("status")
         if status is not None and status not in get_args(ConversationStatus):
-            raise refusal(422, "invalid", f"one of {', '.join(get_args(ConversationStatus))}", field="status")
+            raise refusal(
+                422,
+                "invalid",
+                "one of %(choices)s",
+                choices=", ".join(get_args(ConversationStatus)),
+                field="status",
+            )
         try:
             entries, more = await self._store.inbox.page(
                 InboxFilter(
@@ -176,7 +182,7 @@ class Conversations:
             ) from None
         except NotFilled as error:
             field = f"variables.{error.place}" if error.place is not None else "template"
-            raise refusal(422, "template", str(error), field=field) from None
+            raise refusal(422, "template", error.why, field=field, **error.values) from None
         except NoWay:
             raise refusal(
                 409, "no_way", "no verified address of theirs is known on this channel", field="channel"
@@ -264,7 +270,7 @@ def _files(body: Mapping[str, Any]) -> Sequence[str]:
     if not isinstance(given, list) or not all(isinstance(key, str) and key.isalnum() for key in given):
         raise refusal(422, "invalid", "a list of keys of files uploaded here", field="attachments")
     if len(given) > MOST:
-        raise refusal(422, "too_many", f"at most {MOST} files", field="attachments")
+        raise refusal(422, "too_many", "at most %(most)s files", most=MOST, field="attachments")
     return given
 
 

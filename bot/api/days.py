@@ -18,7 +18,7 @@ def span_of(given: Mapping[str, str], today: date) -> Span:
     first = day_in(given, "from") if "from" in given else last - timedelta(days=_USUALLY - 1)
     span = Span(first=first, last=last)
     if not 1 <= span.length <= _LONGEST:
-        raise refusal(422, "invalid", f"1 to {_LONGEST} days before `to`", field="from")
+        raise refusal(422, "invalid", "1 to %(most)s days before `to`", most=_LONGEST, field="from")
     return span
 
 

@@ -84,4 +84,4 @@ def _status(given: str) -> DeliveryStatus:
         return DeliveryStatus(given)
     except ValueError:
         names = ", ".join(each.value for each in DeliveryStatus)
-        raise refusal(422, "invalid", f"one of {names}", field="status") from None
+        raise refusal(422, "invalid", "one of %(choices)s", choices=names, field="status") from None

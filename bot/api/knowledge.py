@@ -53,7 +53,7 @@ class Knowledge:
         try:
             counts = await self._index.statistics()
         except LookupFailed as error:
-            raise refusal(503, "down", f"the knowledge cannot be asked: {error}") from None
+            raise refusal(503, "down", "the knowledge cannot be asked: %(why)s", why=error) from None
         return answer(
             {
                 "documents": counts.documents,
@@ -78,13 +78,13 @@ class Knowledge:
         given = query(request, ("q", "after", "limit"))
         limit = whole_number(given, "limit", default=100, least=1, most=500)
         if len(given.get("q", "")) > TITLE_LIMIT:
-            raise refusal(422, "too_long", f"at most {TITLE_LIMIT} characters", field="q")
+            raise refusal(422, "too_long", "at most %(most)s characters", most=TITLE_LIMIT, field="q")
         try:
             found = await self._index.documents(
                 wanted=given.get("q", ""), after=given.get("after", ""), limit=limit + 1
             )
         except LookupFailed as error:
-            raise refusal(503, "down", f"the knowledge cannot be asked: {error}") from None
+            raise refusal(503, "down", "the knowledge cannot be asked: %(why)s", why=error) from None
         more = found[limit - 1].name if len(found) > limit else None
         return answer({"documents": [document_json(each) for each in found[:limit]], "next": more})
 
@@ -94,7 +94,7 @@ class Knowledge:
         try:
             chunks = await self._index.chunks(name)
         except LookupFailed as error:
-            raise refusal(503, "down", f"the knowledge cannot be asked: {error}") from None
+            raise refusal(503, "down", "the knowledge cannot be asked: %(why)s", why=error) from None
         if not chunks:
             raise not_found("document")
         return answer(
@@ -110,7 +110,7 @@ class Knowledge:
         try:
             passages = await self._index.search(question, limit=6)
         except LookupFailed as error:
-            raise refusal(503, "down", f"the knowledge cannot be asked: {error}") from None
+            raise refusal(503, "down", "the knowledge cannot be asked: %(why)s", why=error) from None
         return answer({"passages": [passage_json(each) for each in passages]})
 
     async def _gaps(self, request: Request) -> Response:
@@ -125,7 +125,7 @@ class Knowledge:
         if not isinstance(ids, list) or not all(isinstance(each, str) for each in ids):
             raise refusal(422, "invalid", "a list of ids", field="ids")
         if len(ids) > _MOST_GAPS:
-            raise refusal(422, "too_many", f"at most {_MOST_GAPS} at once", field="ids")
+            raise refusal(422, "too_many", "at most %(most)s at once", most=_MOST_GAPS, field="ids")
         await self._store.knowledge.close_gaps([each.replace("\x00", "") for each in ids])
         return Response(status_code=204)
 

@@ -58,7 +58,9 @@ def routes(gate: Gate) -> Sequence[BaseRoute]:
         current = text_in(body, "current", limit=PASSWORD_LIMIT)
         new = text_in(body, "new", limit=PASSWORD_LIMIT)
         if len(new) < PASSWORD_LEAST:
-            raise refusal(422, "too_short", f"at least {PASSWORD_LEAST} characters", field="new")
+            raise refusal(
+                422, "too_short", "at least %(least)s characters", least=PASSWORD_LEAST, field="new"
+            )
         if new == current:
             raise refusal(422, "the_same", "it is the one you have", field="new")
         try:

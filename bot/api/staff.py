@@ -114,7 +114,7 @@ def _name(body: dict[str, Any]) -> str:
 def _role(body: dict[str, Any]) -> Role:
     role = body.get("role", "operator")
     if role not in get_args(Role):
-        raise refusal(422, "invalid", f"one of {', '.join(get_args(Role))}", field="role")
+        raise refusal(422, "invalid", "one of %(choices)s", choices=", ".join(get_args(Role)), field="role")
     return cast("Role", role)
 
 

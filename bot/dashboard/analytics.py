@@ -17,9 +17,9 @@ from bot.api.conversations import display_name
 from bot.api.days import span_of
 from bot.dashboard import words
 from bot.dashboard.charts import Amounts, Chart, Series, bars, chart
-from bot.dashboard.languages import N_, _, chosen, speak
 from bot.dashboard.measures import Bucket, Measures, buckets
 from bot.dashboard.pages import Pages
+from bot.languages import N_, _, chosen
 
 _RANGES = ((N_("Day"), 1), (N_("Week"), 7), (N_("Month"), 30), (N_("Year"), 365))
 _MODELS = 4  # that have a colour of their own
@@ -77,9 +77,7 @@ class AnalyticsView:
         except HTTPException:
             return RedirectResponse("/dashboard/analytics", 303)
         report = await self._analytics.report(span)
-        language = chosen(request)
-        speak(language)
-        show = Measures(language=language)
+        show = Measures(language=chosen(request))
         return self._pages.show(
             request,
             "analytics.html",

@@ -7,6 +7,7 @@ missing stays English.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -14,21 +15,37 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_file
 from babel.messages.pofile import read_po, write_po
 
-from bot.dashboard.languages import LOCALE, translations
+from bot.languages import LOCALE, translations
 
-_HERE = Path(__file__).parent
-_KEYWORDS = {"_": None, "gettext": None, "N_": None, "ngettext": (1, 2), "many": (1, 2)}
+_HERE = Path(__file__).parent.parent
+_KEYWORDS = {
+    "_": None,
+    "gettext": None,
+    "N_": None,
+    "ngettext": (1, 2),
+    "many": (1, 2),
+    # What is refused, by the place of its words among the arguments.
+    "refusal": (3,),
+    "not_found": (1,),
+    "path_id": (2,),
+    "NotFilled": (1,),
+}
+_SCRIPTS = {"dashboard/static/*.js": "javascript"}
 _SOURCES = {
-    "templates/**/*.html": "jinja2.ext:babel_extract",
+    "templates/error.html": "jinja2.ext:babel_extract",
+    "dashboard/templates/**/*.html": "jinja2.ext:babel_extract",
     "*.py": "python",
-    "static/*.js": "javascript",
+    "api/*.py": "python",
+    "dashboard/*.py": "python",
+    "../channels/*.py": "python",
+    **_SCRIPTS,
 }
 
 
-def extracted() -> Catalog:
+def extracted(sources: Mapping[str, str] = _SOURCES) -> Catalog:
     """Every text that pages, code and scripts want translated."""
     catalogue = Catalog()
-    for pattern, method in _SOURCES.items():
+    for pattern, method in sources.items():
         for path in sorted(_HERE.glob(pattern)):
             options = (
                 {"trimmed": "true", "newstyle_gettext": "true", "silent": "false"}
@@ -49,8 +66,8 @@ def for_scripts(code: str) -> str:
     words = translations(code)
     said = {
         each.id: words.gettext(each.id)
-        for each in extracted()
-        if isinstance(each.id, str) and each.id and any(name.endswith(".js") for name, _ in each.locations)
+        for each in extracted(_SCRIPTS)
+        if isinstance(each.id, str) and each.id
     }
     told = {english: text for english, text in said.items() if text != english}
     return f"export default {json.dumps(told, ensure_ascii=False, sort_keys=True)};\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.dashboard.languages import N_
+from bot.languages import N_
 from bot.settings import BotConfig, Settings
 
 

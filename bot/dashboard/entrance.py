@@ -10,8 +10,8 @@ from starlette.routing import BaseRoute, Route
 
 from bot.api.access import TooManyTries
 from bot.api.session import EMAIL_LIMIT, PASSWORD_LIMIT
-from bot.dashboard.languages import N_
 from bot.dashboard.pages import HOME, Pages, form
+from bot.languages import N_
 
 _DONT_MATCH = N_("This address and this password don’t belong together.")
 

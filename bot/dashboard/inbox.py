@@ -12,7 +12,7 @@ from bot.api.access import SignedIn
 from bot.api.conversations import PRIORITIES
 from bot.api.finding import find
 from bot.dashboard import words
-from bot.dashboard.languages import N_
+from bot.languages import N_
 from bot.store import Store
 from bot.store.listing import BadPage
 from bot.store.records import InboxEntry, InboxFilter

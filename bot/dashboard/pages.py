@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from bot.api.access import Gate, SignedIn
 from bot.api.bodies import body_of, refusal
 from bot.dashboard import words, zones
-from bot.dashboard.languages import N_, _, chosen, many, speak
+from bot.languages import N_, _, chosen, many
 from bot.store import Store
 
 HOME = "/dashboard/conversations"
@@ -70,7 +70,6 @@ class Pages:
     def show(self, request: Request, template: str, *, status: int = 200, **values: Any) -> Response:
         """A page in the reader's language."""
         code = chosen(request)
-        speak(code)
         zones.read_by(request)
         here = request.url.path.removeprefix("/dashboard/").partition("/")[0]
         counts = getattr(request.state, "counts", {})  # of what waits in each room

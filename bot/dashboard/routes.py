@@ -26,10 +26,10 @@ from bot.dashboard.contacts import Contacts
 from bot.dashboard.conversations import Conversations
 from bot.dashboard.entrance import Entrance
 from bot.dashboard.knowledge import Knowledge
-from bot.dashboard.languages import chosen
 from bot.dashboard.originals import Originals
 from bot.dashboard.pages import HOME, Pages
 from bot.dashboard.settings import Settings
+from bot.languages import chosen
 from bot.orchestrator.agent import Agent
 from bot.settings import BotConfig
 from bot.store import Store

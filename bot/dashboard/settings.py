@@ -18,10 +18,10 @@ from bot.api.session import PASSWORD_LEAST
 from bot.components import Components, described
 from bot.dashboard import zones
 from bot.dashboard.channels import ChannelSetup
-from bot.dashboard.languages import COOKIE as LANGUAGE
-from bot.dashboard.languages import N_, chosen, languages
 from bot.dashboard.measures import Measures
 from bot.dashboard.pages import Pages, form
+from bot.languages import COOKIE as LANGUAGE
+from bot.languages import N_, chosen, languages
 from bot.orchestrator.agent import Agent
 from bot.settings import BotConfig
 from bot.store import Store

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.dashboard import words
-from bot.dashboard.languages import _
+from bot.languages import _
 from bot.trace import Step
 
 WIDTH = 560  # units; as many pixels where there is room

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.dashboard import words
-from bot.dashboard.languages import N_, _
+from bot.languages import N_, _
 from bot.orchestrator.outcome import Citation
 from bot.store.records import TurnRecord
 from bot.trace import Step

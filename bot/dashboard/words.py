@@ -12,7 +12,7 @@ from bot import markup
 from bot.api.conversations import display_name, file_name
 from bot.dashboard import zones
 from bot.dashboard.fields import Field, label
-from bot.dashboard.languages import N_, _, many
+from bot.languages import N_, _, many
 from bot.store.audit import AuditEntry
 from bot.store.records import (
     Approval,

@@ -13,7 +13,7 @@ from babel import Locale, UnknownLocaleError
 from babel.dates import format_skeleton, format_time
 from starlette.requests import Request
 
-from bot.dashboard.languages import chosen
+from bot.languages import chosen
 
 COOKIE = "switchboard_zone"  # what the reader chose
 BROWSERS = "switchboard_browser_zone"  # what their browser says, as a script of ours has told

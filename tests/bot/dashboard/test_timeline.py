@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from bot.dashboard import timeline
-from bot.dashboard.languages import speak
 from bot.dashboard.timeline import Timeline, drawn
+from bot.languages import speak
 from bot.orchestrator.agent import ToolCall
 from bot.store import Store
 from bot.testing import ScriptedModel

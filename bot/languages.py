@@ -15,7 +15,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from starlette.requests import Request
 
-LOCALE = Path(__file__).parent / "locale"
+LOCALE = Path(__file__).parent / "dashboard" / "locale"
 COOKIE = "switchboard_language"
 SOURCE = "en"  # the language that pages and code are written in
 
