@@ -14,7 +14,8 @@ _AGAIN = 300.0  # seconds between looks
 
 
 class Waits:
-    """The median of the last two weeks' waits. Days are those of `zone`."""
+    """The median of how long customers of the last two weeks waited for a person's first words. Days are
+    those of `zone`."""
 
     def __init__(self, store: Store, zone: tzinfo) -> None:
         self._store = store
@@ -30,8 +31,8 @@ class Waits:
         today = datetime.now(UTC).astimezone(self._zone).date()
         first = today - timedelta(days=_DAYS - 1)
         waited = await self._store.figures.totals(first.isoformat(), today.isoformat())
-        enough = waited.count("waited") >= _FEWEST
-        self._usual = waited.quantile("waited", 0.5) if enough else None
+        enough = waited.count("first_waited") >= _FEWEST
+        self._usual = waited.quantile("first_waited", 0.5) if enough else None
 
     async def run(self) -> None:
         """Read it anew from time to time, until cancelled."""

@@ -207,8 +207,9 @@ SCHEMAS: Mapping[str, Schema] = {
             "unread": {**WHOLE, "description": "The contact's messages no operator has seen; at most 99."},
             "waiting_since": {
                 **maybe(TIME),
-                "description": "Since when the contact waits for a person's answer; that somebody took it is "
-                "no answer.",
+                "description": "Since when the contact waits for a person's answer: since they were passed "
+                "on, or wrote to people what none has answered. That somebody took it is no answer, nor is a "
+                "note.",
             },
             "due_at": {
                 **maybe(TIME),
@@ -479,10 +480,10 @@ SCHEMAS: Mapping[str, Schema] = {
             "messages_received": WHOLE,
             "messages_by_bot": WHOLE,
             "messages_by_people": WHOLE,
-            "answered_in_time": {**WHOLE, "description": "Those a person answered by `due_at`."},
+            "answered_in_time": {**WHOLE, "description": "How often a person answered by `due_at`."},
             "answered_late": {
                 **WHOLE,
-                "description": "Those a person answered later, or gave back later without an answer.",
+                "description": "How often a person answered later, or gave back later without an answer.",
             },
         }
     ),

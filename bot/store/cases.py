@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import tzinfo
+from typing import Any
 
 import orjson
 
 from bot.store.database import Row, microseconds, moment
 from bot.store.target import Target
 
-RULES = 1  # raised when something is counted in another way: everything is counted anew
+RULES = 2  # raised when something is counted in another way: everything is counted anew
+# A snoozed one that its contact wakes is told of right after the message: if it is the bot's, nobody waited.
+_PEOPLES = {"waiting", "human", "snoozed"}
 _SILENCE = 24 * 3600 * 1_000_000  # microseconds after which what is written is another case
 _FINENESS = 16  # durations for each doubling that are told apart: what is read is 2 % off at the most
 _SHORTEST = 0.1  # seconds
@@ -32,8 +35,9 @@ Tally = Counter[Key]
 class Case:
     """What counts of a conversation's latest case, up to `last_event`. Times are microseconds.
 
-    `reply`: what the bot's last words were, "answered" or "unanswered"; `assisted`: an operator was to allow
-    something; `human`: a person wrote; `score`: how the customer rated it, 0 while they have not.
+    `waiting_since` is as the conversation has it; `reply`: what the bot's last words were, "answered" or
+    "unanswered"; `assisted`: an operator was to allow something; `human`: a person wrote; `score`: how the
+    customer rated it, 0 while they have not.
     """
 
     conversation_id: str
@@ -99,20 +103,24 @@ class Counted:
             if event["kind"] == "status":
                 self._moved(event)
             elif not event["private"]:
-                self._message(event)
+                self._message(event, orjson.loads(event["data"]))
             self.case = replace(self.case, last_event=event["seq"])
         self._close()
         return self.case
 
-    def _message(self, event: Row) -> None:
+    def _message(self, event: Row, told: Mapping[str, Any]) -> None:
         at: int = event["created_at"]
         if event["direction"] == "in":
             self._came(event, at)
+            if self.case.status in _PEOPLES and self.case.waiting_since is None and not told.get("quiet"):
+                self.case = replace(self.case, waiting_since=at)
         elif event["author_kind"] == "operator":
             self._add(event, at, "by_people")
             self._answered("person", at)
             if self.case.waiting_since is not None:
                 self._took("waited", at - self.case.waiting_since)
+                if not self.case.human:
+                    self._took("first_waited", at - self.case.waiting_since)
                 self._judge(self.case.waiting_since, at)
             self.case = replace(self.case, human=True, waiting_since=None)
         elif event["author_kind"] == "bot":
@@ -159,6 +167,8 @@ class Counted:
             since = event["created_at"] if since is None else since
             if before not in {"waiting", "human"} and not self.case.handed_off:
                 self.case = replace(self.case, handed_off=told.get("reason") or self._said or "other")
+        elif status == "human":
+            since = told.get("since", since)
         elif status in {"bot", "resolved"}:
             if since is not None:
                 self._judge(since, event["created_at"], answered=False)

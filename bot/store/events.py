@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import orjson
+from pydantic import JsonValue
 
 from bot.store import messages, telling
 from bot.store.database import Database, Reader, Row, Transaction, moment
@@ -63,9 +65,10 @@ def append(
     message_id: str | None = None,
     private: bool = False,
     data: dict[str, Any] | None = None,
+    counts: Mapping[str, JsonValue] = MappingProxyType({}),
 ) -> None:
     """Write an event under a number had from NUMBERED in the same transaction; `tells` is what others'
-    programs hear of it, unless it is private."""
+    programs hear of it, unless it is private. Of `counts` nobody hears: figures go by it."""
     tx.later(
         INSERT,
         contact_id=contact_id,
@@ -74,7 +77,7 @@ def append(
         kind=kind,
         message_id=message_id,
         private=private,
-        data=orjson.dumps(data).decode() if data else "{}",
+        data=orjson.dumps({**(data or {}), **counts}).decode() if data or counts else "{}",
         created_at=created_at,
     )
     if not private:
@@ -97,6 +100,7 @@ def append_status(
     status: str,
     created_at: int,
     tells: Sequence[WebhookType] = telling.MOVED,
+    counts: Mapping[str, JsonValue] = MappingProxyType({}),
     **more: Any,
 ) -> None:
     """Write that a conversation changed hands."""
@@ -109,6 +113,7 @@ def append_status(
         tells=tells,
         created_at=created_at,
         data={"status": status, **more},
+        counts=counts,
     )
 
 

@@ -121,9 +121,10 @@ class Conversation(SQLModel, table=True):
     to `silenced_seq`, nothing leaves any more: a person took over there. `epoch` counts the answers given,
     so that every attempt at the same turn sees the same one; `calls` the write calls ever begun or asked
     for; `news` what the contact has yet to be told of although they wrote nothing new. `channel` is where
-    they wrote last; `waiting_since` is since when they wait for a person's answer, whoever took it or put it
-    off meanwhile, and `overdue_told` the last such time of which it was told that it is too long ago;
-    `priority` is 0 unless somebody thought about it, and higher for what is more urgent.
+    they wrote last; `waiting_since` is since when they wait for a person's answer, since they were passed on
+    or wrote to people what none has answered, whoever took it or put it off meanwhile, and `overdue_told` the
+    last such time of which it was told that it is too long ago; `priority` is 0 unless somebody thought
+    about it, and higher for what is more urgent.
     `guidance` is what the operator who handed it back said to the bot; it ends when a person takes over.
     """
 

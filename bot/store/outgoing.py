@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
+from types import MappingProxyType
+
+from pydantic import JsonValue
 
 from bot.store import events, messages, telling
 from bot.store.database import Row, Transaction, microseconds, moment, new_id
@@ -47,10 +50,16 @@ async def number(tx: Transaction, conversation_id: str, count: int) -> Row:
 
 
 def say(
-    tx: Transaction, message: StoredMessage, *, contact_id: str, event: int, parts: Sequence[str] | None
+    tx: Transaction,
+    message: StoredMessage,
+    *,
+    contact_id: str,
+    event: int,
+    parts: Sequence[str] | None,
+    counts: Mapping[str, JsonValue] = MappingProxyType({}),
 ) -> str | None:
     """Write the message and its event, and queue the parts it leaves in; the delivery's id unless it is a
-    note. `parts` are None when the recipient reads our store."""
+    note. `parts` are None when the recipient reads our store; figures go by what the event `counts`."""
     now = microseconds(message.created_at)
     tx.later(messages.INSERT, **messages.columns(message, created_at=now))
     events.append(
@@ -63,6 +72,7 @@ def say(
         message_id=message.id,
         private=message.private,
         created_at=now,
+        counts=counts,
     )
     if message.delivery is None:
         return None

@@ -16,7 +16,7 @@ from bot.store.records import Changed, ConversationStatus, Operator, StoredMessa
 from channels.base import FilledTemplate
 
 _STATUS = """
-    SELECT status, assignee_id, resume_status, snoozed_until, {now} AS now FROM conversations
+    SELECT status, assignee_id, resume_status, snoozed_until, waiting_since, {now} AS now FROM conversations
     WHERE id = :conversation_id
 """
 _ASLEEP = """
@@ -24,6 +24,7 @@ _ASLEEP = """
     WHERE snoozed_until IS NOT NULL AND snoozed_until <= {now} AND status = 'snoozed'
     ORDER BY snoozed_until LIMIT :limit
 """
+# Whoever takes over from the bot what it has not answered yet has it waiting for them since it was written.
 _SET = """
     UPDATE conversations SET status = :status, fence = fence + 1, lease_until = NULL, attempts = 0,
         resume_status = CASE WHEN :status = 'snoozed' THEN COALESCE(resume_status, status) END,
@@ -32,13 +33,16 @@ _SET = """
             ELSE NULLIF(COALESCE(:operator_id, assignee_id), '') END,
         due_at = CASE WHEN :status = 'bot' AND (last_in_seq > answered_seq OR news > 0) THEN {now} END,
         waiting_since = CASE WHEN :status = 'waiting' THEN COALESCE(waiting_since, {now})
+            WHEN :status = 'human' AND COALESCE(resume_status, status) = 'bot' THEN COALESCE(waiting_since, (
+                SELECT MIN(m.created_at) FROM messages m WHERE m.conversation_id = conversations.id
+                    AND m.seq > conversations.answered_seq AND m.direction = 'in'))
             WHEN :status IN ('human', 'snoozed') THEN waiting_since END,
         guidance = CASE WHEN :status IN ('human', 'resolved') THEN '' ELSE COALESCE(:guidance, guidance) END,
         last_event = :event, silenced_seq = CASE WHEN :status = 'bot' THEN silenced_seq ELSE last_seq END
     WHERE id = :conversation_id AND (
         status <> :status OR COALESCE(assignee_id, '') <> COALESCE(:operator_id, assignee_id, '')
         OR :status = 'snoozed')
-    RETURNING assignee_id, {now} AS now
+    RETURNING assignee_id, waiting_since, {now} AS now
 """
 _REPLY = """
     UPDATE conversations SET status = 'human', assignee_id = COALESCE(assignee_id, :operator_id),
@@ -348,6 +352,9 @@ async def _move(
         conversation_id=conversation_id,
         status=status,
         created_at=row["now"],
+        counts={"since": row["waiting_since"]}
+        if status == "human" and row["waiting_since"] != before["waiting_since"]
+        else {},
         **_changed(before, status, row["assignee_id"], operator),
     )
     if status != "bot":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import replace
+from typing import Any
 
 from bot.store import contacts, events, messages, telling, threads
 from bot.store.contacts import Taken
@@ -28,11 +29,17 @@ _THEIR_OPEN_ONE = """
         ORDER BY last_activity_at DESC LIMIT 1)
 """
 
+# Where people are at it, the first message that no person has answered begins a wait for one.
+_WAITS = """waiting_since = CASE
+            WHEN CASE WHEN status = 'snoozed' THEN resume_status ELSE status END IN ('waiting', 'human')
+                THEN COALESCE(waiting_since, {now})
+            ELSE waiting_since END"""
+
 # While a turn runs, due_at stays the end of its lease: the turn takes the message up, or its end does.
 _JOIN = f"""
     UPDATE conversations SET
         last_seq = last_seq + 1, last_in_seq = last_seq + 1, last_event = :event, last_activity_at = {{now}},
-        channel = :channel,
+        channel = :channel, {_WAITS},
         status = CASE WHEN status = 'snoozed' THEN COALESCE(resume_status, 'bot') ELSE status END,
         due_at = CASE
             WHEN status <> 'bot' AND NOT (status = 'snoozed' AND COALESCE(resume_status, 'bot') = 'bot')
@@ -45,10 +52,10 @@ _JOIN = f"""
 """  # noqa: S608
 
 # A resolved conversation that is answered is the bot's again; `_wake` tells of it.
-_FOLLOW = """
+_FOLLOW = f"""
     UPDATE conversations SET
-        last_seq = last_seq + 1, last_in_seq = last_seq + 1, last_event = :event, last_activity_at = {now},
-        channel = :channel,
+        last_seq = last_seq + 1, last_in_seq = last_seq + 1, last_event = :event, last_activity_at = {{now}},
+        channel = :channel, {_WAITS},
         resume_status = CASE WHEN status = 'resolved' THEN 'bot' ELSE resume_status END,
         assignee_id = CASE WHEN status = 'resolved' THEN NULL ELSE assignee_id END,
         status = CASE
@@ -58,12 +65,12 @@ _FOLLOW = """
         due_at = CASE
             WHEN status IN ('waiting', 'human') THEN NULL
             WHEN status = 'snoozed' AND COALESCE(resume_status, 'bot') <> 'bot' THEN NULL
-            WHEN lease_until > {now} THEN due_at
-            WHEN due_at < {now} THEN due_at
-            ELSE {now} END
+            WHEN lease_until > {{now}} THEN due_at
+            WHEN due_at < {{now}} THEN due_at
+            ELSE {{now}} END
     WHERE id = :id
     RETURNING id, last_seq, status, resume_status, last_activity_at
-"""
+"""  # noqa: S608
 
 # What wants no answer makes nothing due: a machine's mail, or who asks to be written to no more, or again.
 _QUIETLY = """
@@ -85,10 +92,7 @@ _OPEN = """
 """
 
 _WAKE = """
-    UPDATE conversations SET resume_status = NULL, snoozed_until = NULL, last_event = :event,
-        waiting_since = CASE WHEN status = 'waiting' THEN COALESCE(waiting_since, {now})
-            ELSE waiting_since END
-    WHERE id = :id
+    UPDATE conversations SET resume_status = NULL, snoozed_until = NULL, last_event = :event WHERE id = :id
 """
 _NUMBER = "UPDATE contacts SET last_event = last_event + 1 WHERE id = :id RETURNING last_event"
 _NAME = "UPDATE contacts SET name = :name WHERE id = :id AND name IN ('', :address)"
@@ -187,6 +191,7 @@ class Recording:
             tells=telling.of_new(stored.seq),
             message_id=stored.id,
             created_at=now,
+            counts={"quiet": True} if quiet else {},
         )
         if conversation["resume_status"] is not None:
             await self._wake(tx, contact_id, conversation, unassigned=place.unassigns)
@@ -354,6 +359,7 @@ class Recording:
         number = await tx.one(_NUMBER, id=contact_id)
         assert number is not None
         tx.later(_WAKE, id=conversation["id"], event=number["last_event"])
+        nobodys: dict[str, Any] = {"assignee": None} if unassigned else {}
         events.append_status(
             tx,
             contact_id=contact_id,
@@ -362,7 +368,7 @@ class Recording:
             status=conversation["status"],
             created_at=conversation["last_activity_at"],
             tells=(*telling.MOVED, *telling.ASSIGNED) if unassigned else telling.MOVED,
-            **({"assignee": None} if unassigned else {}),
+            **nobodys,
         )
 
     async def known(self, message: InboundMessage) -> Recorded | None:

@@ -246,7 +246,8 @@ async def test_what_is_usual_is_the_median_of_enough_waits(store: Store) -> None
 
 async def _waited(store: Store, day: str, seconds: int) -> None:
     await store.database.change(
-        "INSERT INTO figures (day, channel, name, part, amount) VALUES (:day, 'web', 'waited', :part, 1)"
+        "INSERT INTO figures (day, channel, name, part, amount)"
+        " VALUES (:day, 'web', 'first_waited', :part, 1)"
         " ON CONFLICT (day, channel, name, part) DO UPDATE SET amount = figures.amount + 1",
         day=day,
         part=part_of(seconds),

@@ -18,9 +18,10 @@ from bot.bell import RedisLink
 from bot.live import Live
 from bot.overdue import OverdueWatch
 from bot.store import Store
+from bot.store.database import new_id
 from bot.store.records import InboxEntry, InboxFilter, Operator
 from bot.store.target import NO_TARGET, Target
-from tests.bot.store.given import row, said
+from tests.bot.store.given import claimed, concluded, row, said
 from tests.office import office
 from tools.hours import OfficeHours
 
@@ -69,14 +70,15 @@ async def hired(store: Store, name: str = "Grace") -> Operator:
     return await store.operators.add(f"{name}@example.com", name, "x")
 
 
-async def answered(store: Store, conversation_id: str, operator: Operator) -> None:
+async def answered(store: Store, conversation_id: str, operator: Operator, *, private: bool = False) -> None:
     await store.people.reply(
         conversation_id,
         operator=operator,
-        client_id="1",
+        client_id=new_id("cli"),
         text="Here I am.",
         html="<p>Here I am.</p>",
         leaving=lambda _: None,
+        private=private,
     )
 
 
@@ -202,6 +204,76 @@ async def test_a_snooze_hides_the_clock_and_does_not_turn_it_back(store: Store, 
     assert await overdue(store) == [conversation_id]
 
 
+async def test_what_is_asked_of_a_person_later_has_a_clock_too(store: Store) -> None:
+    grace = await hired(store)
+    conversation_id = await waiting(store, "a")
+    await answered(store, conversation_id, grace)
+    asked = (await said(store, "2", sender="a")).message.created_at
+    await said(store, "3", sender="a")  # it is the first that begins it
+    shown = await entry(store, conversation_id)
+    assert (shown.status, shown.waiting_since) == ("human", asked)
+    assert shown.due_at == asked + timedelta(minutes=15)
+    assert (await store.inbox.page(InboxFilter(status="waiting")))[0] == []  # nobody needs to take it
+    await ago(store, conversation_id, 16)
+    assert await overdue(store) == await overdue(store, status="human") == [conversation_id]
+    assert [await watch(store).look() for _ in range(2)] == [1, 0]
+    ((_, text),) = await notices(store)
+    assert "It is Grace's." in text
+    await answered(store, conversation_id, grace, private=True)
+    assert await overdue(store) == [conversation_id]  # what customers don't see is no answer
+    await answered(store, conversation_id, grace)
+    assert (await entry(store, conversation_id)).waiting_since is None
+    await said(store, "4", sender="a")
+    await ago(store, conversation_id, 16)
+    assert await watch(store).look() == 1  # once for each wait
+    assert len(await told(store)) == 2
+
+
+async def test_who_takes_over_before_the_bot_has_answered_owes_the_answer(store: Store) -> None:
+    grace = await hired(store)
+    first = await said(store, "1", sender="a")
+    conversation_id = first.message.conversation_id
+    assert (await entry(store, conversation_id)).waiting_since is None  # the bot is at it
+    await said(store, "2", sender="a")
+    await store.people.take(conversation_id, grace)
+    assert (await entry(store, conversation_id)).waiting_since == first.message.created_at
+    other = (await said(store, "1", sender="b")).message.conversation_id
+    await concluded(store, await claimed(store, other))
+    await store.people.take(other, grace)
+    assert (await entry(store, other)).waiting_since is None  # the bot has answered
+    await store.people.set_status(other, "resolved")
+    await said(store, "2", sender="b")
+    await store.people.take(other, grace)
+    assert (await entry(store, other)).waiting_since is None  # what was settled waits for nobody
+
+
+@pytest.mark.parametrize("before", ["bot", "human"])
+async def test_who_wakes_what_was_put_off_waits_for_a_person_if_one_has_it(store: Store, before: Any) -> None:
+    grace = await hired(store)
+    conversation_id = await waiting(store, "a")
+    await answered(store, conversation_id, grace)
+    await store.people.set_status(conversation_id, before)
+    await store.people.snooze(conversation_id, 3600)
+    again = await said(store, "2", sender="a")
+    shown = await entry(store, conversation_id)
+    assert shown.status == before
+    assert shown.waiting_since == (again.message.created_at if before == "human" else None)
+
+
+async def test_what_wants_no_answer_begins_no_clock(store: Store) -> None:
+    grace = await hired(store)
+    conversation_id = await waiting(store, "a")
+    await answered(store, conversation_id, grace)
+    for number, kind in enumerate(({"opted": "out"}, {"wants": "nothing"})):
+        quiet = await said(store, f"quiet {number}", sender="a", **kind)
+        assert (quiet.message.conversation_id, quiet.status) == (conversation_id, "human")
+    assert (await entry(store, conversation_id)).waiting_since is None
+    assert await judged(store) == (1, 0)
+    assert await waits(store) == (1, 1)
+    await answered(store, conversation_id, grace)
+    assert await waits(store) == (1, 1)
+
+
 @pytest.mark.parametrize("status", ["bot", "resolved"])
 async def test_what_is_handed_back_or_settled_waits_for_nobody(store: Store, status: Any) -> None:
     conversation_id = await waiting(store, "a", 20)
@@ -287,6 +359,13 @@ async def judged(store: Store) -> tuple[int, int]:
     return amounts.count("in_time"), amounts.count("late")
 
 
+async def waits(store: Store) -> tuple[int, int]:
+    """How many waits were counted, and how many of them for a person's first words."""
+    await judged(store)
+    amounts = await store.figures.totals("2000-01-01", "2100-01-01")
+    return amounts.count("waited"), amounts.count("first_waited")
+
+
 async def earlier(store: Store, conversation_id: str, minutes: float) -> None:
     """All of it happened so much earlier."""
     for table in ("events", "messages"):
@@ -317,6 +396,29 @@ async def test_answers_in_time_and_late_ones_are_counted(database_url: str, stor
         await other.close()
 
 
+async def test_every_wait_counts(store: Store) -> None:
+    grace = await hired(store)
+    conversation_id = await waiting(store, "a")
+    await earlier(store, conversation_id, 1)
+    await answered(store, conversation_id, grace)
+    await said(store, "2", sender="a")
+    await earlier(store, conversation_id, 16)
+    await answered(store, conversation_id, grace)
+    await answered(store, conversation_id, grace)  # who says more answers nobody a second time
+    assert (await judged(store), await waits(store)) == ((1, 1), (2, 1))
+    # Taken from the bot, and put off in between.
+    other = (await said(store, "1", sender="b")).message.conversation_id
+    await store.people.take(other, grace)
+    await answered(store, other, grace)
+    await store.people.snooze(other, 3600)
+    await said(store, "2", sender="b")
+    await answered(store, other, grace)
+    by_steps = (await judged(store), await waits(store))
+    assert by_steps == ((3, 1), (4, 2))
+    await store.database.change("UPDATE counting SET rules = 'others'")
+    assert (await judged(store), await waits(store)) == by_steps
+
+
 # it is shown ----------------------------------------------------------------------------------------------
 
 
@@ -340,6 +442,15 @@ async def test_pages_api_and_table_show_it(store: Store, tmp_path: Path) -> None
         assert (await grace.get("/api/conversations?overdue=1")).json()["conversations"] == []
         assert "Nobody has waited too long." in (await grace.get("/dashboard/conversations?tab=overdue")).text
         await grace.post(f"/api/conversations/{early}/messages", json=said_now | {"client_id": "2"})
+        page = (await grace.get("/dashboard/conversations?tab=all")).text
+        assert ("unanswered" in page, "due in" in page) == (False, False)
+        await said(store, "2", sender="b")
+        asked = (await grace.get(f"/api/conversations/{early}")).json()
+        assert asked["status"] == "human"
+        assert asked["waiting_since"] < datetime.now(UTC).isoformat() < asked["due_at"]
+        for path in ("?tab=mine", f"/{early}"):
+            page = (await grace.get(f"/dashboard/conversations{path}")).text
+            assert page.count("due in") == page.count("unanswered") == (2 if early in path else 1)
         total = (await grace.get("/api/analytics")).json()["total"]
         assert (total["answered_in_time"], total["answered_late"]) == (2, 0)  # as the events have it
         assert total["answered_in_time_share"] == 1

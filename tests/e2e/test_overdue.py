@@ -98,6 +98,20 @@ def test_the_clock_runs_out_before_the_eye_and_an_answer_ends_it(
     expect(chat.thread).to_contain_text("Grace here")
     assert len(timed.rows(TOLD)) == 1
 
+    chat.ask("And what about the second parcel?")  # which a person owes an answer, too
+    expect(desk.locator("#head .due")).to_have_text(re.compile(r"^due in 1\d min$"))
+    expect(desk.locator("#head")).to_contain_text("unanswered")
+    expect(tabs.get_by_label("1 overdue")).to_have_count(0)
+    ago(timed, 16)
+    until(lambda: len(timed.rows(TOLD)) == 2, 30, "somebody is told")
+    expect(desk.locator("#head .due")).to_have_text(OVERDUE)
+    expect(tabs.get_by_label("1 overdue")).to_be_visible()
+    desk.get_by_role("textbox", name="Reply").fill("It comes tomorrow.")
+    desk.get_by_role("button", name="Send").click()
+    expect(thread(desk)).to_contain_text("It comes tomorrow.")
+    expect(desk.locator("#head .due")).to_have_count(0)
+    expect(desk.locator("#head")).not_to_contain_text("unanswered")
+
 
 def test_a_page_left_open_says_by_itself_that_the_time_is_over(timed: Switchboard, desk: Page) -> None:
     desk.clock.install()

@@ -137,7 +137,7 @@ async def test_a_snooze_ends_where_it_began(status: Any, store: Store) -> None:
     assert entry.status == status
     assert entry.snoozed_until is None
     assert (entry.assignee is not None) == (status == "human")
-    assert (entry.waiting_since is not None) == (status == "waiting")
+    assert (entry.waiting_since is not None) == (status != "bot")  # nobody has answered them yet
     assert (await store.turns.claim(conversation_id, 30) is not None) == (status == "bot")
 
 
