@@ -23,7 +23,7 @@ _SHORT = 2  # words that carry a subject: "123456", "the blue one"
 _NEAR_THE_LINE = 0.8  # steps: it may as well stand on the line's other side
 _NEAR_EACH_OTHER = 0.5  # steps: the second intent may as well be the first
 _PLAINLY = 0.7  # steps above the line from which on a wish is plainly for a tool
-_FOR_A_PERSON = 0.75  # steps nearer to wanting a person than to what only sounds like it
+_FOR_A_PERSON = 0.6  # steps nearer to wanting a person than to what only sounds like it
 _LONGEST_CALL = 300  # characters; whoever writes more has more to say than that they want a person
 _LONG = 80  # words of a message that is no simple one
 # How something is done in general is asked of the pages: who asks how refunds work wants none yet.

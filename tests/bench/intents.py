@@ -25,7 +25,7 @@ from bot.orchestrator.intents import ByExamples, Intent
 from bot.orchestrator.wishes import wants_person
 from knowledge.local import LocalIndex
 from knowledge.meanings import Meanings
-from tests.bench.person_ways import LATER, WAYS
+from tests.bench.person_ways import LATER, LATEST, SOUND_LIKE_IT, WAYS
 from tests.bench.retrieval import corpora
 
 EXAMPLES = 10
@@ -129,7 +129,13 @@ async def main(path: Path) -> None:
                 )
         ways = [way for own in WAYS.values() for way in own]
         others = [*(message for message, _ in messages.in_scope), *messages.out_of_scope]
-        told_by = {"calls for a person": ways, "of them written later": LATER, "other messages": others}
+        told_by = {
+            "calls for a person": ways,
+            "written later": LATER,
+            "written last": LATEST,
+            "that sound like calls": SOUND_LIKE_IT,
+            "other messages": others,
+        }
         for told, texts in told_by.items():
             by_phrases, both = await calls_for_a_person(texts, index)
             print(f"{len(texts)} {told}, taken for one: {by_phrases:.4f} by phrases, {both:.4f} with meaning")
