@@ -367,7 +367,8 @@ def _rota(config: BotConfig, store: Store, live: Live) -> Rota | None:
 def _target(config: BotConfig) -> Target:
     """By when people are to answer."""
     hours = config.hours if config.hours and config.hours.known else None
-    return Target(within=config.desk.answer_within, hours=hours)
+    desk = config.desk
+    return Target(within=desk.answer_within, urgent_within=desk.answer_urgent_within, hours=hours)
 
 
 async def _teller(settings: Settings, store: Store, live: Live, stack: AsyncExitStack) -> Teller | None:

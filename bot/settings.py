@@ -240,11 +240,25 @@ class DeskSection(_Section):
     """[desk]: with `most_open`, who waits for a person is given in turn to an operator who is there and has
     fewer open conversations than that; 0: they wait until somebody takes them. Who has not been at the desk
     for `away_after` seconds is away, and what they have not opened is given to somebody else. A person is to
-    answer within `answer_within` seconds, of those in which [hours] has people there; None: at some time."""
+    answer within `answer_within` seconds, of those in which [hours] has people there, or, what is urgent,
+    within `answer_urgent_within`; None: at some time."""
 
     most_open: int = Field(default=0, ge=0, le=1000)
     away_after: float = Field(default=300.0, ge=30, le=86_400)
     answer_within: float | None = Field(default=None, ge=1, le=30 * 86_400)
+    answer_urgent_within: float | None = Field(default=None, ge=1)
+
+    @model_validator(mode="after")
+    def _urgent_is_sooner(self) -> Self:
+        if self.answer_urgent_within is None:
+            return self
+        if self.answer_within is None:
+            raise ValueError(
+                "answer_urgent_within: answer_within is needed for everything that is not urgent"
+            )
+        if self.answer_urgent_within > self.answer_within:
+            raise ValueError("answer_urgent_within: what is urgent has no more time than answer_within")
+        return self
 
 
 def _tool_name(name: str) -> str:

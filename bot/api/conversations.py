@@ -40,6 +40,7 @@ from bot.store.records import (
     TurnSummary,
     delivery_of,
 )
+from bot.store.target import URGENT
 from bot.store.trays import MOST, NoSuchFile
 from bot.store.ways import NoWay
 from bot.visitors import message_json as visitors_message_json
@@ -54,7 +55,7 @@ _LAST_SEQ = 2**53
 _WORD = re.compile(r"\w+")
 _MOST_WORDS = 8  # of a search
 _LONGEST_WORD = 100  # characters
-PRIORITIES: Mapping[str, int] = {"low": -1, "normal": 0, "high": 1, "urgent": 2}
+PRIORITIES: Mapping[str, int] = {"low": -1, "normal": 0, "high": 1, "urgent": URGENT}
 _KINDS = {"audio": "Voice message", "image": "Picture", "video": "Video"}
 _PARTICULAR = {
     "application/pdf": "Document (PDF)",

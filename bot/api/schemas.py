@@ -213,7 +213,8 @@ SCHEMAS: Mapping[str, Schema] = {
             },
             "due_at": {
                 **maybe(TIME),
-                "description": "By when that answer is due, by `[desk] answer_within` and the office hours.",
+                "description": "By when that answer is due, by `answer_within` and, for what is urgent, "
+                "`answer_urgent_within` of [desk], and the office hours.",
             },
             "snoozed_until": maybe(TIME),
             "last_activity_at": TIME,

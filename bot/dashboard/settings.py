@@ -132,8 +132,7 @@ class Settings:
                 values["components"] = [described(each) for each in await self._components.views()]
             case "bot":
                 values |= {"bot": self._config.bot, "week": self._week(), "desk": self._config.desk}
-                within = self._config.desk.answer_within
-                values["within"] = Measures(language=chosen(request)).seconds(within) if within else ""
+                values |= self._within(request)
             case "models":
                 today = self._allowances.day_of(datetime.now(UTC))
                 values["models"] = self._config.models
@@ -201,6 +200,13 @@ class Settings:
             "channels": self._channels,
             "more": place(more),
         }
+
+    def _within(self, request: Request) -> Mapping[str, str]:
+        """In which time people are to answer, in words; "" where none is set."""
+        show = Measures(language=chosen(request))
+        desk = self._config.desk
+        times = {"within": desk.answer_within, "urgent": desk.answer_urgent_within}
+        return {name: "" if within is None else show.seconds(within) for name, within in times.items()}
 
     def _week(self) -> Sequence[Sequence[str]]:
         """When somebody is there, for each day from Monday on."""

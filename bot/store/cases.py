@@ -121,7 +121,7 @@ class Counted:
                 self._took("waited", at - self.case.waiting_since)
                 if not self.case.human:
                     self._took("first_waited", at - self.case.waiting_since)
-                self._judge(self.case.waiting_since, at)
+                self._judge(self.case.waiting_since, at, told)
             self.case = replace(self.case, human=True, waiting_since=None)
         elif event["author_kind"] == "bot":
             self._add(event, at, "by_bot")
@@ -171,7 +171,7 @@ class Counted:
             since = told.get("since", since)
         elif status in {"bot", "resolved"}:
             if since is not None:
-                self._judge(since, event["created_at"], answered=False)
+                self._judge(since, event["created_at"], told, answered=False)
             since = None
         self.case = replace(self.case, status=status, waiting_since=since)
 
@@ -191,9 +191,10 @@ class Counted:
     def _took(self, name: str, microseconds: int) -> None:
         self._tally[self.case.day, self.case.channel, name, part_of(microseconds / 1e6)] += 1
 
-    def _judge(self, since: int, at: int, *, answered: bool = True) -> None:
-        """Whoever was answered in time, and who was late or given back late without an answer."""
-        due = self._target.due(moment(since))
+    def _judge(self, since: int, at: int, told: Mapping[str, Any], *, answered: bool = True) -> None:
+        """Whoever was answered in time, and who was late or given back late without an answer; what is
+        `told` of that moment says how urgent it was."""
+        due = self._target.due(moment(since), told.get("priority", 0))
         if due is None or not self.case.opened_at:
             return
         late = microseconds(due) < at

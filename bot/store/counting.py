@@ -111,8 +111,8 @@ class Counting:
         Where days begin elsewhere now, people are to answer within another time, or the rules are others,
         everything is counted anew.
         """
-        within = self._target.within
-        rules = f"{RULES} {zone}" if within is None else f"{RULES} {zone} {within:g}"
+        targets = (self._target.within, self._target.urgent_within)
+        rules = " ".join([str(RULES), str(zone), *(f"{each:g}" for each in targets if each is not None)])
         place = await self._place()
         if place is None:
             await self._database.change(_BEGIN)

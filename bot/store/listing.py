@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from bot.store.database import Database, Reader, Row, microseconds, moment
+from bot.store.database import Database, Reader, Row, moment
+from bot.store.overdue import times
 from bot.store.records import Assignee, ConversationStatus, InboxEntry, InboxFilter
 from bot.store.target import Target
 
@@ -48,7 +49,10 @@ _COUNT_FOUND = """
         SELECT 1 FROM conversations c WHERE c.status {in statuses} AND c.last_seq > 0 {narrowed}
         LIMIT :limit) AS counted
 """
-_OVERDUE = "AND c.waiting_since <= :overdue"
+_OVERDUE = "AND c.waiting_since <= :pressing AND (c.waiting_since <= :since OR c.priority >= :urgent)"
+# What is urgent and has a time of its own comes first: on pages, with its numbers below all others'.
+_URGENT_FIRST = (("AND c.priority >= :urgent", 0), ("AND c.priority < :urgent", 10**17))
+_NO_ORDER = (("", 0),)
 _SPEAKS_TO = """AND c.id IN (
     SELECT x.conversation_id FROM mentions x WHERE x.operator_id = :mentioned AND x.read_at IS NULL)
 """
@@ -107,10 +111,15 @@ async def page(
     async with database.search() if wanted.words else database.read(snapshot=True) as reader:
         found: list[tuple[int, str]] = []
         if waiting:
-            sql = _LONGEST_WAITING.replace("{narrowed}", narrowed)
             statuses = list(_statuses(wanted))
-            rows = await reader.all(sql, statuses=statuses, at=at, id=last, limit=limit + 1, **values)
-            found = [(row["waiting_since"], row["id"]) for row in rows]
+            urgent_first = wanted.overdue and target.urgent_within is not None
+            for of, above in _URGENT_FIRST if urgent_first else _NO_ORDER:
+                sql = _LONGEST_WAITING.replace("{narrowed}", f"{narrowed} {of}")
+                place = {"at": at - above, "id": last, "limit": limit + 1 - len(found)}
+                rows = await reader.all(sql, statuses=statuses, **place, **values)
+                found += [(row["waiting_since"] + above, row["id"]) for row in rows]
+                if len(found) > limit:
+                    break
         elif wanted.words:
             sql = _NEWEST_FOUND.replace("{narrowed}", narrowed)
             statuses = list(_statuses(wanted))
@@ -182,9 +191,8 @@ def _narrowed(database: Database, wanted: InboxFilter, target: Target) -> tuple[
         conditions.append("AND c.channel = :channel")
         values["channel"] = wanted.channel
     if wanted.overdue:
-        since = target.overdue(datetime.now(UTC))
         conditions.append(_OVERDUE)
-        values["overdue"] = microseconds(since) if since else -1
+        values |= times(target, datetime.now(UTC))
     if wanted.mentioned:
         conditions.append(_SPEAKS_TO)
         values["mentioned"] = wanted.mentioned
@@ -226,7 +234,7 @@ def _entry(row: Row, channels: Sequence[str], labels: Sequence[str], target: Tar
         preview_by=row["author_kind"] or "contact",
         unread=row["unread"],
         waiting_since=since,
-        due_at=target.due(since) if since else None,
+        due_at=target.due(since, row["priority"]) if since else None,
         snoozed_until=moment(row["snoozed_until"])
         if row["status"] == "snoozed" and row["snoozed_until"] is not None
         else None,

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from bot.store.database import Database, microseconds, moment
-from bot.store.target import Target
+from bot.store.target import URGENT, Target
 
 # Only who waits for a person, was taken or put off has a time since when.
 _UNTOLD = """
-    SELECT c.id, c.contact_id, c.waiting_since,
+    SELECT c.id, c.contact_id, c.waiting_since, c.priority,
         (SELECT p.name FROM contacts p WHERE p.id = c.contact_id) AS name,
         (SELECT o.name FROM operators o WHERE o.id = c.assignee_id) AS assignee
     FROM conversations c
-    WHERE c.waiting_since > c.overdue_told AND c.waiting_since <= :since
-        AND c.status <> 'snoozed'
+    WHERE c.waiting_since > c.overdue_told AND c.waiting_since <= :pressing
+        AND (c.waiting_since <= :since OR c.priority >= :urgent) AND c.status <> 'snoozed'
     ORDER BY c.waiting_since, c.id LIMIT :limit
 """
 _TOLD = "UPDATE conversations SET overdue_told = :since WHERE id = :id AND waiting_since = :since"
@@ -38,6 +38,17 @@ class Late:
         return f"overdue {self.conversation_id} {microseconds(self.waiting_since)}"
 
 
+def times(target: Target, now: datetime) -> dict[str, int]:
+    """Of queries for who is overdue now: since when they have been waiting, and since when if it is
+    `urgent`, which is the later."""
+    since, pressing = target.overdue(now), target.overdue(now, URGENT)
+    return {
+        "since": microseconds(since) if since else -1,
+        "pressing": microseconds(pressing) if pressing else -1,
+        "urgent": URGENT,
+    }
+
+
 class Overdue:
     """Reads what is overdue, and keeps what was told."""
 
@@ -47,11 +58,9 @@ class Overdue:
 
     async def untold(self, *, limit: int) -> Sequence[Late]:
         """What is overdue and was not told of; the longest waiting first."""
-        since = self._target.overdue(datetime.now(UTC))
-        if since is None:
-            return []
+        now = datetime.now(UTC)
         async with self._database.read() as reader:
-            rows = await reader.all(_UNTOLD, since=microseconds(since), limit=limit)
+            rows = await reader.all(_UNTOLD, limit=limit, **times(self._target, now))
         return [
             Late(
                 conversation_id=row["id"],
@@ -59,7 +68,7 @@ class Overdue:
                 contact_name=row["name"],
                 assignee=row["assignee"] or "",
                 waiting_since=moment(row["waiting_since"]),
-                due_at=self._target.due(moment(row["waiting_since"])) or since,
+                due_at=self._target.due(moment(row["waiting_since"]), row["priority"]) or now,
             )
             for row in rows
         ]

@@ -16,8 +16,8 @@ from bot.store.records import Changed, ConversationStatus, Operator, StoredMessa
 from channels.base import FilledTemplate
 
 _STATUS = """
-    SELECT status, assignee_id, resume_status, snoozed_until, waiting_since, {now} AS now FROM conversations
-    WHERE id = :conversation_id
+    SELECT status, assignee_id, resume_status, snoozed_until, waiting_since, priority, {now} AS now
+    FROM conversations WHERE id = :conversation_id
 """
 _ASLEEP = """
     SELECT id FROM conversations
@@ -288,7 +288,14 @@ class People:
             in_reply_to=answered["id"],
             delivery=None if private else outbox(parts),
         )
-        delivery_id = say(tx, message, contact_id=numbered["id"], event=numbered["last_event"], parts=parts)
+        delivery_id = say(
+            tx,
+            message,
+            contact_id=numbered["id"],
+            event=numbered["last_event"],
+            parts=parts,
+            counts=_counts(before, before["waiting_since"]),
+        )
         where = {"message_id": message_id, "conversation_id": conversation_id}
         tx.many(ADD, [where | {"operator_id": each} for each in mentions])
         status: ConversationStatus = before["status"] if private else "human"
@@ -352,9 +359,7 @@ async def _move(
         conversation_id=conversation_id,
         status=status,
         created_at=row["now"],
-        counts={"since": row["waiting_since"]}
-        if status == "human" and row["waiting_since"] != before["waiting_since"]
-        else {},
+        counts=_counts(before, row["waiting_since"] if status == "human" else before["waiting_since"]),
         **_changed(before, status, row["assignee_id"], operator),
     )
     if status != "bot":
@@ -380,6 +385,12 @@ def _changed(
         return {"tells": moved}
     assignee = {"id": operator.id, "name": operator.name} if operator and assignee_id else None
     return {"tells": (*moved, *telling.ASSIGNED), "assignee": assignee}
+
+
+def _counts(before: Row, since: int | None) -> dict[str, JsonValue]:
+    """What figures go by: how urgent it was, and since when its contact waits, where that is another time."""
+    priority: dict[str, JsonValue] = {"priority": before["priority"]} if before["priority"] else {}
+    return priority | ({"since": since} if since != before["waiting_since"] else {})
 
 
 def _note(

@@ -157,6 +157,58 @@ async def test_another_target_or_other_hours_count_at_once(database_url: str, st
         await other.close()
 
 
+async def test_what_is_urgent_has_less_time_and_comes_first(database_url: str) -> None:
+    store = await Store.open(database_url, announces=True, target=Target(within=900, urgent_within=300))
+    longest, pressing, usual, calm = [
+        await waiting(store, name, minutes) for name, minutes in (("a", 20), ("b", 6), ("c", 16), ("d", 6))
+    ]
+    late = [longest, usual]
+    assert await overdue(store) == late
+    for priority in (1, 2):  # high is not urgent
+        assert await overdue(store) == late
+        await store.arranging.prioritise(pressing, priority)
+    shown = await entry(store, pressing)
+    assert shown.waiting_since is not None
+    assert shown.due_at == shown.waiting_since + timedelta(minutes=5)
+    assert await overdue(store) == [pressing, *late]
+    assert find({"tab": "overdue"}, otherwise="all").shows(shown, "me")
+    listed, cursor = [], ""
+    while len(listed) < 3:
+        (one,), cursor = await store.inbox.page(InboxFilter(overdue=True), before=cursor, limit=1)
+        listed.append(one.id)
+    assert (listed, cursor) == ([pressing, *late], "")
+    assert await watch(store).look() == 3
+    assert {each["id"] for each in await told(store)} == {pressing, *late}
+    assert shown.due_at.isoformat() in {each["due_at"] for each in await told(store)}
+    await store.arranging.prioritise(calm, 2)
+    assert [await watch(store).look() for _ in range(2)] == [1, 0]
+    await store.arranging.prioritise(pressing, 0)
+    assert await overdue(store) == [calm, *late]
+    await store.close()
+
+
+async def test_what_is_urgent_is_counted_by_its_own_time(database_url: str) -> None:
+    store = await Store.open(database_url, target=Target(within=900, urgent_within=300))
+    grace = await hired(store)
+    for name, priority in (("a", 0), ("b", 2)):
+        conversation_id = await waiting(store, name)
+        await store.arranging.prioritise(conversation_id, priority)
+        await earlier(store, conversation_id, 10)
+        await answered(store, conversation_id, grace)
+        await store.arranging.prioritise(conversation_id, 2)  # which comes too late to count
+    settled = await waiting(store, "c")
+    await store.arranging.prioritise(settled, 2)
+    await earlier(store, settled, 10)
+    await store.people.set_status(settled, "resolved")
+    assert await judged(store) == (1, 2)
+    for target, expected in ((WITHIN, (2, 0)), (Target(within=900, urgent_within=700), (2, 0))):
+        other = await Store.open(database_url, target=target)
+        assert await judged(other) == expected
+        await other.close()
+    assert await judged(store) == (1, 2)
+    await store.close()
+
+
 # the clock goes on ----------------------------------------------------------------------------------------
 
 

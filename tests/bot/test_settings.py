@@ -414,6 +414,25 @@ def test_whatsapp_has_templates_and_a_pace_once_they_are_written_down(tmp_path: 
 @pytest.mark.parametrize(
     ("line", "told"),
     [
+        ("answer_urgent_within = 60", "desk: answer_urgent_within: answer_within is needed"),
+        (
+            "answer_within = 60\nanswer_urgent_within = 61",
+            "desk: answer_urgent_within: what is urgent has no",
+        ),
+        ("answer_within = 60\nanswer_urgent_within = 0", "desk.answer_urgent_within: "),
+    ],
+)
+def test_what_is_urgent_has_no_more_time_than_the_rest(tmp_path: Path, line: str, told: str) -> None:
+    path = tmp_path / "bot.toml"
+    path.write_text(f"[desk]\n{line}\n")
+    with pytest.raises(WrongSetting) as caught:
+        read_bot_config(path, required=True)
+    assert str(caught.value).startswith(f"{path}: {told}")
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
         ('template = "hello"', "whatsapp: template: there is no [whatsapp.templates.hello]"),
         (f'{_USUAL}variables = {{ "1" = "{{name}}" }}', "whatsapp: template: {text} stands in one"),
         (

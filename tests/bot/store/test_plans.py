@@ -13,12 +13,14 @@ import pytest
 from bot.store import Store
 from bot.store.database import Body, Database, Reader, Row, T, is_postgres
 from bot.store.records import InboxFilter
+from bot.store.target import Target
 from tests.bench.filling import fill_conversations
 
 MANY = 2_000
 GROW = {"contacts", "identities", "conversations", "messages", "events", "turns", "steps", "deliveries"}
 FILLED = {each: f"cnv_fill{each}" for each in (9, 1_000)}
 MINE = "opr_ada"
+TARGET = Target(within=900, urgent_within=300)
 
 Ask = Callable[[Store], Awaitable[object]]
 ASKED: dict[str, Ask] = {
@@ -32,6 +34,8 @@ ASKED: dict[str, Ask] = {
     "that speak to me": lambda store: store.inbox.page(InboxFilter(mentioned=MINE)),
     "of a channel": lambda store: store.inbox.page(InboxFilter(channel="web")),
     "who waits too long": lambda store: store.inbox.page(InboxFilter(overdue=True)),
+    "how many wait too long": lambda store: store.inbox.count_of(InboxFilter(overdue=True)),
+    "who is to be told of": lambda store: store.overdue.untold(limit=50),
     "with a label": lambda store: store.inbox.page(InboxFilter(label="vip")),
     "how many are mine": lambda store: store.inbox.count_of(InboxFilter(assignee=MINE, unresolved=True)),
     "how many have a label": lambda store: store.inbox.count_of(InboxFilter(label="vip", channel="web")),
@@ -129,7 +133,7 @@ async def test_no_page_of_the_desk_goes_through_every_conversation(database_url:
     found = {}
     for what, ask in ASKED.items():
         overheard.asked.clear()
-        await ask(Store(overheard))
+        await ask(Store(overheard, TARGET))
         assert overheard.asked
         whole = [
             step
