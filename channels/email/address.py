@@ -13,6 +13,13 @@ _LOCAL = re.compile(r"[0-9A-Za-z!#$%&'*+/=?^_`{|}~.\u0080-\U0010ffff-]+")
 _DOMAIN = re.compile(r"[0-9a-z_](?:[0-9a-z_-]*[0-9a-z_])?(?:\.[0-9a-z_](?:[0-9a-z_-]*[0-9a-z_])?)*")
 
 
+def folded(address: str) -> str:
+    """The address in lower case. What is not ASCII does not become so: the sign for kelvin is no k."""
+    return "".join(
+        each if not each.isascii() and each.lower().isascii() else each.lower() for each in address
+    )
+
+
 def on_the_wire(address: str) -> str:
     """The address with its domain in ASCII (RFC 5891), or NotDelivered when it is none.
 

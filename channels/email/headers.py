@@ -82,7 +82,9 @@ def _address(text: str) -> Address | None:
     if not bracket:  # the old way: address (Name)
         name = text[: found.start()] + text[found.end() :]
     name = words_decoded(re.sub(r"\\(.)", r"\1", name.strip().strip("\"'()")))
-    return Address(address=f"{local}@{domain.strip('.').lower()}", name=shown(name)[:200])
+    return Address(
+        address=f"{local}@{domain.strip('.').lower()}", name=shown(name)[:200], encoded="=?" in found[0]
+    )
 
 
 def shown(text: str) -> str:

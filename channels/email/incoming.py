@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from typing import Literal
 
 from channels.base import Attachment, InboundMessage, NotDelivered
-from channels.email.address import on_the_wire
+from channels.email.address import folded, on_the_wire
 from channels.email.bounces import Bounce
 from channels.email.ids import PlusAddresses, chain, one_line, ours, repeatable
 from channels.email.kinds import Automatic, Complaint, Form, Kind, Listed, Ordinary, Ours, OutOfOffice
@@ -28,7 +28,7 @@ def writer(understood: Understood) -> Address:
     kind, sender = understood.kind, understood.mail.sender
     named = kind.writer if isinstance(kind, Form) else sender
     try:
-        address = on_the_wire(named.address if named else "").lower()
+        address = folded(on_the_wire(named.address if named else ""))
     except NotDelivered as error:
         raise NotUnderstood("it names no sender") from error
     return Address(address=address, name=((named.name if named else "") or address)[:_NAME])

@@ -17,10 +17,12 @@ class NotUnderstood(Exception):  # noqa: N818
 
 @dataclass(frozen=True, kw_only=True)
 class Address:
-    """A mail address, its domain in lower case, and the name its owner gives beside it."""
+    """A mail address, its domain in lower case, and the name its owner gives beside it. `encoded`: the
+    address, or a part of it, stood in encoded words, where none may be (RFC 2047, 5)."""
 
     address: str
     name: str = ""
+    encoded: bool = False
 
     @property
     def domain(self) -> str:

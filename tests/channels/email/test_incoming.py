@@ -82,6 +82,11 @@ def test_no_damage_makes_a_mail_that_cannot_be_stored(name: object, spoilt: list
     assert unfit(raw) == []
 
 
+def test_an_address_that_only_looks_like_anothers_in_small_letters_is_another() -> None:
+    raw = "From: MAR\u212a@home.example\r\nMessage-ID: <1@home.example>\r\n\r\nHello".encode()
+    assert incoming.writer(understand(raw, {OWN})).address == "mar\u212a@home.example"
+
+
 def test_a_text_too_long_for_a_conversation_says_so() -> None:
     raw = b"From: anna@home.example\r\n\r\n" + b"word " * 10_000
     text = message(understand(raw, {OWN})).text

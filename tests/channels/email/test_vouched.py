@@ -48,6 +48,12 @@ def test_thunderbirds_mail_is_vouched_for_by_our_server_and_no_other() -> None:
         ("spf=fail (( ; dmarc=pass", False),
         ("spf=pass smtp.mailfrom==?utf-8?q?x;_dmarc=3Dpass?=@evil.example", False),
         ("spf=pass smtp.mailfrom==?utf-8?q?x?= ; =?utf-8?q?dmarc=3Dpass?=", False),
+        ("dmarc/1=fail header.from=home.example; spf=pass smtp.mailfrom=home.example", False),
+        ("dmarc/1=pass header.from=home.example", True),
+        ("spf=fail smtp.mailfrom=x;dmarc=pass@evil.example", False),
+        ("spf=pass smtp.mailfrom=a@evil.example smtp.helo=smtp.mailfrom=home.example", False),
+        ("spf=pass smtp.helo=smtp.mailfrom=home.example", False),
+        ("spf=pass smtp.mailfrom=a@evil.example smtp.mailfrom=home.example", False),
         ("none", False),
         ("", False),
     ],
@@ -72,6 +78,7 @@ def test_a_forged_result_below_ours_is_not_read() -> None:
         f"{SERVER}; dmarc=none header.from=home.example",
         f"{SERVER}; spf=fail (()",
         f"{SERVER}; none",
+        f"(a; b) {SERVER}; none",
     ):
         forged = f"{ours}\r\nAuthentication-Results: {SERVER}; dmarc=pass"
         assert not authenticated(mail(authentication_results=forged), SERVER)
@@ -89,6 +96,10 @@ def test_results_of_others_above_ours_are_passed_over() -> None:
         "anna@home.example, eve@evil.example",
         "anna@home.example\r\nFrom: eve@evil.example",
         "nobody",
+        "=?utf-8?q?anna?=@home.example",
+        "anna@=?utf-8?q?home.example?=",
+        "eve@evil.example (x) <anna@home.example>",
+        "anna@home.example eve@evil.example",
     ],
 )
 def test_several_senders_or_none_are_vouched_for_by_nobody(sender: str) -> None:
