@@ -23,6 +23,7 @@ from channels.base import (
 
 _OVERRUN = 5.0  # seconds beyond a channel's patience after which whoever had a part must be gone
 _KNOWN = 1_000  # newest ids of other messages to a recipient that are told apart
+_ANOTHERS = "what the provider has of these words is another message"
 _READ_AT_ONCE = 200  # messages one look at the thread can mark as read
 
 # Parts of a conversation leave by a channel one after the other: the one in hand, else the earliest. What
@@ -85,6 +86,9 @@ _SETTLE = """
     UPDATE sendings SET status = :status, error = :error, looks = :looks, doubts = doubts + :doubts,
         fence = fence + 1, lease_until = NULL, due_at = CASE WHEN :again THEN {now} + :delay END
     WHERE delivery_id = :delivery_id AND part = :part
+"""
+_WHOSE = """
+    SELECT delivery_id, part FROM provider_ids WHERE channel = :channel AND provider_id = :provider_id
 """
 _NAME = """
     INSERT INTO provider_ids (channel, provider_id, delivery_id, part, recipient, created_at)
@@ -165,7 +169,8 @@ class Deliveries:
         """What became of an attempt, or of asking for it. False: no longer ours to say.
 
         QUEUED is sent, and UNCERTAIN asked for, once more `again_in` seconds from now; UNCERTAIN without
-        it is held for a person. Nobody is sent what is a day old, or what an operator has taken over from.
+        it is held for a person. What was found and is known by now to be another message is asked for once
+        more. Nobody is sent what is a day old, or what an operator has taken over from.
         """
         message = claimed.message
         key = {"delivery_id": claimed.delivery_id, "part": message.part}
@@ -176,6 +181,11 @@ class Deliveries:
             held = await tx.one(_HELD, **key)
             if held is None or not _may_say(claimed, held, provider_id):
                 return False
+            if claimed.unsure and provider_id is not None and await _is_anothers(tx, claimed, provider_id):
+                again_at = {"again": True, "delay": _microseconds(1.0)}
+                tx.later(_SETTLE, **key, status="uncertain", error=_ANOTHERS, looks=0, doubts=0, **again_at)
+                await sendings.show(tx, claimed.delivery_id)
+                return True
             whose = await sendings.owner(tx, claimed.delivery_id)
             withdrawn = became is DeliveryStatus.QUEUED and sendings.silenced(whose, held)
             if withdrawn:
@@ -385,6 +395,15 @@ def _quoted(head: Row) -> Quoted | None:
         who=head["quoted_name"] or head["quoted_address"],
         when=moment(head["quoted_at"]),
         text=head["quoted_text"],
+    )
+
+
+async def _is_anothers(tx: Transaction, claimed: ClaimedDelivery, provider_id: str) -> bool:
+    """Whether the provider's message is known by now to be another part than the one asked for."""
+    row = await tx.one(_WHOSE, channel=claimed.message.channel, provider_id=provider_id)
+    return row is not None and (row["delivery_id"], row["part"]) != (
+        claimed.delivery_id,
+        claimed.message.part,
     )
 
 

@@ -266,6 +266,29 @@ async def test_ids_of_other_messages_to_the_recipient_are_told_to_whoever_asks(s
     assert (await taken(store, conversation_id)).known == {"SM1"}
 
 
+async def test_one_message_at_the_provider_is_not_found_for_two_of_the_same_words(store: Store) -> None:
+    """Both were asked for at once, and the provider has one of them."""
+    first = await queued(store)
+    await store.database.change("UPDATE conversations SET status = 'resolved'")
+    second = await queued(store, "2")
+    assert first != second
+    for conversation_id in (first, second):
+        await taken(store, conversation_id)
+    await due_now(store)
+    asked = [await taken(store, conversation_id) for conversation_id in (first, second)]
+    for claim in asked:
+        assert claim.unsure
+        assert await store.deliveries.settle(claim, status=DeliveryStatus.SENT, provider_id="SM1")
+    assert await shown(store, first) == ("sent", None)
+    assert (await shown(store, second))[0] == "uncertain"
+    await due_now(store)
+    once_more = await taken(store, second)
+    assert once_more.unsure
+    assert once_more.known == {"SM1"}
+    await store.deliveries.settle(once_more, status=DeliveryStatus.SENT, provider_id="SM2")
+    assert await shown(store, second) == ("sent", None)
+
+
 # what providers say afterwards --------------------------------------------------------------------------
 
 
