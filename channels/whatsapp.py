@@ -53,9 +53,10 @@ _SLACK = timedelta(hours=2)  # by which our clock may differ from Twilio's: an h
 _TRIAL = "Sent from your Twilio trial account - "  # stands before what a trial account sends
 
 # Twilio's signature joins names and values without anything between them: an old capture, cut elsewhere,
-# would be a new message. Names begin with a capital, an id has 34 characters at the most.
+# would be a new message. Names begin with a capital, an id has two of them and 34 characters at
+# the most.
 _NAME = re.compile(r"[A-Z][A-Za-z0-9_]*")
-_SID = re.compile(r"[A-Za-z0-9]{1,34}")
+_SID = re.compile(r"[A-Za-z0-9]{2,34}")
 
 _STATUSES: Mapping[str, DeliveryStatus] = {
     # Those before "sent" tell nothing that Twilio's taking the message did not.
@@ -154,7 +155,7 @@ class _Twilio(Channel):
                     continue
                 if self._is(each, message):
                     return str(each.sid)
-                doubtful = doubtful or _may_be(each, message)
+                doubtful = doubtful or self._may_be(each, message)
             if not page.next_page_url or all(_before(each, earliest) for each in listed):
                 if doubtful:
                     raise NotDelivered(
@@ -178,6 +179,21 @@ class _Twilio(Channel):
         except NotFilled:  # nor could it be sent
             return False
         return all(_stands_in(body, value) for value in template.variables.values())
+
+    def _may_be(self, listed: Any, message: OutboundMessage) -> bool:
+        """Whether one of Twilio's messages could be this one all the same, so that a person decides.
+
+        Of a chosen template other words may be approved than those that we know; what stands in its places
+        may be no more than a name, which other messages say too. Around a text that left as the usual one,
+        the name and the template may be others by now. Files Twilio counts once it has fetched them.
+        """
+        body = _body(listed)
+        if message.template is not None:
+            return all(_stands_in(body, value) for value in message.template.variables.values())
+        text, media = self._text_and_media(message)
+        if body == _compared(text) and media:
+            return True
+        return message.window_closed and _stands_in(body, self._with_links(message))
 
     async def fetch(self, file: RemoteFile, into: Path) -> FetchedFile:
         partial = into.with_name(f"{into.name}.part")
@@ -471,16 +487,6 @@ def _body(listed: Any) -> str:
 
 def _outbound(listed: Any) -> bool:
     return str(listed.direction or "outbound").startswith("outbound")
-
-
-def _may_be(listed: Any, message: OutboundMessage) -> bool:
-    """Whether one of Twilio's messages could be this chosen template, were other words approved than those
-    that we know of it. What stands in its places may be no more than a name, which other messages say too:
-    so nobody can tell, and a person decides."""
-    template = message.template
-    return template is not None and all(
-        _stands_in(_body(listed), value) for value in template.variables.values()
-    )
 
 
 def _stands_in(body: str, value: str) -> bool:

@@ -231,8 +231,9 @@ async def test_the_signature_is_over_our_public_address_whatever_a_proxy_says(li
 @pytest.mark.parametrize(
     "recut",
     [
-        {"MessageSid": f"SM{'1' * 32}MessageTypetext", "MessageType": None},
-        {"MessageSid": "SM" + "1" * 31, "1MessageType": "text", "MessageType": None},
+        {"MessageSid": f"SM{'f' * 32}MessageTypetext", "MessageType": None},
+        {"MessageSid": "SM" + "f" * 31, "fMessageType": "text", "MessageType": None},
+        {"MessageSid": "S", f"M{'f' * 31}": "fMessageTypetext", "MessageType": None},
         {"ApiVersion": None, "AccountSid": f"{ACCOUNT_SID}ApiVersion2010-04-01"},
     ],
 )
@@ -244,7 +245,7 @@ async def test_an_old_capture_cut_elsewhere_is_no_new_message(
         "ApiVersion": "2010-04-01",
         "Body": "Hello",
         "From": ADA,
-        "MessageSid": "SM" + "1" * 32,
+        "MessageSid": "SM" + "f" * 32,
         "MessageType": "text",
     }
     assert (await line.post(captured)).status_code == 200
@@ -805,6 +806,40 @@ async def test_another_message_is_not_taken_for_a_lost_template(
     assert await line.whatsapp.find(message, since=began, known=[other]) is None
     await line.whatsapp.send(outbound("Ada, we are back."))
     assert await line.whatsapp.find(message, since=began, known=[]) not in {None, other}
+
+
+async def test_a_lost_message_is_not_sent_again_when_its_recipient_has_another_name_meanwhile(
+    line: Line,
+) -> None:
+    """Nor when bot.toml has other templates by then, as after the restart that it was lost in."""
+    began = now()
+    line.twilio.script([BROKEN_AFTER])
+    message = outbound("Your parcel is here.", window_closed=True, recipient_name="Ada")
+    await refused(line, message)
+    without = sender(line.account)
+    for asked, whatsapp in (
+        (replace(message, recipient_name="Ada Lovelace"), line.whatsapp),
+        (message, without),
+    ):
+        with pytest.raises(NotDelivered, match="may be this one"):
+            await whatsapp.find(asked, since=began, known=[])
+        [lost] = line.twilio.sent
+        assert await whatsapp.find(asked, since=began, known=[lost.sid]) is None
+    assert await line.whatsapp.find(replace(message, text="Another matter"), since=began, known=[]) is None
+
+
+async def test_a_lost_file_that_twilio_has_not_counted_yet_is_not_sent_again(line: Line) -> None:
+    async def listed(request: web.Request) -> web.Response:
+        one = {"sid": "SM1", "body": "A picture", "direction": "outbound-api", "num_media": "0"}
+        return web.json_response({"messages": [one], "next_page_uri": None})
+
+    png = Attachment(key="b", name="b.png", media_type="image/png", size=1)
+    async with answering(listed) as url:
+        account = account_at(url)
+        with pytest.raises(NotDelivered, match="may be this one"):
+            await sender(account).find(outbound("A picture", attachments=[png]), since=now(), known=[])
+        assert await sender(account).find(outbound("A picture"), since=now(), known=[]) == "SM1"
+        await account.close()
 
 
 async def test_the_list_is_read_to_its_end(line: Line) -> None:
