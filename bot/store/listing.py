@@ -39,6 +39,14 @@ _NEWEST_FOUND = """
         AND c.last_activity_at <= :at AND (c.last_activity_at < :at OR c.id < :id) {narrowed}
     ORDER BY c.last_activity_at DESC, c.id DESC LIMIT :limit
 """
+# Where a label stands on few, going through these costs less than looking for them among all.
+_FEW = 500
+_LABELLED_FEW = "SELECT conversation_id FROM conversation_labels WHERE label = :label LIMIT :limit"
+_AMONG = """
+    SELECT c.id, c.status, c.last_activity_at FROM conversations c
+    WHERE c.id {in few} AND c.last_seq > 0
+        AND c.last_activity_at <= :at AND (c.last_activity_at < :at OR c.id < :id) {narrowed}
+"""
 _COUNT_OF = """
     SELECT COUNT(*) AS count FROM (
         SELECT 1 FROM conversations c WHERE c.status = :status AND c.last_seq > 0 {narrowed}
@@ -126,15 +134,48 @@ async def page(
             rows = await reader.all(sql, statuses=statuses, at=at, id=last, limit=limit + 1, **values)
             found = [(row["last_activity_at"], row["id"]) for row in rows]
         else:
-            sql = _NEWEST_OF.replace("{narrowed}", narrowed)
-            for status in _statuses(wanted):
-                rows = await reader.all(sql, status=status, at=at, id=last, limit=limit + 1, **values)
-                found += [(row["last_activity_at"], row["id"]) for row in rows]
-            found.sort(reverse=True)
+            found = await _newest(reader, wanted, narrowed, values, at=at, id=last, limit=limit + 1)
         shown = found[:limit]
         listed = await entries(reader, [key for _, key in shown], target)
     more = f"{shown[-1][0]}.{shown[-1][1]}" if len(found) > limit else ""
     return [listed[key] for _, key in shown if key in listed], more
+
+
+async def _newest(
+    reader: Reader, wanted: InboxFilter, narrowed: str, values: Mapping[str, Any], *, limit: int, **place: Any
+) -> list[tuple[int, str]]:
+    """When something was last said in the conversations from a place on, and which these are."""
+    few = await _few(reader, wanted)
+    if few is not None:
+        rows = await _among(reader, few, wanted, narrowed, values, **place)
+    else:
+        sql = _NEWEST_OF.replace("{narrowed}", narrowed)
+        rows = []
+        for status in _statuses(wanted):
+            rows += await reader.all(sql, status=status, limit=limit, **place, **values)
+    return sorted(((row["last_activity_at"], row["id"]) for row in rows), reverse=True)
+
+
+async def _few(reader: Reader, wanted: InboxFilter) -> list[str] | None:
+    """All that have the label, where these are few."""
+    if not wanted.label:
+        return None
+    rows = await reader.all(_LABELLED_FEW, label=wanted.label, limit=_FEW + 1)
+    return [row["conversation_id"] for row in rows] if len(rows) <= _FEW else None
+
+
+async def _among(
+    reader: Reader,
+    few: list[str],
+    wanted: InboxFilter,
+    narrowed: str,
+    values: Mapping[str, Any],
+    **place: Any,
+) -> list[Row]:
+    """Those of a few conversations that a filter shows, in no order."""
+    rows = await reader.all(_AMONG.replace("{narrowed}", narrowed), few=few, **place, **values)
+    statuses = _statuses(wanted)
+    return [row for row in rows if row["status"] in statuses]
 
 
 async def count(database: Database, wanted: InboxFilter, target: Target, *, up_to: int) -> int:
@@ -146,6 +187,8 @@ async def count(database: Database, wanted: InboxFilter, target: Target, *, up_t
         if wanted.words:
             row = await reader.one(sql, statuses=list(_statuses(wanted)), limit=up_to, **values)
             return row["count"] if row else 0
+        if (few := await _few(reader, wanted)) is not None:
+            return min(up_to, len(await _among(reader, few, wanted, narrowed, values, at=_END, id="")))
         for status in _statuses(wanted):
             row = await reader.one(sql, status=status, limit=up_to - found, **values)
             found += row["count"] if row else 0

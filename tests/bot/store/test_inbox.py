@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.store import NoSuchConversation, Store
+from bot.store import NoSuchConversation, Store, listing
 from bot.store.records import Changed, InboxFilter, Operator
 from tests.bot.store.given import claimed, concluded, said
 
@@ -45,18 +45,24 @@ async def test_lists_are_narrowed_by_whose_which_channel_and_which_label(store: 
     assert await listed(store, label="bill") == []
 
 
-async def test_narrowed_lists_have_pages(store: Store) -> None:
+@pytest.mark.parametrize("few", [1, 500])
+async def test_narrowed_lists_have_pages(store: Store, few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "_FEW", few)  # by which way a label is looked for
     for number in range(7):
         conversation_id = await meet(store, f"visitor-{number}")
         await store.arranging.label(conversation_id, add=["odd" if number % 2 else "even"])
+    await store.people.set_status(conversation_id, "resolved")
+    even = InboxFilter(label="even", unresolved=True)
+    assert [await store.inbox.count_of(even, up_to=most) for most in (100, 2)] == [3, 2]
+    assert await store.inbox.count_of(InboxFilter(label="even")) == 4
     shown: list[str] = []
     before = ""
     while True:
-        entries, before = await store.inbox.page(InboxFilter(label="even"), before=before, limit=2)
+        entries, before = await store.inbox.page(even, before=before, limit=2)
         shown += [entry.contact_name for entry in entries]
         if not before:
             break
-    assert shown == ["visitor-6", "visitor-4", "visitor-2", "visitor-0"]
+    assert shown == ["visitor-4", "visitor-2", "visitor-0"]
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,8 @@ GROW = {"contacts", "identities", "conversations", "messages", "events", "turns"
 FILLED = {each: f"cnv_fill{each}" for each in (9, 1_000)}
 MINE = "opr_ada"
 TARGET = Target(within=900, urgent_within=300)
+COMMON = """INSERT INTO conversation_labels (conversation_id, label)
+    SELECT id, 'common' FROM conversations WHERE last_activity_at <= 600"""
 
 Ask = Callable[[Store], Awaitable[object]]
 ASKED: dict[str, Ask] = {
@@ -37,8 +39,10 @@ ASKED: dict[str, Ask] = {
     "how many wait too long": lambda store: store.inbox.count_of(InboxFilter(overdue=True)),
     "who is to be told of": lambda store: store.overdue.untold(limit=50),
     "with a label": lambda store: store.inbox.page(InboxFilter(label="vip")),
+    "with a common label": lambda store: store.inbox.page(InboxFilter(label="common")),
     "how many are mine": lambda store: store.inbox.count_of(InboxFilter(assignee=MINE, unresolved=True)),
     "how many have a label": lambda store: store.inbox.count_of(InboxFilter(label="vip", channel="web")),
+    "how many have a common label": lambda store: store.inbox.count_of(InboxFilter(label="common")),
     "how many speak to me": lambda store: store.mentions.unread(MINE),
     "one entry": lambda store: store.inbox.entry(FILLED[9]),
     "a conversation": lambda store: store.inbox.thread(FILLED[9]),
@@ -128,6 +132,9 @@ def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
 async def test_no_page_of_the_desk_goes_through_every_conversation(database_url: str) -> None:
     await fill_conversations(database_url, MANY)
     store = await Store.open(database_url)
+    await store.database.change(COMMON)
+    for each in FILLED.values():
+        await store.arranging.label(each, add=["vip"])
     explain = on_postgres if is_postgres(database_url) else on_sqlite
     overheard = _Overheard(store.database)
     found = {}
