@@ -134,6 +134,7 @@ class Conversation(SQLModel, table=True):
         _partial("conversations_open", "contact_id", "last_activity_at", where="status <> 'resolved'"),
         Index("conversations_contact", "contact_id", "last_activity_at"),
         Index("conversations_status", "status", "last_activity_at"),
+        Index("conversations_channel", "channel", "status", "last_activity_at"),
         _partial(
             "conversations_assignee", "assignee_id", "last_activity_at", where="assignee_id IS NOT NULL"
         ),

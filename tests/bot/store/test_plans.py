@@ -151,3 +151,23 @@ async def test_no_page_of_the_desk_goes_through_every_conversation(database_url:
             found[what] = whole
     await store.close()
     assert found == {}
+
+
+async def test_a_rare_channel_is_found_without_the_others(database_url: str) -> None:
+    await fill_conversations(database_url, MANY)
+    store = await Store.open(database_url)
+    rare = "UPDATE conversations SET channel = 'sms' WHERE id = :id"
+    await store.database.change(rare, id=FILLED[9])
+    overheard = _Overheard(store.database)
+    asking = Store(overheard).inbox
+    found, _ = await asking.page(InboxFilter(channel="sms", status="resolved"))
+    assert [each.id for each in found] == [FILLED[9]]
+    assert await asking.count_of(InboxFilter(channel="sms", status="resolved")) == 1
+    narrowed = [(sql, params) for sql, params in overheard.asked.items() if ":channel" in sql]
+    assert len(narrowed) == 2
+    explain = "EXPLAIN (FORMAT JSON)" if is_postgres(database_url) else "EXPLAIN QUERY PLAN"
+    async with store.database.read() as reader:
+        for sql, params in narrowed:
+            plan = await reader.all(f"{explain} {sql}", **params)
+            assert "conversations_channel" in str([tuple(row) for row in plan])
+    await store.close()
