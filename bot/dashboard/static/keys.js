@@ -97,6 +97,8 @@ function dialog(name, ...content) {
 function explain() {
   const title = document.createElement('h2');
   title.textContent = _('Keyboard');
+  title.tabIndex = -1;
+  title.autofocus = true; // else the button at the end would have the focus, and the list begin out of sight
   const list = document.createElement('dl');
   list.className = 'keys-list';
   for (const [keys, what] of told()) {

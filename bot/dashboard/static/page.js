@@ -54,6 +54,16 @@ async function call(method, path, body, how = {}) {
   return answer;
 }
 
+// Where one is -----------------------------------------------------------------------------------------
+
+// Navigation that is wider than a phone is moved to what is open.
+for (const here of document.querySelectorAll('nav > [aria-current]')) {
+  const nav = here.parentElement;
+  if (!nav || nav.scrollWidth <= nav.clientWidth) continue;
+  const [outer, inner] = [nav.getBoundingClientRect(), here.getBoundingClientRect()];
+  nav.scrollLeft += inner.left + inner.width / 2 - outer.left - outer.width / 2;
+}
+
 // Fresh parts ------------------------------------------------------------------------------------------
 
 /** The server's own words for each part shown, to see what has changed. @type {Map<string, string>} */
