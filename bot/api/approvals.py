@@ -99,6 +99,8 @@ class Approvals:
         except WrongArguments as wrong:
             name, why = next(iter(wrong.problems.items()))
             field = f"arguments.{name}" if name else "arguments"
+            if why not in _WRONG:
+                raise refusal(422, "invalid", "it does not fit: %(why)s", why=why, field=field) from None
             raise refusal(422, "invalid", why, field=field) from None
         return answer(approval_json(decided, self._desk))
 

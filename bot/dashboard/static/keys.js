@@ -200,11 +200,13 @@ function palette() {
     const words = field.value.trim();
     const mine = ++asked;
     chosen = 0;
+    delete list.dataset.none;
     found = all.filter(({ name }) => name.toLowerCase().includes(words.toLowerCase()));
     show();
-    if (words.length < 2) return;
-    const more = await conversations(words).catch(() => []);
+    const more = words.length < 2 ? [] : await conversations(words).catch(() => []);
     if (mine !== asked) return; // they typed on
+    list.dataset.none = _('Nothing was found.');
+    if (!more.length) return;
     found = [...found, ...more];
     show();
   }

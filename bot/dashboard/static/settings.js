@@ -6,14 +6,21 @@ import { Refused, _, fetchPage, follow, gathered, keepCounts, post, remember, re
 const problem = /** @type {HTMLElement} */ (document.getElementById('problem'));
 const told = /** @type {HTMLElement} */ (document.getElementById('told'));
 
-/** Do it; what goes wrong is said above. @param {() => Promise<void>} work */
-async function attempt(work) {
+/** What is wrong, with the name of the field it is about. @param {Refused} error @param {HTMLFormElement} [form] */
+function why(error, form) {
+  const field = error.field ? form?.elements.namedItem(error.field) : null;
+  const label = field instanceof HTMLElement ? field.closest('label')?.firstChild?.textContent?.trim() : '';
+  return label ? `${label}: ${error.message}` : error.message;
+}
+
+/** Do it; what goes wrong is said above. @param {() => Promise<void>} work @param {HTMLFormElement} [form] */
+async function attempt(work, form) {
   problem.hidden = true;
   try {
     await work();
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
-    problem.textContent = error.message;
+    problem.textContent = why(error, form);
     problem.hidden = false;
     problem.scrollIntoView({ block: 'nearest' });
   }
@@ -50,7 +57,7 @@ document.addEventListener('submit', (event) => {
       const fresh = page.querySelector('table.rows');
       if (rows && fresh) rows.replaceWith(document.adoptNode(fresh));
       tellTimes();
-    });
+    }, form);
   }
 });
 
