@@ -42,7 +42,8 @@ _CHANGES = {"PUT", "PATCH", "DELETE"}
 
 class HttpTool(BaseModel):
     """[tools.NAME]: one request. `{name}` in `url` is the parameter's value; what has no place there goes
-    into the query, or into a JSON body.
+    into the query, or into a JSON body. Where no `parameters` are named at all, a call that an operator
+    approves takes what the model gives: a person sees every value before it is sent.
 
     `fixed` are values that go along and that no model sees or changes. `{contact.email}`, `{contact.phone}`
     and `{contact.user}` in `url` and `fixed` are what is known for sure of the customer. `otherwise` has
@@ -118,6 +119,8 @@ class HttpTool(BaseModel):
     @property
     def schema_of_arguments(self) -> dict[str, JsonValue]:
         """The parameters as JSON Schema."""
+        if self.approval and self.method not in _NO_BODY and "parameters" not in self.model_fields_set:
+            return {"type": "object", "properties": {}, "required": [], "additionalProperties": True}
         return {
             "type": "object",
             "properties": {

@@ -92,6 +92,22 @@ async def test_a_write_sends_json_with_its_key(shop: Shop, endpoints: Endpoints)
     }
 
 
+async def test_a_call_that_a_person_sees_takes_what_nobody_has_named(
+    shop: Shop, endpoints: Endpoints
+) -> None:
+    asked: dict[str, Any] = {"method": "POST", "effect": "write", "approval": "operator"}
+    tool = read(endpoints, f"{shop.url}/refunds", "refund", fixed={"shop": "nw"}, **asked)
+    await call(tool, order_id="123456", amount=20, shop="other")
+    assert shop.asked[0].body == {"order_id": "123456", "amount": 20, "shop": "nw"}
+    for named in (
+        read(endpoints, f"{shop.url}/refunds", "refund", parameters={}, **asked),
+        read(endpoints, f"{shop.url}/refunds", "refund", method="POST", effect="write"),
+        read(endpoints, f"{shop.url}/refunds", "refund"),
+    ):
+        with pytest.raises(WrongArguments):
+            named.check({"order_id": "123456"})
+
+
 async def test_who_it_is_comes_from_the_session_alone(shop: Shop, endpoints: Endpoints) -> None:
     tool = read(endpoints, f"{shop.url}/customers/{{contact.email}}")
     assert tool.needs_verified
