@@ -250,6 +250,7 @@ def _can_be_kept(text: str) -> bool:
 
 def attachment_json(file: Attachment) -> dict[str, JsonValue]:
     return {
+        "id": file.key,
         "key": file.key,
         "name": file.name,
         "media_type": file.media_type,

@@ -45,6 +45,7 @@ _FOR_READERS = re.compile(
 )
 _STYLE = re.compile(rb"(?<=^const STYLE = `).*?(?=^`;)", re.DOTALL | re.MULTILINE)
 _SPACES = re.compile(rb"(?<=[{};:,])\s+|\s+(?=[{}])")
+_LAST = 2**53 - 1  # the greatest seq that every JSON reader knows: who names none has seen all there is
 _CLIENT_ID = re.compile(r"[A-Za-z0-9._:-]{1,100}")
 
 # What visitors may send, and how such files begin; a file that is not what it says is refused.
@@ -250,9 +251,7 @@ class Website(Channel):
         if not _CLIENT_ID.fullmatch(client_id):
             raise _refusal(422, "invalid", "up to 100 letters, digits and .-_:", field="client_id")
         self._spend(self._kept, visitor, client_id)
-        attachments = body.get("attachments") or []
-        if not isinstance(attachments, list) or not all(isinstance(key, str) for key in attachments):
-            raise _refusal(422, "invalid", "a list of keys from /api/web/attachments", field="attachments")
+        attachments = _keys(body.get("attachments") or [])
         if len(attachments) > FILES_PER_MESSAGE:
             raise _refusal(422, "too_many", f"at most {FILES_PER_MESSAGE} files", field="attachments")
         text = _kept(_text(body, "text", required=not attachments, limit=TEXT_LIMIT)).strip()
@@ -276,8 +275,8 @@ class Website(Channel):
 
     async def _read(self, request: Request) -> Response:
         visitor = self._admit(request)
-        seq = (await _json(request)).get("seq")
-        if not isinstance(seq, int) or isinstance(seq, bool) or not 0 <= seq < 2**53:
+        seq = (await _json(request)).get("seq", _LAST)
+        if not isinstance(seq, int) or isinstance(seq, bool) or not 0 <= seq <= _LAST:
             raise _refusal(422, "invalid", "the seq of the last message seen", field="seq")
         await self._known(self._visitors.read(visitor, seq))
         return Response(status_code=204)
@@ -486,8 +485,8 @@ async def uploaded(request: Request) -> Upload:
     """The file in a request's form, if it is one that may be sent; else the refusal."""
     await _bounded(request, FILE_LIMIT + BODY_LIMIT, field="file")
     async with request.form(max_files=1, max_fields=4) as form:
-        file = form.get("file")
-        if file is None or isinstance(file, str):
+        file = next((each for each in form.values() if not isinstance(each, str)), None)
+        if file is None:
             raise _refusal(422, "invalid", "send the file as the form's field named file", field="file")
         content = await file.read(FILE_LIMIT + 1)
         if len(content) > FILE_LIMIT:
@@ -524,6 +523,15 @@ async def _json(request: Request) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise _refusal(400, "not_an_object", "the body is a JSON object")
     return body
+
+
+def _keys(attachments: object) -> list[str]:
+    """The keys of uploaded files: given alone, or with all that /api/web/attachments said of each."""
+    if isinstance(attachments, list):
+        keys: list[Any] = [each.get("key") if isinstance(each, dict) else each for each in attachments]
+        if all(isinstance(key, str) for key in keys):
+            return keys
+    raise _refusal(422, "invalid", "a list of keys from /api/web/attachments", field="attachments")
 
 
 def _text(body: Mapping[str, Any], name: str, *, required: bool = True, limit: int = 1000) -> str:

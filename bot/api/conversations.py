@@ -401,6 +401,7 @@ def message_json(message: StoredMessage) -> dict[str, JsonValue]:
 def file_json(file: Attachment, conversation_id: str) -> dict[str, JsonValue]:
     """A file in a conversation, as the contract shows it to operators."""
     return {
+        "id": file.key,
         "key": file.key,
         "name": file_name(file),
         "media_type": file.media_type,

@@ -84,6 +84,7 @@ SCHEMAS: Mapping[str, Schema] = {
     "Error": obj({"error": obj({"code": TEXT, "message": TEXT}, {"field": TEXT})}),
     "Attachment": obj(
         {
+            "id": {"type": "string", "description": "The same as its key."},
             "key": TEXT,
             "name": TEXT,
             "media_type": TEXT,

@@ -121,6 +121,7 @@ NO_MESSAGES: list[Any] = [
     ({"client_id": "1", "text": "x" * 8001}, (413, "too_long", "text")),
     ({"client_id": "1", "text": "x", "attachments": "abc"}, (422, "invalid", "attachments")),
     ({"client_id": "1", "text": "x", "attachments": [5]}, (422, "invalid", "attachments")),
+    ({"client_id": "1", "text": "x", "attachments": [{"name": "a"}]}, (422, "invalid", "attachments")),
     ({"client_id": "1", "text": "x", "attachments": ["no such"]}, (422, "invalid", "attachments")),
     ({"client_id": "1", "text": "x", "attachments": ["a"] * 11}, (422, "too_many", "attachments")),
 ]
@@ -205,6 +206,14 @@ async def test_what_was_read_is_noted_once(ada: Visitor, house: Front) -> None:
     assert [event["event"] for event in events] == ["message", "message", "delivery"]
 
 
+async def test_who_says_no_seq_has_read_all_there_is(ada: Visitor, house: Front) -> None:
+    await ada.say()
+    await house.desk.answer(ada.session["conversation_id"])
+    assert (await ada.post("read", {})).status_code == 204
+    again = await arrive(ada.client, token=ada.token)
+    assert again.session["messages"][-1]["delivery"] == {"status": "read", "error": None}
+
+
 async def test_asking_for_a_person_is_told_once(ada: Visitor) -> None:
     for _ in range(2):
         assert (await ada.post("handoff", {})).status_code == 204
@@ -273,6 +282,7 @@ async def test_a_file_is_kept_for_its_sender_alone(client: httpx.AsyncClient, ad
     kept = await ada.upload("receipt.png", PNG, "image/png")
     assert kept.status_code == 201
     attachment = kept.json()["attachment"]
+    assert attachment["id"] == attachment["key"]
     said = await ada.say("", attachments=[attachment["key"]])
     assert said.json()["message"]["attachments"] == [attachment]
     repeated = await ada.say("", attachments=[attachment["key"]])
@@ -289,6 +299,14 @@ async def test_a_file_is_kept_for_its_sender_alone(client: httpx.AsyncClient, ad
     assert error(await client.get(attachment["url"], headers=bob.headers))[0] == 404
     assert error(await bob.say("mine", attachments=[attachment["key"]])) == (422, "invalid", "attachments")
     assert (await client.get(attachment["url"])).status_code == 401
+
+
+async def test_a_file_is_sent_by_its_key_or_by_all_that_was_said_of_it(ada: Visitor) -> None:
+    form = {"attachment": ("receipt.png", PNG, "image/png")}  # whatever the form's field is called
+    kept = await ada.client.post("/api/web/attachments", files=form, headers=ada.headers)
+    attachment = kept.json()["attachment"]
+    said = await ada.say("", attachments=[attachment])
+    assert said.json()["message"]["attachments"] == [attachment]
 
 
 NO_FILES: list[Any] = [

@@ -37,7 +37,10 @@ VISITORS: Sequence[Call] = (
         about="Write a message. It is kept when the answer comes.",
         who="visitor",
         group="Visitors",
-        body=obj({"client_id": CLIENT_ID, "text": TEXT}, {"attachments": list_of(TEXT)}),
+        body=obj(
+            {"client_id": CLIENT_ID, "text": TEXT},
+            {"attachments": list_of({"anyOf": [TEXT, of("Attachment")]})},
+        ),
         answers={202: ("Kept", MESSAGE), 200: ("It was kept before", MESSAGE)},
     ),
     Call(
@@ -72,10 +75,10 @@ VISITORS: Sequence[Call] = (
     Call(
         method="post",
         path="/api/web/read",
-        about="The visitor has seen everything up to `seq`.",
+        about="The visitor has seen everything up to `seq`; without it, all there is.",
         who="visitor",
         group="Visitors",
-        body=obj({"seq": WHOLE}),
+        body=obj({}, {"seq": WHOLE}),
         answers=DONE,
     ),
     Call(
