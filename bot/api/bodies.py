@@ -121,11 +121,12 @@ def choice_in(body: Mapping[str, Any], name: str, choices: Sequence[str], *, usu
 
 
 def query(request: Request, known: Collection[str]) -> Mapping[str, str]:
-    """The query's parameters; one we would silently ignore is refused instead."""
+    """The query's parameters; one without a value is as if it were not there, and one that we would silently
+    ignore is refused."""
     for name in request.query_params:
         if name not in known:
             raise refusal(422, "unknown", "known here: %(names)s", names=", ".join(known), field=name)
-    return dict(request.query_params)
+    return {name: value for name, value in request.query_params.items() if value}
 
 
 def whole_number(given: Mapping[str, str], name: str, *, default: int, least: int, most: int) -> int:

@@ -351,6 +351,9 @@ async def test_what_cannot_be_understood_is_refused_in_words_and_changes_nothing
         ):
             answer = await operator.get(f"/api/conversations?{query}")
             assert (answer.status_code, answer.json()["error"]["field"]) == (422, field)
+        nothing_asked = "status=&assignee=&channel=&label=&q=&before=&limit="
+        listed = await operator.get(f"/api/conversations?{nothing_asked}")
+        assert listed.json() == (await operator.get("/api/conversations")).json()
         for seq in (-1, "1", None, True, 2**60):
             assert (await operator.post(at(visitor, "read"), json={"seq": seq})).status_code == 422
         thread = await shown(operator, visitor)
