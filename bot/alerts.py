@@ -133,7 +133,13 @@ def _named(url: str) -> str:
 def _understood(url: str) -> bool:
     from apprise import Apprise  # half a second of CPU that only alerts need
 
-    return bool(Apprise.instantiate(url))
+    # What it logs of an address that it does not understand is the address, with its secrets.
+    logger = logging.getLogger("apprise")
+    before, logger.disabled = logger.disabled, True
+    try:
+        return bool(Apprise.instantiate(url))
+    finally:
+        logger.disabled = before
 
 
 def _notify(url: str, title: str, text: str, kind: NoticeKind) -> bool:

@@ -122,12 +122,17 @@ class House:
     mail: Mail | None
 
 
-async def prepare(settings: Settings) -> None:
-    """Make the data folder and bring the database to this version's shape. Raises WrongSetting."""
+def make_data_dir(settings: Settings) -> None:
+    """Make the data folder where it is not there yet. Raises WrongSetting."""
     try:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise WrongSetting(f"DATA_DIR: {settings.data_dir} cannot be made: {error.strerror}") from None
+
+
+async def prepare(settings: Settings) -> None:
+    """Make the data folder and bring the database to this version's shape. Raises WrongSetting."""
+    make_data_dir(settings)
     await migrate(settings.database)
 
 

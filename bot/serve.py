@@ -16,7 +16,7 @@ from pathlib import Path
 
 import uvicorn
 
-from bot.app import House, open_house, prepare
+from bot.app import House, make_data_dir, open_house, prepare
 from bot.demo_shop import DemoShop
 from bot.ending import end
 from bot.orchestrator.intents import ByExamples
@@ -41,7 +41,7 @@ class _Server(uvicorn.Server):
 @asynccontextmanager
 async def whole_house(settings: Settings) -> AsyncIterator[House]:
     """A migrated, wired house with its own Valkey when there is no REDIS_URL; one per data folder."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    make_data_dir(settings)
     async with AsyncExitStack() as stack:
         stack.enter_context(_alone(settings.data_dir / "run.lock"))
         redis_url = settings.redis_url

@@ -413,7 +413,7 @@ class Settings(BaseSettings):
     @field_validator("twilio_whatsapp_from")
     @classmethod
     def _is_whatsapp(cls, sender: str) -> str:
-        if sender and not sender.startswith("whatsapp:+"):
+        if sender and not re.fullmatch(r"whatsapp:\+[0-9]+", sender):
             raise ValueError("it is written whatsapp:+14155238886")
         return sender
 
@@ -424,7 +424,7 @@ class Settings(BaseSettings):
             raise ValueError("it is a number alone, written +14155238886")
         return sender
 
-    @field_validator("email_address")
+    @field_validator("email_address", "admin_email")
     @classmethod
     def _is_address(cls, address: str) -> str:
         return _mail_address(address) if address else address

@@ -228,9 +228,12 @@ async def test_what_cannot_be_written_down_is_told_all_the_same(sqlite_url: str,
     await store.close()
 
 
-async def test_an_address_that_is_none_stops_the_start_and_gives_no_secret_away(sqlite_url: str) -> None:
+async def test_an_address_that_is_none_stops_the_start_and_gives_no_secret_away(
+    sqlite_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
     store = await Store.open(sqlite_url)
     with pytest.raises(WrongSetting, match=r"^ALERT_URLS: slakk://… is no address") as wrong:
         Alerts(store=store, urls=["json://127.0.0.1/", "slakk://secret-token/more"])
     assert "secret" not in str(wrong.value)
+    assert not caplog.records
     await store.close()

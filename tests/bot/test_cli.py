@@ -82,7 +82,7 @@ def test_what_a_person_can_mend_is_one_line(command: Command, folder: Path) -> N
     assert refused(command("ask", "hi", PORT="http")).startswith("PORT: ")
     assert "bot.nmae" in refused(command("ask", "hi", BOT_CONFIG="bad.toml"))
     assert refused(command("migrate", DATA_DIR="in the way/data")).startswith("DATA_DIR: ")
-    assert refused(command("run", DATA_DIR="in the way/data"))
+    assert refused(command("run", DATA_DIR="in the way/data")).startswith("DATA_DIR: ")
     assert refused(command("ask", "hi", DATABASE_URL="postgresql://127.0.0.1:1/x")).startswith(
         "DATABASE_URL: "
     )
