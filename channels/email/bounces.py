@@ -81,7 +81,8 @@ class Bounce:
 
     `original_message_id` is that of the mail that failed, without angle brackets, or empty when the report
     doesn't tell; `status` is an enhanced code of RFC 3463 such as 5.1.1, or empty. When not `permanent` the
-    mail system still tries. `words` say why, as the mail system put it.
+    mail system still tries. `words` say why, as the mail system put it. `by_hand`: only the report within is
+    surely a machine's; around it somebody may ask what became of their mail.
     """
 
     recipients: tuple[str, ...]
@@ -89,6 +90,7 @@ class Bounce:
     status: str
     permanent: bool
     words: str
+    by_hand: bool = False
 
     @property
     def told(self) -> str:
@@ -100,7 +102,8 @@ def bounce(mail: Mail) -> Bounce | None:
     """What a mail tells about a failed delivery; None when it is no such report."""
     reports = [each for each in mail.reports if each.media_type.endswith("delivery-status")]
     text = mail.text[:READ]
-    if not reports and not _looks_like_one(mail, text):
+    by_machine = _is_one(mail, text)
+    if not reports and not by_machine and not _holds_one(mail, text):
         return None
     fields = [field for each in reports for field in _fields(each.text)]
     actions = {value.split()[0].lower() for name, value in fields if name == "action" and value}
@@ -116,6 +119,7 @@ def bounce(mail: Mail) -> Bounce | None:
         status=status,
         permanent=not delayed and not status.startswith("4"),
         words=_words(fields, text),
+        by_hand=not by_machine,
     )
 
 
@@ -143,7 +147,7 @@ def _fields(text: str) -> Iterator[tuple[str, str]]:
         yield found[1].lower(), found[2].strip()
 
 
-def _looks_like_one(mail: Mail, text: str) -> bool:
+def _is_one(mail: Mail, text: str) -> bool:
     """Whether a machine wrote this about a mail: customers too write of deliveries that failed."""
     sender, kind = mail.first("from")[:500], mail.first("content-type").lower()
     if (
@@ -156,14 +160,26 @@ def _looks_like_one(mail: Mail, text: str) -> bool:
         return True
     return_path = mail.first("return-path").strip()
     null = return_path in {"<>", '""', '<"">'} or "mailer-daemon" in return_path.lower()
-    subject = _SUBJECTS.search(mail.subject) is not None
-    body = _BODIES.search(text or mail.html[:READ]) is not None
-    copy = bool(mail.reports) or _COPY.search(text) is not None
+    subject, body, copy = _signs(mail, text)
     if _DAEMONS.search(sender):
         return subject or body or (null and copy)
     if null or mail.first("auto-submitted").lower().startswith("auto-"):
         return (body and copy) or (subject and (body or copy))
-    return subject and body and copy and _quotes_transport(text)
+    return False
+
+
+def _holds_one(mail: Mail, text: str) -> bool:
+    """Whether there is a whole report in it, whoever sent that."""
+    return all(_signs(mail, text)) and _quotes_transport(text)
+
+
+def _signs(mail: Mail, text: str) -> tuple[bool, bool, bool]:
+    """Whether the subject and the text speak of a failed delivery, and whether a copy of a mail follows."""
+    return (
+        _SUBJECTS.search(mail.subject) is not None,
+        _BODIES.search(text or mail.html[:READ]) is not None,
+        bool(mail.reports) or _COPY.search(text) is not None,
+    )
 
 
 def _quotes_transport(text: str) -> bool:

@@ -163,7 +163,8 @@ class Mail(Channel):
             case Bounce(permanent=True) if failed := self._provider_id(kind.original_message_id):
                 words = one_line(f"returned: {kind.told}")[:500]
                 await inbox.receipt(self.name, failed, DeliveryStatus.FAILED, words)
-                return
+                if not kind.by_hand:
+                    return
             case Ours() if self._provider_id(mail.message_id):
                 return  # a mail of ours that came back is here already
             case _:

@@ -74,6 +74,8 @@ def _wants(kind: Kind) -> Literal["answer", "person", "nothing"]:
             return "answer"
         case Complaint() | Form():
             return "person"
+        case Bounce(by_hand=True):
+            return "person"
         case Bounce(permanent=True, original_message_id=""):
             return "person"  # one that names another's mail is about a mail that somebody sent in our name
         case _:
@@ -97,7 +99,8 @@ def _note(kind: Kind, mail: Mail) -> str:
         case Bounce():
             what = "did not arrive" if kind.permanent else "has not arrived yet"
             to = f" to {', '.join(kind.recipients[:5])}" if kind.recipients else ""
-            note = f"This tells of a mail{to} that {what}: {kind.told}"
+            asks = " Whoever passed it on may wait for an answer." if kind.by_hand else ""
+            note = f"This tells of a mail{to} that {what}: {one_line(kind.told)[:700]}{asks}"
         case Complaint(recipients=recipients):
             who = ", ".join(recipients[:5]) or "Somebody"
             note = (

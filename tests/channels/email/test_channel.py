@@ -247,6 +247,25 @@ async def test_what_came_back_fails_its_delivery_and_is_no_message(office: PostO
     assert "did not arrive" in message.note
 
 
+async def test_what_a_person_passes_on_of_a_return_fails_its_delivery_and_calls_a_person(
+    office: PostOffice,
+) -> None:
+    raw = bounce(ZOE, f"<{MESSAGE}.2@northwind.example>").partition(b"\r\n--b\r\n")[2]
+    head = (
+        f"From: {ZOE}\r\nTo: {SUPPORT}\r\nSubject: Fwd: Undelivered Mail\r\nMessage-ID: <8@customer.example>"
+    )
+    kind = "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b"
+    words = "--b\r\n\r\nWhy do you not write to me any more?\r\n--b\r\n"
+    raw = f"{head}\r\n{kind}\r\n\r\n{words}".encode() + raw
+    await asyncio.to_thread(office.server.deliver, raw, user=SUPPORT)
+    async with listening(office) as (inbox, _):
+        [message] = await heard(inbox, 1)
+    assert inbox.receipts == [("email", f"{MESSAGE}.2@northwind.example", DeliveryStatus.FAILED)]
+    assert (message.sender, message.wants) == (ZOE, "person")
+    assert "Why do you not write" in message.text
+    assert message.note.endswith("Whoever passed it on may wait for an answer.")
+
+
 async def test_what_a_form_sends_is_its_writers_claim_and_waits_for_a_person(office: PostOffice) -> None:
     told = {
         "sender": "Contact form <noreply@forms.example>",

@@ -122,6 +122,7 @@ def test_bounces_of_many_systems_are_bounces_and_say_whose() -> None:
     assert not [path.name for path, kind in kinds if isinstance(kind, Ordinary | Listed)]
     bounces = [kind for _, kind in reports if isinstance(kind, Bounce)]
     assert len(bounces) >= 0.99 * len(reports)
+    assert sum(each.by_hand for each in bounces) <= 0.01 * len(bounces)
     told = [each for each in bounces if each.recipients or each.original_message_id]
     assert len(told) >= 0.9 * len(bounces)
     absences = [kind for path, kind in kinds if path.name.startswith("rfc3834-")]

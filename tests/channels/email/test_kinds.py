@@ -76,6 +76,17 @@ def test_a_bounce_without_a_report_is_known_by_who_writes_and_what() -> None:
     assert (found.status, found.permanent) == ("5.0.0", True)
 
 
+def test_what_a_person_says_around_a_return_is_for_a_person() -> None:
+    body = (
+        "Hello, my order never came and what I wrote to you could not be delivered, see below. Help!\n\n"
+        "-------- Forwarded Message --------\nReceived: from home.example by mx.home.example\n"
+        "Message-ID: <old@home.example>\nTo: help@northwind.example\n"
+    )
+    found = judge(mail(body, subject="Fwd: Undelivered Mail Returned to Sender"), OWN)
+    assert isinstance(found, Bounce)
+    assert found.by_hand
+
+
 def test_an_absence_names_the_mail_it_answers() -> None:
     found = judge(parse(payload("exchange-absence")), OWN)
     assert found == OutOfOffice(original_message_id="m1.204518@northwind.example")
