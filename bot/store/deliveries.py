@@ -90,10 +90,12 @@ _SETTLE = """
 _WHOSE = """
     SELECT delivery_id, part FROM provider_ids WHERE channel = :channel AND provider_id = :provider_id
 """
+# A mail that is sent again has the id it had before, and what is told of it counts again.
 _NAME = """
     INSERT INTO provider_ids (channel, provider_id, delivery_id, part, recipient, created_at)
     VALUES (:channel, :provider_id, :delivery_id, :part, :recipient, {now})
-    ON CONFLICT (channel, provider_id) DO NOTHING
+    ON CONFLICT (channel, provider_id) DO UPDATE SET superseded = FALSE
+    WHERE provider_ids.delivery_id = excluded.delivery_id AND provider_ids.part = excluded.part
 """
 
 _SEEN = """

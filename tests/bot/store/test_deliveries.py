@@ -681,6 +681,19 @@ async def test_what_is_sent_again_hears_no_more_of_the_attempts_before(store: St
     assert await shown(store, conversation_id) == ("delivered", None)
 
 
+async def test_what_is_sent_again_under_the_same_id_fails_again(store: Store) -> None:
+    """A mail that came back, was sent once more, and came back once more."""
+    conversation_id = await queued(store)
+    for reason in ("no such mailbox", "the mailbox is full"):
+        await sent(store, conversation_id, "msg_1.1@shop.example")
+        noted = await store.deliveries.receipt(
+            "whatsapp", "msg_1.1@shop.example", DeliveryStatus.FAILED, reason
+        )
+        assert noted is not None
+        assert await shown(store, conversation_id) == ("failed", reason)
+        assert await store.undelivered.again(await delivery_of(store, conversation_id))
+
+
 async def test_what_an_operator_sends_again_is_not_withdrawn_once_more(store: Store) -> None:
     conversation_id = await queued(store)
     await take_over(store, conversation_id, "take")
