@@ -47,6 +47,7 @@ LONGEST = 1600  # UTF-16 units in one message
 BODY_LIMIT = 64 * 1024  # bytes of a webhook
 FILE_LIMIT = 16 * 2**20  # bytes of a file: what WhatsApp itself carries
 _TEXT_LIMIT = 8_000  # characters kept of one message; WhatsApp lets people write 4,096
+_FILES = 10  # of one message, at the most
 _PAGE = 200  # messages to ask for at once
 _PAGES = 10
 _SLACK = timedelta(hours=2)  # by which our clock may differ from Twilio's: an hour, and some more
@@ -57,6 +58,8 @@ _TRIAL = "Sent from your Twilio trial account - "  # stands before what a trial 
 # the most.
 _NAME = re.compile(r"[A-Z][A-Za-z0-9_]*")
 _SID = re.compile(r"[A-Za-z0-9]{2,34}")
+
+_CODE = re.compile(r"[0-9]{1,9}")
 
 _STATUSES: Mapping[str, DeliveryStatus] = {
     # Those before "sent" tell nothing that Twilio's taking the message did not.
@@ -409,9 +412,9 @@ def _text(told: Mapping[str, str]) -> str:
 
 
 def _media(told: Mapping[str, str]) -> Sequence[RemoteFile]:
-    count = told.get("NumMedia", "0")
+    """The files that are there, whatever `NumMedia` says."""
     found: list[RemoteFile] = []
-    for index in range(min(int(count), 10) if count.isdecimal() else 0):
+    for index in range(_FILES):
         if url := told.get(f"MediaUrl{index}", ""):
             media_type = told.get(f"MediaContentType{index}", "").partition(";")[0].strip().lower()
             found.append(RemoteFile(url=clean(url, 2000), media_type=clean(media_type, 100)))
@@ -420,7 +423,7 @@ def _media(told: Mapping[str, str]) -> Sequence[RemoteFile]:
 
 def _why(told: Mapping[str, str]) -> tuple[str, Trouble | None]:
     """Why a message failed, for operators and for the bot."""
-    code = int(told["ErrorCode"]) if told.get("ErrorCode", "").isdecimal() else None
+    code = int(told["ErrorCode"]) if _CODE.fullmatch(told.get("ErrorCode", "")) else None
     said = told.get("ErrorMessage") or told.get("ChannelStatusMessage") or ""
     if told.get("MessageStatus") == "canceled":
         said = said or "it was cancelled in Twilio's console"

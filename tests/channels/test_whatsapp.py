@@ -413,6 +413,15 @@ async def test_hostile_fields_are_cleaned_and_cut(line: Line) -> None:
     assert message.remote == ()
 
 
+@pytest.mark.parametrize("count", ["0", "1", "-1", "none", "9" * 5_000, None])
+async def test_a_file_is_taken_in_however_many_are_told(line: Line, count: str | None) -> None:
+    told = {name: value for name, value in payload("picture").items() if name != "NumMedia"}
+    told |= {"NumMedia": count} if count is not None else {}
+    assert (await line.post(told)).status_code == 200
+    [message] = line.ears.messages
+    assert [file.url for file in message.remote] == [told["MediaUrl0"]]
+
+
 @pytest.mark.parametrize("kind", ["sticker", "reaction", "unsupported", ""])
 async def test_a_message_without_words_is_taken_in_without_any(line: Line, kind: str) -> None:
     assert (await line.post(payload("text") | {"Body": "", "MessageType": kind})).status_code == 200
@@ -494,6 +503,13 @@ async def test_every_code_that_is_met_has_words_of_ours(
     assert detail is not None
     assert "Twilio's words" not in detail
     assert detail.endswith(f"({code})")
+
+
+async def test_a_code_that_is_none_fails_its_message_all_the_same(line: Line) -> None:
+    told = payload("status_undelivered") | {"ErrorCode": "9" * 5_000, "ErrorMessage": "Twilio's words"}
+    assert (await line.post(told, STATUS)).status_code == 200
+    [(*_, status, detail, _)] = line.ears.receipts
+    assert (status, detail) == (DeliveryStatus.FAILED, "Twilio's words")
 
 
 async def test_a_code_nobody_knows_keeps_twilios_words(line: Line) -> None:
