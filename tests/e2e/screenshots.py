@@ -130,11 +130,14 @@ def prepared(house: Switchboard, browser: Browser) -> tuple[str, Mapping[str, st
 def _taken(page: Page, path: Path) -> Path:
     """A picture of the page as it is. Of 256 colours it is a third as large and looks the same, skies aside:
     what has very many colours keeps them."""
-    with Image.open(io.BytesIO(page.screenshot())) as picture:
+    taken = page.screenshot()
+    with Image.open(io.BytesIO(taken)) as picture:
         whole = picture.convert("RGB")
-        if whole.getcolors(_MANY_COLOURS):
-            whole = whole.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-        whole.save(path, optimize=True)
+    if whole.getcolors(_MANY_COLOURS):
+        few = whole.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+        few.save(path, optimize=True)
+    else:
+        path.write_bytes(taken)
     return path
 
 
