@@ -13,12 +13,16 @@ from pydantic import JsonValue
 from bot.orchestrator.agent import Alike
 from bot.orchestrator.grounding import unsupported
 from bot.orchestrator.language import guess
+from bot.orchestrator.meant import covered, says_as_much
+from bot.orchestrator.quantities import UNITS, agreeing, hours, misapplied
 from bot.orchestrator.wording import Wording, is_talk, spelled_numbers, talks, wording
 from knowledge.base import Passage
 from knowledge.chunk import sentences
 
 _LINES = 3  # neighbouring sentences at most that one statement is drawn from
 _SAME_MEANING = -3.8  # steps from where a passage is as likely to answer a question as not
+_IN_OTHER_WORDS = 0.5  # of the same language, where an invention is worded like the line it departs from
+_NEAREST = 4  # lines of the same language whose meaning is looked at
 _SAYING = 3  # words that a line says something with; fewer are a heading
 _MOST = 60  # sentences whose meaning is looked at
 _HEARD = 0.5  # of a word that the customer used
@@ -126,6 +130,7 @@ class Grounds:
         if chats or (_YOU_SAID.search(sentence) and self._repeats(told)):
             return [of_words(sentence)]
         fits = [(source, window) for source, window in self._windows if self._fits(window, told)]
+        fits = [each for each in fits if not misapplied(told.text, each[0].lines)]
         if not fits:
             return ()
         fits.sort(key=lambda each: (self._missing(each[1], told), len(each[1].lines)))
@@ -141,24 +146,34 @@ class Grounds:
         return [source for source, _ in fits]
 
     async def _meant(self, sentence: str) -> Sequence[Source]:
-        """The source that, given in another language, means what a sentence says: no word would tell."""
+        """The source that means what a sentence says, in other words or another language."""
         told = wording(sentence)
         single = [
             (source, window.lines[0])
             for source, window in self._windows
             if len(window.lines) == 1
             and len(window.lines[0].claims) >= _SAYING
-            and _foreign(told, window.lines[0], source)
             and self._knows(window, told)
-        ][:_MOST]
-        if not single:
+            and not misapplied(told.text, source.lines)
+        ]
+        foreign = [each for each in single if _foreign(told, each[1], each[0])][:_MOST]
+        near = sorted(
+            (each for each in single if not _foreign(told, each[1], each[0])),
+            key=lambda each: -covered(told, each[1]),
+        )[:_NEAREST]
+        if not foreign and not near:
             return ()
-        found = await self._alike(sentence, [line.text for _, line in single]) if self._alike else None
+        lines = [*foreign, *near]
+        found = await self._alike(sentence, [line.text for _, line in lines]) if self._alike else None
         if found is None:  # then names, numbers and denial are all that can be told
-            return [source for source, line in single if told.denies == line.denies][:1]
+            return [source for source, line in foreign if told.denies == line.denies][:1]
         steps, place = max((steps, place) for place, steps in enumerate(found))
-        source, line = single[place]
-        return [source] if steps >= _SAME_MEANING and told.denies == line.denies else ()
+        source, line = lines[place]
+        if place >= len(foreign):
+            means = steps >= _IN_OTHER_WORDS and not _contradicts(told, [line])
+        else:
+            means = steps >= _SAME_MEANING
+        return [source] if means and says_as_much(told, line) else ()
 
     def _repeats(self, told: Wording) -> bool:
         """Whether the customer said it all."""
@@ -171,10 +186,13 @@ class Grounds:
         return self._missing(window, told) <= _allowed(len(told.claims)) and self._knows(window, told)
 
     def _missing(self, window: _Window, told: Wording) -> float:
-        """How many of a statement's words a window doesn't have; the customer's own count half."""
+        """How many of a statement's words a window doesn't have; the customer's own count half. Units don't:
+        they go with their amounts."""
         return sum(
             _HEARD if stem in self._heard.claims else 1.0
-            for stem in told.claims.keys() - self._named.claims.keys()
+            for stem in told.claims.keys()
+            - self._named.claims.keys()
+            - (UNITS if told.amounts else frozenset())
             if stem not in window.wording.claims
         )
 
@@ -183,7 +201,9 @@ class Grounds:
         strange = told.names - window.wording.names - self._heard.names - self._named.names
         if not all(name in window.folded for name in strange):
             return False
-        return unsupported(spelled_numbers(told.text), [], [window.text, *self._numbers], lone=True) is None
+        agreed = agreeing(told.text, window.plain)
+        given = [window.text, *self._numbers, *(agreed or ())]
+        return agreed is not None and unsupported(spelled_numbers(told.text), [], given, lone=True) is None
 
 
 def statements(answer: str) -> Iterator[str]:
@@ -209,7 +229,8 @@ def lines_of(text: str) -> tuple[str, ...]:
 class _Window:
     """Neighbouring lines of a source, under what the source is about."""
 
-    text: str
+    plain: str
+    text: str  # with its numbers in other ways
     folded: str
     wording: Wording
     lines: Sequence[Wording]
@@ -220,10 +241,12 @@ def _windows(about: str, lines: tuple[str, ...]) -> Sequence[_Window]:
     found = []
     for start in range(len(lines)):
         for end in range(start + 1, min(start + _LINES, len(lines)) + 1):
-            text = spelled_numbers("\n".join([about, *lines[start:end]]))
+            plain = "\n".join([about, *lines[start:end]])
+            text = f"{spelled_numbers(plain)} {hours(plain)}"
             found.append(
                 _Window(
                     text=text,
+                    plain=plain,
                     folded=text.casefold(),
                     wording=wording(text),
                     lines=[wording(line) for line in lines[start:end]],

@@ -8,11 +8,12 @@ does not know is a word of its own.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
 from bot.orchestrator.language import Language, common_words, tell
+from bot.orchestrator.quantities import COUNTED_WORDS, Amount, amounts, spelled
 from knowledge import words
 
 # Each line is one meaning.
@@ -125,15 +126,6 @@ _MONTHS = {
     for number, name in enumerate(line.split(), 1)
     if name != "_"
 }
-_COUNTED = {
-    name: number
-    for line in (
-        "zero one two three four five six seven eight nine ten eleven twelve",
-        "null _ zwei drei vier funf sechs sieben acht neun zehn elf zwolf",
-    )
-    for number, name in enumerate(line.split())
-    if name not in {"_", "one"}
-}
 # Words of conversation: a sentence of these alone says nothing of the company.
 _TALK_WORDS = """
 wrote written said told mentioned asking asks telling sorry happy glad help thanks thank welcome sure
@@ -193,6 +185,7 @@ class Wording:
     claims: Mapping[str, frozenset[bool]]
     names: frozenset[str]
     denies: bool
+    amounts: frozenset[Amount]
     english: bool  # a word of English grammar is in it
 
 
@@ -220,6 +213,7 @@ def wording(text: str) -> Wording:
         claims={stem: frozenset(how) for stem, how in claims.items()},
         names=frozenset(map(words.fold, names)) - words.STOP_WORDS - _NOT,
         denies=denies,
+        amounts=amounts(plain),
         english=not words.STOP_WORDS.isdisjoint(words.split(plain)),
     )
 
@@ -308,15 +302,12 @@ shes lets whats its
 _GRAMMAR = (words.STOP_WORDS - {"all", "only", "every", "each", "before", "after", "any"}) | frozenset(
     _MORE_GRAMMAR.split()
 )
-_NUMBER_WORDS = frozenset(_MONTHS) | frozenset(_COUNTED)
+_NUMBER_WORDS = frozenset(_MONTHS) | COUNTED_WORDS
 _TALKED = frozenset(_meaning(words.fold(word)) for word in _TALK)
 
 
 def spelled_numbers(text: str) -> str:
     """The text with numbers and months that are written as words as digits behind it."""
-    told: Sequence[int] = [
-        number
-        for word in words.split(text)
-        if (number := _MONTHS.get(word) or _COUNTED.get(word)) is not None
-    ]
+    months = (_MONTHS.get(word) for word in words.split(text))
+    told = [*(month for month in months if month is not None), *spelled(text)]
     return f"{text} {' '.join(map(str, told))}"
