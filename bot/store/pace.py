@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bot.store.database import Row, Transaction
 
+_WAITED = 60 * 1_000_000  # microseconds by which `now` may be old: a statement waits for the row's lock
 _LONGEST = 60.0  # seconds a channel is left alone after one refusal
 
 # Holds the channel's row until the commit, so that slots and departures are counted one after the other.
@@ -14,6 +15,11 @@ _HOLD = """
 """
 _GIVE_SLOT = "UPDATE paces SET next_at = :next_at WHERE channel = :channel"
 _LEAVE = "UPDATE paces SET left_at = {now} WHERE channel = :channel"
+_SET_BACK = """
+    UPDATE paces
+    SET next_at = next_at - :back, left_at = left_at - :back, blocked_until = blocked_until - :back
+    WHERE channel = :channel
+"""
 _BLOCKED = "SELECT blocked_until, {now} AS now FROM paces WHERE channel = :channel"
 _BLOCK = """
     INSERT INTO paces (channel, blocked_until) VALUES (:channel, {now} + :delay)
@@ -45,10 +51,17 @@ async def _slot(tx: Transaction, head: Row, interval: int) -> int:
     pace = await tx.one(_HOLD, channel=head["channel"])
     assert pace is not None
     now = pace["now"]
-    free = max(now, pace["left_at"] + interval, pace["blocked_until"])
-    kept = head["slotted"] and pace["blocked_until"] <= now
+    # Nothing can have left so much later than now: the clock was set back, and all of this is with it.
+    back = max(0, pace["left_at"] - now)
+    if back < _WAITED:
+        back = 0
+    else:
+        tx.later(_SET_BACK, channel=head["channel"], back=back)
+    blocked_until = pace["blocked_until"] - back
+    free = max(now, pace["left_at"] - back + interval, blocked_until)
+    kept = head["slotted"] and blocked_until <= now
     if not kept or (free > now and now - head["due_at"] > interval):
-        free = max(free, pace["next_at"])
+        free = max(free, pace["next_at"] - back)
         tx.later(_GIVE_SLOT, channel=head["channel"], next_at=free + interval)
     if free == now:
         tx.later(_LEAVE, channel=head["channel"])

@@ -507,6 +507,19 @@ async def test_no_second_sees_more_than_the_pace_though_all_come_late_for_their_
     assert busiest <= 5
 
 
+async def test_a_clock_that_is_set_back_an_hour_stops_no_channel_for_an_hour(store: Store) -> None:
+    limits = {"whatsapp": ChannelLimits(per_second=0.1)}
+    one, two, three = [await queued(store, f"{number}", sender=f"c{number}") for number in range(3)]
+    assert isinstance(await store.deliveries.claim(one, limits), ClaimedDelivery)
+    await store.database.change(
+        "UPDATE paces SET next_at = next_at + 3600000000, left_at = left_at + 3600000000"
+    )
+    for conversation_id in (two, three):
+        pause = await store.deliveries.claim(conversation_id, limits)
+        assert isinstance(pause, Pause)
+        assert pause.seconds <= 20
+
+
 async def test_a_provider_that_says_slow_down_slows_the_whole_channel_across_two_stores(
     store: Store, database_url: str
 ) -> None:
