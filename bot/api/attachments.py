@@ -6,7 +6,9 @@ import mimetypes
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, cast
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -15,12 +17,15 @@ from bot import uploads
 from bot.api.access import Gate
 from bot.api.bodies import answer, not_found, path_id, refusal
 from bot.api.conversations import file_json, file_name
+from bot.languages import N_
 from bot.store import NoSuchConversation, Store
 from bot.store.trays import MOST, Full
 from channels.base import Attachment
-from channels.website import uploaded
+from channels.website import Upload, uploaded
 
 _KIND = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,100}/[A-Za-z0-9!#$&^_.+-]{1,100}")  # RFC 6838, 4.2
+# What the website's channel says of files, for the catalogues.
+_REFUSED = (N_("pictures, PDF and plain text can be sent here"), N_("files up to 10 MB can be sent here"))
 
 
 class Attachments:
@@ -44,7 +49,7 @@ class Attachments:
         conversation_id = path_id(request, "conversation")
         if await self._store.inbox.entry(conversation_id) is None:
             raise not_found("conversation")
-        given = await uploaded(request)
+        given = await _uploaded(request)
         key = await uploads.keep(self._files, given.content)
         file = Attachment(key=key, name=given.name, media_type=given.media_type, size=len(given.content))
         try:
@@ -82,6 +87,15 @@ class Attachments:
                 "Cache-Control": "no-store",  # nobody reads it here who has signed out since
             },
         )
+
+
+async def _uploaded(request: Request) -> Upload:
+    """The file in the request's form; refused in the reader's language."""
+    try:
+        return await uploaded(request)
+    except HTTPException as refused:
+        why = cast("dict[str, Any]", refused.detail)
+        raise refusal(refused.status_code, why["code"], why["message"], field=why.get("field")) from None
 
 
 def _key(request: Request) -> str:

@@ -15,11 +15,16 @@ from babel.messages.pofile import read_po
 from bot.dashboard.catalogue import extracted
 from bot.languages import COOKIE, LOCALE, SOURCE, languages
 from bot.store import Store
+from channels.website import FILE_LIMIT
 from tests.office import office
 from tests.processes import ROOT
 
 # What is refused in words that another place has, which the catalogues know from there.
-_FROM_ELSEWHERE = {"bot/api/approvals.py: why", "bot/api/conversations.py: error.why"}
+_FROM_ELSEWHERE = {
+    "bot/api/approvals.py: why",
+    "bot/api/attachments.py: why['message']",
+    "bot/api/conversations.py: error.why",
+}
 _FIELDS = re.compile(r"%(?:\((\w+)\))?[sd]")
 
 
@@ -91,6 +96,21 @@ async def test_what_is_refused_is_told_in_the_readers_language(sqlite: Store, tm
         assert await told(program) == english
         ada.cookies.set(COOKIE, "de")
         assert await told(ada, **{"accept-language": "en"}) == german
+
+
+async def test_a_file_is_refused_in_the_readers_language(sqlite: Store, tmp_path: Path) -> None:
+    async with office(sqlite, tmp_path) as place:
+        visitor, grace = await place.visitor("Hello"), await place.operator()
+        at = f"/api/conversations/{visitor.conversation_id}/attachments"
+        german = {"accept-language": "de"}
+
+        async def told(content: bytes) -> str:
+            file = ("a.png", content, "image/png")
+            refused = await grace.post(at, files={"file": file}, headers=german)
+            return f"{refused.status_code} {refused.json()['error']['message']}"
+
+        assert await told(b"<html>") == "415 hier lassen sich Bilder, PDF und reiner Text senden"
+        assert await told(b"x" * (FILE_LIMIT + 1)) == "413 hier lassen sich Dateien bis 10 MB senden"
 
 
 async def test_a_page_of_trouble_speaks_the_readers_language(sqlite: Store, tmp_path: Path) -> None:
