@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
@@ -30,6 +31,7 @@ _QUESTIONS = (
     "I want to talk to a person",
 )
 _MANY_COLOURS = 5_000
+_COMMON = 48  # colours of surfaces and of plain text
 _LARGEST = 250_000  # bytes of one picture: a README is read on phones, too
 # Of an opened page: what the operator does in their own name.
 _ACT = """([path, body]) => fetch(path, {
@@ -134,11 +136,27 @@ def _taken(page: Page, path: Path) -> Path:
     with Image.open(io.BytesIO(taken)) as picture:
         whole = picture.convert("RGB")
     if whole.getcolors(_MANY_COLOURS):
-        few = whole.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-        few.save(path, optimize=True)
+        of_few_colours(whole).save(path, optimize=True)
     else:
         path.write_bytes(taken)
     return path
+
+
+def of_few_colours(whole: Image.Image) -> Image.Image:
+    """The picture with its commonest colours as they are, since surfaces show every tint, and for all others
+    the nearest of 256."""
+    pixels = np.asarray(whole, dtype=np.int64)
+    colours, places, counts = np.unique(
+        pixels.reshape(-1, 3) @ (1 << 16, 1 << 8, 1), return_inverse=True, return_counts=True
+    )
+    colours = np.stack([colours >> 16, colours >> 8 & 255, colours & 255], axis=1)
+    common = colours[np.argsort(-counts)[:_COMMON]]
+    rest = whole.quantize(256 - _COMMON, Image.Quantize.MAXCOVERAGE).getpalette() or []
+    palette = np.concatenate([common, np.array(rest, dtype=np.int64).reshape(-1, 3)])
+    nearest = np.square(colours[:, None] - palette[None]).sum(axis=2).argmin(axis=1)
+    few = Image.fromarray(nearest[places].reshape(pixels.shape[:2]).astype(np.uint8), "P")
+    few.putpalette(palette.astype(np.uint8).tobytes())
+    return few
 
 
 def _answered(chat: Chat) -> None:
