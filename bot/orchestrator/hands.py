@@ -206,6 +206,9 @@ class Hands:
         if unsaid or tool.approval is not None:
             self._propose(tool, arguments, unsaid, wish)
             result = "a colleague has been asked to approve this; it has not been done"
+            with self._asked.trace.step("tool", tool.name, needs=needs) as step:
+                step.input, step.status = dict(arguments), "skipped"
+                step.tell(state="waits", result=result)
             return Told(state="waits", result=result, arguments=arguments)
         if tool.effect == "read":
             made = await self._read(tool, arguments, needs, until)

@@ -157,10 +157,11 @@ async def test_what_no_tool_did_is_not_said_to_be_done() -> None:
 async def test_an_operator_is_asked_where_the_owner_wants_that() -> None:
     shop = Shop()
     model = ScriptedModel([calls("refund", {"order_id": "123456"})], "I have asked a colleague to allow it.")
+    trace = Trace(turn_id="turn")
     outcome = await run(
         turn("I want my money back for 123456"),
         shop_and(model, tools=[shop.tool("refund", effect="write", approval="operator")]),
-        Trace(turn_id="turn"),
+        trace,
     )
     assert outcome == NeedsApproval(
         calls=[
@@ -171,6 +172,10 @@ async def test_an_operator_is_asked_where_the_owner_wants_that() -> None:
         text="I have asked a colleague to allow it.",
     )
     assert not shop.calls
+    (asked,) = [each for each in trace.steps if each.kind == "tool"]
+    assert (asked.name, asked.status, asked.output["state"]) == ("refund", "skipped", "waits")
+    assert asked.input == {"order_id": "123456"}
+    assert set(trace.steps[-1].needs) <= {each.name for each in trace.steps}
 
 
 async def test_a_model_that_reports_what_only_waits_is_not_believed() -> None:
