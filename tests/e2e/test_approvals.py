@@ -116,7 +116,9 @@ def test_it_is_rejected_inside_the_conversation(desk: Page, shop: Switchboard, c
     desk.get_by_role("link", name="Contacts").click()
     chat.ask("Please refund my order 481920, it is lost")
     expect(desk.get_by_role("navigation", name="Main").get_by_label("1 waiting")).to_be_visible()
-    desk.get_by_role("link", name="Approvals").click()
+    room = desk.get_by_role("link", name="Approvals", exact=True)  # its name is the same whatever waits there
+    expect(room).to_have_accessible_description("1 waiting")
+    room.click()
     desk.get_by_role("article", name="Refund").get_by_role("link").click()
     card = thread(desk).get_by_role("article", name="Refund")
     expect(card).to_contain_text("481920")

@@ -39,6 +39,7 @@ async def test_what_waits_stands_in_the_queue_in_its_conversation_and_in_the_nav
             assert "boots, laces" in page
             assert 'value="approve"' in page
             assert 'aria-label="1 waiting"' in page
+            assert 'aria-label="Approvals" aria-describedby="waiting-approvals"' in page
         assert f'href="{at}"' in queue
         assert "Refund the boots and laces of 123456" in queue
         assert thread.count("Refund the boots and laces of 123456") == 1, "it stands above as a message"
