@@ -10,7 +10,17 @@ from channels.base import Attachment, InboundMessage, NotDelivered
 from channels.email.address import folded, on_the_wire
 from channels.email.bounces import Bounce
 from channels.email.ids import PlusAddresses, chain, one_line, ours, repeatable
-from channels.email.kinds import Automatic, Complaint, Form, Kind, Listed, Ordinary, Ours, OutOfOffice
+from channels.email.kinds import (
+    BY_SUBJECT,
+    Automatic,
+    Complaint,
+    Form,
+    Kind,
+    Listed,
+    Ordinary,
+    Ours,
+    OutOfOffice,
+)
 from channels.email.mail import Address, Mail, NotUnderstood
 from channels.email.understand import Understood
 
@@ -76,10 +86,17 @@ def _wants(kind: Kind) -> Literal["answer", "person", "nothing"]:
             return "person"
         case Bounce(by_hand=True):
             return "person"
+        case Automatic() if _is_doubtful(kind):
+            return "person"
         case Bounce(permanent=True, original_message_id=""):
             return "person"  # one that names another's mail is about a mail that somebody sent in our name
         case _:
             return "nothing"
+
+
+def _is_doubtful(kind: Automatic) -> bool:
+    """Whether nothing but its subject makes it a machine's, and it names no mail of ours that it answers."""
+    return kind.why in BY_SUBJECT and not kind.original_message_id
 
 
 def _note(kind: Kind, mail: Mail) -> str:
@@ -90,6 +107,10 @@ def _note(kind: Kind, mail: Mail) -> str:
             pass
         case OutOfOffice():
             note = "An absence note. It is not answered."
+        case Automatic(why=why) if _is_doubtful(kind):
+            note = (
+                f"Only {why} makes this a machine's. The bot does not answer it; somebody may wait for that."
+            )
         case Automatic(why=why):
             note = f"A machine wrote this, as is told by {why}. It is not answered."
         case Listed(name=name):

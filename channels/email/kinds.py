@@ -76,13 +76,14 @@ _AWAY = re.compile(
 )
 _REPLY_SUBJECT = re.compile(
     r"\s*(?:\[[^\]]{1,40}\]\s*)?(?:auto(?:matic|mated|matische|matica|mática|matique|matyczna|matisk|maattinen|-)?"
-    r"[ :_-]{0,3}(?:reply|response|antwort|antwoord|svar|repl|answer)|autoreply|auto:|automatische antwort|"
+    r"[ :_-]{0,3}(?:reply|response|antwort|antwoord|svar|repl|answer)|autoreply|automatische antwort|"
     r"réponse automatique|respuesta automática|risposta automatica|resposta automática|automatisch antwoord|"
     r"automatiskt svar|automatisk svar|autosvar|automaattinen vastaus|automatyczna odpowiedź|"
     r"automatická odpověď|automatikus válasz|автоматический ответ|автоответ|автовідповідь|otomatik yanıt|"
     r"αυτόματη απάντηση|自動応答|自動返信|自动回复|自動回覆|자동 회신|자동 응답|تلقائي|מענה אוטומטי)",
     re.IGNORECASE,
 )
+_AUTO_SUBJECT = re.compile(r"\s*auto:", re.IGNORECASE)  # in German, a car
 _RECEIPT_SUBJECT = re.compile(
     r"\s*(?:read|gelesen|lu|leído|letto|lida|gelezen|läst|lest|przeczytano|прочитано)\s?:", re.IGNORECASE
 )
@@ -90,6 +91,8 @@ _NO_REPLY = re.compile(
     r"(?:do[-_.]?)?no[-_.]?t?[-_.]?reply|nicht[-_.]?antworten|ne[-_.]?pas[-_.]?repondre", re.IGNORECASE
 )
 _TAKES_NO_REPLIES = "a sender that takes no replies"
+# A person may begin a subject so: whoever was told "Automatic reply: …" and asks what became of it.
+BY_SUBJECT = ("the subject of an automatic reply", "the subject of a receipt")
 _REPORT_SUBJECT = re.compile(r"\s*report domain:.*(?:submitter|report-id):", re.IGNORECASE | re.DOTALL)
 _LIST_HEADERS = (
     "list-id", "list-post", "list-unsubscribe", "list-help", "x-mailing-list", "mailing-list",
@@ -126,7 +129,7 @@ def _is_ours(address: str, own: Collection[str]) -> bool:
 
 def _machine(mail: Mail, why: str) -> OutOfOffice | Automatic:
     about = original_message_id(mail)
-    replies = _REPLY_SUBJECT.match(mail.subject) or any(each in why.lower() for each in _REPLIES)
+    replies = _replies(mail) or any(each in why.lower() for each in _REPLIES)
     if _AWAY.search(mail.subject) or (replies and _AWAY.search(mail.text[:2_000])):
         return OutOfOffice(original_message_id=about)
     return Automatic(original_message_id=about, why=why)
@@ -157,9 +160,7 @@ def _automatic(mail: Mail, sender: str) -> str:
         f"Auto-Submitted: {submitted[:40]}": submitted not in {"", "no"},
         "X-Auto-Response-Suppress": any(each in suppressed for each in ("all", "autoreply", "oof")),
         "Precedence": precedence in {"auto_reply", "auto-reply", "autoreply", "junk"},
-        "a receipt": any("disposition-notification" in each.media_type for each in mail.reports)
-        or _RECEIPT_SUBJECT.match(mail.subject) is not None,
-        "the subject of an automatic reply": _REPLY_SUBJECT.match(mail.subject) is not None,
+        "a receipt": any("disposition-notification" in each.media_type for each in mail.reports),
         "a report": "multipart/report" in mail.first("content-type").lower()
         or _REPORT_SUBJECT.match(mail.subject) is not None,  # RFC 7489, 7.2.1.1
         "an empty Return-Path": any(each.strip() == "<>" for each in mail.all("return-path")),
@@ -168,7 +169,15 @@ def _automatic(mail: Mail, sender: str) -> str:
     } | {
         each.title(): mail.first(each).strip().lower() not in {"", "no", "false"} for each in _MACHINE_HEADERS
     }
+    by_subject = (_replies(mail), _RECEIPT_SUBJECT.match(mail.subject) is not None)
+    signs |= dict(zip(BY_SUBJECT, by_subject, strict=True))
     return next((sign for sign, given in signs.items() if given), "")
+
+
+def _replies(mail: Mail) -> bool:
+    """Whether the subject is that of an automatic reply."""
+    away = _AUTO_SUBJECT.match(mail.subject) and _AWAY.search(mail.subject)
+    return bool(away or _REPLY_SUBJECT.match(mail.subject))
 
 
 def _writer(mail: Mail, sender: str, own: Collection[str]) -> Address | None:

@@ -82,6 +82,25 @@ def test_no_damage_makes_a_mail_that_cannot_be_stored(name: object, spoilt: list
     assert unfit(raw) == []
 
 
+@pytest.mark.parametrize(
+    ("head", "wants"),
+    [
+        ("Subject: Automatic reply says my order is lost", "person"),
+        ("Subject: Read: the manual, it is broken still", "person"),
+        ("Subject: Automatic reply: Boots\r\nIn-Reply-To: <msg_1.1@northwind.example>", "nothing"),
+        ("Subject: Automatic reply: Boots\r\nAuto-Submitted: auto-replied", "nothing"),
+        ("Subject: Automatic reply: Boots\r\nReturn-Path: <>", "nothing"),
+        ("Subject: Automatic reply: I am out of office", "nothing"),
+        ("Subject: Auto: Out of office", "nothing"),
+    ],
+)
+def test_what_nothing_but_its_subject_makes_a_machines_is_looked_at_by_a_person(
+    head: str, wants: str
+) -> None:
+    raw = f"From: anna@home.example\r\n{head}\r\nMessage-ID: <1@home.example>\r\n\r\nHello"
+    assert message(understand(raw.encode(), {OWN})).wants == wants
+
+
 def test_an_address_that_only_looks_like_anothers_in_small_letters_is_another() -> None:
     raw = "From: MAR\u212a@home.example\r\nMessage-ID: <1@home.example>\r\n\r\nHello".encode()
     assert incoming.writer(understand(raw, {OWN})).address == "mar\u212a@home.example"

@@ -26,6 +26,7 @@ def test_a_customers_mail_is_ordinary(name: str) -> None:
         ("Mail delivery problem", "I never got your mail. Was it rejected?\n\nOriginal message:\nHello"),
         ("Returned boots", "550 for a pair is too much, I returned them."),
         ("Question", "I am out of office next week, can you deliver on Friday?"),
+        ("Auto: Ersatzteil gesucht", "Ich suche einen Spiegel."),
         ("On vacation", "I leave on Monday. Will the boots come before?"),
         ("Fwd: Undelivered Mail Returned to Sender", "This came when I wrote to you. Why?"),
     ],
