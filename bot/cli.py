@@ -214,7 +214,8 @@ def operator_add(
             except AlreadyThere:
                 _fail(
                     f"there is an operator {email} already; "
-                    f"`switchboard operator password {email}` gives them a new password"
+                    f"`switchboard operator password {email}` gives them a new password, and "
+                    f"`switchboard operator restore {email}` lets them in again if they were removed"
                 )
             out.print(f"operator {email} added; password, shown this once: {password}", highlight=False)
 
@@ -253,6 +254,46 @@ def operator_password(email: str) -> None:
             if not await house.store.operators.set_password(email, await _hashed(password)):
                 _fail(_nobody(email))
             out.print(f"operator {email}; new password, shown this once: {password}", highlight=False)
+
+    _do(main(), migrated=settings)
+
+
+@operator.command("remove")
+def operator_remove(email: str) -> None:
+    """Let an operator in no more: what they were signed in to and the tokens they made end, and their
+    conversations wait for others."""
+    settings = _settings()
+
+    async def main() -> None:
+        act_as(CONSOLE)
+        async with open_house(settings, redis_url="") as house:
+            found = await house.store.operators.by_email(email)
+            if found is None:
+                _fail(_nobody(email))
+            if await house.store.operators.deactivate(found.id) is None:
+                _fail(f"{email} is the last administrator; make another one first")
+            freed = len(await house.store.people.let_go())
+            out.print(
+                f"operator {email} can sign in no more; conversations that wait for others now: {freed}",
+                highlight=False,
+            )
+
+    _do(main(), migrated=settings)
+
+
+@operator.command("restore")
+def operator_restore(email: str) -> None:
+    """Let an operator who was removed in again, with the password they had."""
+    settings = _settings()
+
+    async def main() -> None:
+        act_as(CONSOLE)
+        async with open_house(settings, redis_url="") as house:
+            found = await house.store.operators.by_email(email)
+            if found is None:
+                _fail(_nobody(email))
+            await house.store.operators.activate(found.id)
+            out.print(f"operator {email} can sign in again", highlight=False)
 
     _do(main(), migrated=settings)
 

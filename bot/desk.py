@@ -472,9 +472,12 @@ class Desk:
                 await self.recap(subject)
 
     async def tidy(self) -> None:
-        """Close the books on calls of models that nobody will tell the end of."""
+        """Close the books on calls of models that nobody will tell the end of, and let others have what is
+        still assigned to operators who have left."""
         if presumed := await self._store.spending.tidy():
             log.warning("%d calls of models were cut off; what they cost at the most is counted", presumed)
+        for given in await self._store.people.let_go():
+            await self._live.stir(given.contact_id, given.conversation_id)
 
     async def ring(self, function: str, subject: str) -> bool:
         return await self._bell.ring(function, subject)

@@ -92,6 +92,21 @@ class OperatorDesk:
         await self._tell(entry)
         return changed
 
+    async def deactivate(self, operator: Operator) -> int | None:
+        """The operator has left, and what they had waits for others: how many conversations. None when nobody
+        could let others in any more."""
+        was_in = await self._store.operators.deactivate(operator.id)
+        if was_in is None:
+            return None
+        who = {"id": operator.id, "name": operator.name}
+        for each in was_in:
+            data = {"conversation_id": each, "operator": who, "doing": "gone"}
+            await self._live.tell(INBOX, {"kind": "presence", "data": data})
+        freed = await self._store.people.let_go()
+        for given in freed:
+            await self._live.stir(given.contact_id, given.conversation_id)
+        return len(freed)
+
     async def snooze(self, conversation_id: str, seconds: float) -> Changed:
         """Out of sight for so long, or until the contact writes."""
         entry = await self._entry(conversation_id)
@@ -179,7 +194,7 @@ class OperatorDesk:
     ) -> Changed:
         """Words and files for operators alone; those named in it after an @ are told. Raises NobodyToAnswer,
         NoSuchFile."""
-        known = await self._store.operators.every() if "@" in text else ()
+        known = await self._store.operators.active() if "@" in text else ()
         spoken_to = [each.id for each in mentioned(text, known) if each.id != operator.id]
         changed = await self._write(
             conversation_id,

@@ -77,7 +77,7 @@ def routes(
                 *EvaluationCalls(store=store, gate=gate, masking=masking).routes(),
                 *CopilotCalls(store=store, copilot=copilot, gate=gate).routes(),
                 *Canned(store=store, gate=gate).routes(),
-                *Staff(store=store, gate=gate).routes(),
+                *Staff(store=store, desk=desk, gate=gate).routes(),
                 *trying.routes(agent, gate),
                 *turns.routes(store, gate),
                 *Approvals(store=store, desk=approvals, gate=gate).routes(),

@@ -72,7 +72,8 @@ class Gate:
     # in and out -----------------------------------------------------------------------------------------
 
     async def sign_in(self, request: Request, email: str, password: str) -> tuple[Operator, str] | None:
-        """The operator and their new session's token; None when the two don't belong together.
+        """The operator and their new session's token; None when the two don't belong together, or to somebody
+        who has left.
 
         An unknown account takes as long as a wrong password. Raises TooManyTries.
         """
@@ -84,7 +85,8 @@ class Gate:
             await self._refused("session.throttled", "throttled", by=nobody)
             raise TooManyTries(wait)
         operator = await self._store.operators.by_email(account)
-        if not await self._matches(password, operator) or operator is None:
+        matches = await self._matches(password, operator if operator and operator.active else None)
+        if not matches or operator is None:
             # What was typed for an address we don't know may be somebody's password: it is not kept.
             about = operator.id if operator else ""
             await self._refused("session.refused", about, about=about, by=nobody)
@@ -93,7 +95,8 @@ class Gate:
         await self.sign_out(request)
         act_as(Actor(kind="operator", id=operator.id, name=operator.name, address=address))
         token = secrets.token_urlsafe(32)
-        await self._store.sessions.begin(_hash(token), operator.id)
+        if not await self._store.sessions.begin(_hash(token), operator.id):
+            return None
         return operator, token
 
     async def change_password(self, request: Request, who: SignedIn, *, current: str, new: str) -> bool:
@@ -192,7 +195,7 @@ class Gate:
         act_as(Actor(kind="token", id=token.id, name=token.name, address=address_of(request)))
         if token.operator_id is not None:
             operator = await self._store.operators.get(token.operator_id)
-            if operator is None:  # it was lent by somebody who is gone
+            if operator is None or not operator.active:  # it was lent by somebody who is gone
                 return None
         else:  # the token acts under its own name
             operator = Operator(

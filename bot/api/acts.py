@@ -73,7 +73,7 @@ class Acts:
             return me
         known = isinstance(wanted, str) and "\x00" not in wanted
         found = await self._store.operators.get(wanted) if known else None
-        if found is None or found.role == "viewer":
+        if found is None or not found.active or found.role == "viewer":
             raise refusal(422, "invalid", "an operator's id, me, or null for nobody", field="assignee")
         return found
 

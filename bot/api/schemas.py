@@ -542,7 +542,7 @@ SCHEMAS: Mapping[str, Schema] = {
             "nearest": list_of(obj({"id": TEXT, "used_usd": NUMBER})),
         }
     ),
-    "Operator": obj({"id": TEXT, "email": TEXT, "name": TEXT, "role": ROLE}),
+    "Operator": obj({"id": TEXT, "email": TEXT, "name": TEXT, "role": ROLE, "active": YES_NO}),
     "Me": obj(
         {
             "id": TEXT,

@@ -6,9 +6,11 @@ import asyncio
 import hashlib
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, cast, get_args
 
 from pwdlib import PasswordHash
+from pydantic import JsonValue
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -16,9 +18,10 @@ from starlette.routing import BaseRoute, Route
 from bot.api.access import Gate
 from bot.api.bodies import answer, not_found, object_of, path_id, query, refusal, text_in
 from bot.api.session import EMAIL_LIMIT, operator_json
+from bot.operators import OperatorDesk
 from bot.store import Store
 from bot.store.operators import AlreadyThere
-from bot.store.records import Role, TokenRecord
+from bot.store.records import Operator, Role, TokenRecord
 
 NAME_LIMIT = 100  # characters
 
@@ -26,8 +29,9 @@ NAME_LIMIT = 100  # characters
 class Staff:
     """`/api/operators` and `/api/tokens`; what changes them is for administrators."""
 
-    def __init__(self, *, store: Store, gate: Gate) -> None:
+    def __init__(self, *, store: Store, desk: OperatorDesk, gate: Gate) -> None:
         self._store = store
+        self._desk = desk
         self._gate = gate
 
     def routes(self) -> Sequence[BaseRoute]:
@@ -36,6 +40,8 @@ class Staff:
             Route("/operators", self._add, methods=["POST"]),
             Route("/operators/{id}", self._change, methods=["POST"]),
             Route("/operators/{id}/password", self._reset, methods=["POST"]),
+            Route("/operators/{id}/deactivate", self._deactivate, methods=["POST"]),
+            Route("/operators/{id}/activate", self._activate, methods=["POST"]),
             Route("/tokens", self._tokens),
             Route("/tokens", self._create, methods=["POST"]),
             Route("/tokens/{id}", self._revoke, methods=["DELETE"]),
@@ -43,9 +49,13 @@ class Staff:
 
     async def _operators(self, request: Request) -> Response:
         await self._gate.admit(request)
-        query(request, ())
+        active = query(request, ("active",)).get("active", "true")
+        if active not in ("true", "false"):
+            raise refusal(422, "invalid", "true, or false for those who have left", field="active")
         every = await self._store.operators.every()
-        return answer({"operators": [operator_json(each) for each in every]})
+        return answer(
+            {"operators": [staff_json(each) for each in every if each.active == (active == "true")]}
+        )
 
     async def _add(self, request: Request) -> Response:
         await self._gate.administrator(request)
@@ -60,7 +70,7 @@ class Staff:
             added = await self._store.operators.add(email, name, await _hashed(password), _role(body))
         except AlreadyThere:
             raise refusal(409, "taken", "there is an operator with this address", field="email") from None
-        return answer({"operator": operator_json(added), "password": password}, status=201)
+        return answer({"operator": staff_json(added), "password": password}, status=201)
 
     async def _change(self, request: Request) -> Response:
         await self._gate.administrator(request)
@@ -76,7 +86,7 @@ class Staff:
         changed = await self._store.operators.get(operator.id)
         if changed is None:
             raise not_found("operator")
-        return answer({"operator": operator_json(changed)})
+        return answer({"operator": staff_json(changed)})
 
     async def _reset(self, request: Request) -> Response:
         await self._gate.administrator(request)
@@ -85,7 +95,27 @@ class Staff:
             raise not_found("operator")
         password = secrets.token_urlsafe(12)
         await self._store.operators.set_password(operator.email, await _hashed(password))
-        return answer({"operator": operator_json(operator), "password": password})
+        return answer({"operator": staff_json(operator), "password": password})
+
+    async def _deactivate(self, request: Request) -> Response:
+        who = await self._gate.administrator(request)
+        operator = await self._store.operators.get(path_id(request, "operator"))
+        if operator is None:
+            raise not_found("operator")
+        if operator.id == who.operator.id:
+            raise refusal(409, "yourself", "another administrator can do this to you")
+        returned = await self._desk.deactivate(operator)
+        if returned is None:
+            raise refusal(409, "last", "somebody must stay administrator")
+        return answer({"operator": staff_json(replace(operator, active=False)), "returned": returned})
+
+    async def _activate(self, request: Request) -> Response:
+        await self._gate.administrator(request)
+        operator = await self._store.operators.get(path_id(request, "operator"))
+        if operator is None:
+            raise not_found("operator")
+        await self._store.operators.activate(operator.id)
+        return answer({"operator": staff_json(replace(operator, active=True))})
 
     async def _tokens(self, request: Request) -> Response:
         await self._gate.administrator(request)
@@ -93,10 +123,11 @@ class Staff:
         return answer({"tokens": [token_json(each) for each in await self._store.operators.tokens()]})
 
     async def _create(self, request: Request) -> Response:
-        await self._gate.administrator(request)
+        who = await self._gate.administrator(request)
         name = text_in(await object_of(request), "name", limit=NAME_LIMIT).strip()
         secret = f"swb_{secrets.token_urlsafe(32)}"
-        made = await self._store.operators.create_token(name, hashlib.sha256(secret.encode()).hexdigest())
+        hashed = hashlib.sha256(secret.encode()).hexdigest()
+        made = await self._store.operators.create_token(name, hashed, made_by=who.operator.id)
         return answer({"id": made.id, "name": made.name, "token": secret}, status=201)
 
     async def _revoke(self, request: Request) -> Response:
@@ -120,6 +151,11 @@ def _role(body: dict[str, Any]) -> Role:
 
 async def _hashed(password: str) -> str:
     return await asyncio.to_thread(PasswordHash.recommended().hash, password)
+
+
+def staff_json(operator: Operator) -> dict[str, JsonValue]:
+    """An operator, and whether they are one still."""
+    return operator_json(operator) | {"active": operator.active}
 
 
 def token_json(token: TokenRecord) -> dict[str, Any]:

@@ -56,7 +56,7 @@ async def listed(
         "overdue": await store.inbox.count_of(InboxFilter(overdue=True)),
         "moved": moved,
         "priorities": PRIORITIES,
-        "operators": await store.operators.every(),
+        "operators": await store.operators.active(),
         "mentions": mentions,
         "views": views,
         "saved": next((each for each in views if each.query == looked_for.query), None),

@@ -145,7 +145,10 @@ class Settings:
             case "canned":
                 values["canned"] = await self._store.canned.every()
             case "operators":
-                values["operators"] = await self._store.operators.every()
+                every = await self._store.operators.every()
+                values["operators"] = [each for each in every if each.active]
+                values["gone"] = [each for each in every if not each.active] if is_admin else ()
+                values["holdings"] = await self._store.operators.holdings() if is_admin else {}
             case "tokens":
                 values["tokens"] = await self._store.operators.tokens() if is_admin else ()
             case "audit":

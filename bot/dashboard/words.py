@@ -103,6 +103,8 @@ _ACT: Mapping[str, str] = {
     "operator.add": N_("Added an operator"),
     "operator.rename": N_("Renamed an operator"),
     "operator.role": N_("Changed a role"),
+    "operator.deactivate": N_("Deactivated an operator"),
+    "operator.activate": N_("Let an operator in again"),
     "operator.password": N_("Set a new password"),
     "operator.own_password": N_("Changed their own password"),
     "operator.refused": N_("Change of password refused"),

@@ -40,10 +40,8 @@ _HALF_DENIED = frozenset(_HALF_DENIED_WORDS.split())
 def says_as_much(told: Wording, line: Wording) -> bool:
     """Whether a line that means nearly the same denies as a statement does, and claims as widely."""
     own, given = _words(told), _words(line)
-    if told.denies != line.denies:
-        denied, other = (own, given) if told.denies else (given, own)
-        if denied & _HALF_DENIED or not other & _HALF_DENIED:  # "not free" is the opposite of free
-            return False
+    if told.denies != line.denies and not (own | given) & _HALF_DENIED:
+        return False
     if any(own & width and not given & width for width in _WIDTHS):
         return False
     return not own & _BESIDES or covered(told, line) > _MUST

@@ -117,7 +117,6 @@ class Amount:
 FREE = Amount(kind="money", size=Fraction(0))
 
 
-@lru_cache(maxsize=8_000)
 def spelled(text: str) -> Sequence[int]:
     """The numbers that a text writes as words, from two on: "an hour" and "ein Tag" name no amount."""
     counted = _counted(tell(text))

@@ -24,6 +24,8 @@ Act = Literal[
     "operator.add",
     "operator.rename",
     "operator.role",
+    "operator.deactivate",
+    "operator.activate",
     "operator.password",
     "operator.own_password",
     "operator.refused",

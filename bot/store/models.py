@@ -581,12 +581,13 @@ class Notice(SQLModel, table=True):
 
 class Operator(SQLModel, table=True):
     """`seen_at` is when their browser was last at the desk, `given_turn` the rota's turn in which they were
-    last given a conversation."""
+    last given a conversation. Since `deactivated_at` they may do nothing any more."""
 
     __tablename__: ClassVar[Any] = "operators"
     __table_args__ = (
         UniqueConstraint("email", name="operators_email"),
         Index("operators_seen", "seen_at"),
+        _partial("operators_left", "deactivated_at", where="deactivated_at IS NOT NULL"),
     )
     id: str = _key()
     email: str = _text()
@@ -596,6 +597,7 @@ class Operator(SQLModel, table=True):
     created_at: int = _number()
     seen_at: int | None = _unset()
     given_turn: int = _number()
+    deactivated_at: int | None = _unset()
 
 
 class Rota(SQLModel, table=True):
@@ -621,10 +623,14 @@ class OperatorSession(SQLModel, table=True):
 
 
 class ApiToken(SQLModel, table=True):
+    """A program's; `operator_id` is whom it acts as, if not for itself, and `made_by` the operator with whom
+    it ends."""
+
     __tablename__: ClassVar[Any] = "api_tokens"
     __table_args__ = (
         UniqueConstraint("token_hash", name="api_tokens_hash"),
         Index("api_tokens_operator", "operator_id"),
+        Index("api_tokens_maker", "made_by"),
     )
     id: str = _key()
     name: str = _text()
@@ -635,6 +641,7 @@ class ApiToken(SQLModel, table=True):
     created_at: int = _number()
     last_used_at: int | None = _unset()
     revoked_at: int | None = _unset()
+    made_by: str | None = _unset(Text)
 
 
 class Attachment(SQLModel, table=True):

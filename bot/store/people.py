@@ -13,6 +13,7 @@ from bot.store.database import Body, Database, Duplicate, Row, Transaction, mome
 from bot.store.mentions import ADD
 from bot.store.outgoing import number, outbox, say
 from bot.store.records import Changed, ConversationStatus, Operator, StoredMessage
+from bot.store.rota import Given
 from channels.base import FilledTemplate
 
 _STATUS = """
@@ -27,8 +28,10 @@ _ASLEEP = """
 # Whoever takes over from the bot what it has not answered yet has it waiting for them since it was written.
 _SET = """
     UPDATE conversations SET status = :status, fence = fence + 1, lease_until = NULL, attempts = 0,
-        resume_status = CASE WHEN :status = 'snoozed' THEN COALESCE(resume_status, status) END,
-        snoozed_until = CASE WHEN :status = 'snoozed' THEN {now} + :nap END,
+        resume_status = CASE WHEN :status = 'snoozed' THEN CASE
+            WHEN :operator_id = '' AND COALESCE(resume_status, status) = 'human' THEN 'waiting'
+            ELSE COALESCE(resume_status, status) END END,
+        snoozed_until = CASE WHEN :status = 'snoozed' THEN COALESCE({now} + :nap, snoozed_until) END,
         assignee_id = CASE WHEN :status = 'bot' THEN NULL
             ELSE NULLIF(COALESCE(:operator_id, assignee_id), '') END,
         due_at = CASE WHEN :status = 'bot' AND (last_in_seq > answered_seq OR news > 0) THEN {now} END,
@@ -43,6 +46,14 @@ _SET = """
         status <> :status OR COALESCE(assignee_id, '') <> COALESCE(:operator_id, assignee_id, '')
         OR :status = 'snoozed')
     RETURNING assignee_id, waiting_since, {now} AS now
+"""
+_GONE = "SELECT id FROM operators WHERE deactivated_at > 0"
+# Who left may have been given something in that very moment, or whoever gave theirs back was cut off.
+_LEFT_BEHIND = """
+    SELECT id, contact_id, assignee_id FROM conversations
+    WHERE assignee_id {in ids} AND status IN ('human', 'waiting')
+    UNION ALL SELECT id, contact_id, assignee_id FROM conversations
+    WHERE assignee_id {in ids} AND snoozed_until IS NOT NULL
 """
 _REPLY = """
     UPDATE conversations SET status = 'human', assignee_id = COALESCE(assignee_id, :operator_id),
@@ -133,17 +144,31 @@ class People:
 
         return await self._moved(hand_back)
 
-    async def unassign(self, conversation_id: str) -> Changed:
-        """Nobody has it any more: where a person answered, it waits for another.
+    async def unassign(self, conversation_id: str, *, of: str | None = None) -> Changed:
+        """Nobody has it any more: where a person answered, it waits for another, and where it is snoozed it
+        will wait after that. Nothing changes where it is not the operator's `of` whom it is to be.
 
         Raises NoSuchConversation.
         """
 
         def after(before: Row) -> ConversationStatus:
             status: ConversationStatus = before["status"]
+            if of is not None and before["assignee_id"] != of:
+                raise _Unchanged(status)
             return "waiting" if status == "human" else status
 
         return await self._moved(lambda tx: _move(tx, conversation_id, after, operator_id=""))
+
+    async def let_go(self) -> Sequence[Given]:
+        """Nobody has any more what is assigned to operators who have left."""
+        async with self._database.read() as reader:
+            gone = [row["id"] for row in await reader.all(_GONE)]
+            left = await reader.all(_LEFT_BEHIND, ids=gone) if gone else []
+        return [
+            Given(conversation_id=row["id"], contact_id=row["contact_id"], operator_id=None)
+            for row in left
+            if (await self.unassign(row["id"], of=row["assignee_id"])).new
+        ]
 
     async def snooze(self, conversation_id: str, seconds: float) -> Changed:
         """Out of sight for so long, or until the contact writes. Raises NoSuchConversation."""

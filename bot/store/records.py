@@ -375,12 +375,23 @@ class ClaimedFile:
 
 @dataclass(frozen=True, kw_only=True)
 class Operator:
+    """Somebody who answers; whoever is not `active` has left, and is known by what they did alone."""
+
     id: str
     email: str
     name: str
     password_hash: str
     role: Role
     created_at: datetime
+    active: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Holding:
+    """How many unresolved conversations an operator has, and how many good tokens end with them."""
+
+    conversations: int = 0
+    tokens: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,7 +21,7 @@ _WAITING = """
 """
 _NEXT = """
     SELECT o.id, o.name FROM operators o
-    WHERE o.seen_at > {now} - :away AND o.role <> 'viewer' AND (
+    WHERE o.seen_at > {now} - :away AND o.role <> 'viewer' AND o.deactivated_at IS NULL AND (
         SELECT COUNT(*) FROM conversations c
         WHERE c.assignee_id = o.id AND c.status IN ('human', 'waiting')) < :most
     ORDER BY o.given_turn, o.id LIMIT 1

@@ -9,13 +9,15 @@ from bot.store.records import Operator
 
 _BEGIN = """
     INSERT INTO operator_sessions (token_hash, operator_id, created_at, expires_at)
-    VALUES (:token_hash, :operator_id, {now}, {now} + :lifetime)
+    SELECT :token_hash, id, {now}, {now} + :lifetime FROM operators
+    WHERE id = :operator_id AND deactivated_at IS NULL RETURNING token_hash
 """
 _FORGET_EXPIRED = "DELETE FROM operator_sessions WHERE expires_at <= {now}"
 _FIND = """
-    SELECT o.id, o.email, o.name, o.password_hash, o.role, o.created_at, s.expires_at - {now} AS remaining
+    SELECT o.id, o.email, o.name, o.password_hash, o.role, o.created_at, o.deactivated_at,
+        s.expires_at - {now} AS remaining
     FROM operator_sessions s JOIN operators o ON o.id = s.operator_id
-    WHERE s.token_hash = :token_hash AND s.expires_at > {now}
+    WHERE s.token_hash = :token_hash AND s.expires_at > {now} AND o.deactivated_at IS NULL
 """
 _EXTEND = "UPDATE operator_sessions SET expires_at = {now} + :lifetime WHERE token_hash = :token_hash"
 _END = "DELETE FROM operator_sessions WHERE token_hash = :token_hash RETURNING operator_id"
@@ -29,15 +31,18 @@ class Sessions:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def begin(self, token_hash: str, operator_id: str) -> None:
-        """From now on this token is the operator; those that have run out are forgotten."""
+    async def begin(self, token_hash: str, operator_id: str) -> bool:
+        """From now on this token is the operator; those that have run out are forgotten. False when they left
+        a moment ago."""
 
-        async def begin(tx: Transaction) -> None:
+        async def begin(tx: Transaction) -> bool:
             tx.later(_FORGET_EXPIRED)
-            tx.later(_BEGIN, token_hash=token_hash, operator_id=operator_id, lifetime=_LIFETIME)
-            audit.note(tx, "session.begin", operator_id)
+            row = await tx.one(_BEGIN, token_hash=token_hash, operator_id=operator_id, lifetime=_LIFETIME)
+            if row is not None:
+                audit.note(tx, "session.begin", operator_id)
+            return row is not None
 
-        await self._database.write(begin)
+        return await self._database.write(begin)
 
     async def find(self, token_hash: str) -> Operator | None:
         """The operator signed in with this token, whose session thereby lasts on."""

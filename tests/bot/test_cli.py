@@ -18,6 +18,7 @@ from pwdlib import PasswordHash
 
 from bot.cli import _name_in
 from bot.store import Store
+from tests.bot.store.given import said
 from tests.processes import _SWITCHBOARD, Switchboard, environment, switchboard, until
 
 Ran = subprocess.CompletedProcess[str]
@@ -195,8 +196,36 @@ async def test_an_operator_gets_another_name_and_another_password(command: Comma
     hasher = PasswordHash.recommended()
     assert hasher.verify(second, changed.password_hash)
     assert not hasher.verify(first, changed.password_hash)
-    for act in (("rename", "x@y.example", "X"), ("password", "x@y.example")):
+    nobody = "x@y.example"
+    for act in (("rename", nobody, "X"), ("password", nobody), ("remove", nobody), ("restore", nobody)):
         assert "there is no operator x@y.example" in refused(command("operator", *act, DATA_DIR=data))
+
+
+async def test_an_operator_is_removed_and_restored(command: Command, tmp_path: Path) -> None:
+    data = str(tmp_path / "data")
+    command("operator", "add", "ada@shop.example", "--role", "admin", DATA_DIR=data)
+    command("operator", "add", "grace@shop.example", DATA_DIR=data)
+    store = await Store.open(f"sqlite:///{tmp_path / 'data' / 'switchboard.db'}")
+    try:
+        grace = await store.operators.by_email("grace@shop.example")
+        assert grace is not None
+        conversation_id = (await said(store)).message.conversation_id
+        await store.people.take(conversation_id, grace)
+        await store.sessions.begin("a session", grace.id)
+        told = command("operator", "remove", "Grace@shop.example", DATA_DIR=data).stdout
+        assert "can sign in no more; conversations that wait for others now: 1" in told
+        entry = await store.inbox.entry(conversation_id)
+        assert entry is not None
+        assert (entry.status, entry.assignee) == ("waiting", None)
+        assert await store.sessions.find("a session") is None
+        last = refused(command("operator", "remove", "ada@shop.example", DATA_DIR=data))
+        assert "ada@shop.example is the last administrator" in last
+        again = refused(command("operator", "add", "grace@shop.example", DATA_DIR=data))
+        assert "`switchboard operator restore grace@shop.example`" in again
+        command("operator", "restore", "grace@shop.example", DATA_DIR=data)
+        assert [each.name for each in await store.operators.active()] == ["Ada", "Grace"]
+    finally:
+        await store.close()
 
 
 @pytest.mark.parametrize(

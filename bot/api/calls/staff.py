@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bot.api.calls.call import DONE, Call
-from bot.api.schemas import CURSOR, DAY, ROLE, TEXT, TIME, Schema, list_of, maybe, obj, of, page, text
+from bot.api.schemas import CURSOR, DAY, ROLE, TEXT, TIME, WHOLE, Schema, list_of, maybe, obj, of, page, text
 
 _EMAIL: Schema = {**text(320), "pattern": r"^[^\s@\x00]+@[^\s@\x00]+$"}
 _AUDITED: Mapping[str, Schema] = {
@@ -58,9 +58,10 @@ STAFF: Sequence[Call] = (
     Call(
         method="get",
         path="/api/operators",
-        about="Everybody who answers.",
+        about="Everybody who answers; with `active=false` those who have left.",
         who="operator",
         group="Staff",
+        query={"active": {"type": "string", "enum": ["true", "false"]}},
         answers={200: ("The operators", obj({"operators": list_of(of("Operator"))}))},
     ),
     Call(
@@ -88,6 +89,25 @@ STAFF: Sequence[Call] = (
         who="operator",
         group="Staff",
         answers={200: ("The operator", obj({"operator": of("Operator"), "password": TEXT}))},
+    ),
+    Call(
+        method="post",
+        path="/api/operators/{id}/deactivate",
+        about="Somebody has left: they sign in no more, their sessions, their streams and the tokens they "
+        "made end, and what is assigned to them waits for others (`returned` conversations). Their name "
+        "stays on what they did. Refuses with 409 for yourself and for the last administrator. For "
+        "administrators.",
+        who="operator",
+        group="Staff",
+        answers={200: ("The operator", obj({"operator": of("Operator"), "returned": WHOLE}))},
+    ),
+    Call(
+        method="post",
+        path="/api/operators/{id}/activate",
+        about="Whoever left may sign in again, with the password they had. For administrators.",
+        who="operator",
+        group="Staff",
+        answers={200: ("The operator", obj({"operator": of("Operator")}))},
     ),
     Call(
         method="get",

@@ -80,11 +80,29 @@ document.addEventListener('click', (event) => {
     location.reload();
   });
   if (button?.dataset.secret) void attempt(async () => reveal(await post(button.dataset.secret ?? '')));
+  if (button?.dataset.leaving) void attempt(() => askToLeave(button.dataset.leaving ?? ''));
   if (button?.dataset.again) void attempt(async () => {
     await post(button.dataset.again ?? '');
     location.reload();
   });
 });
+
+/** Ask whether somebody is to be let in no more; what it says is how things stand now. @param {string} id */
+async function askToLeave(id) {
+  const page = await fetchPage();
+  const fresh = page.getElementById(id);
+  if (!fresh) return location.reload(); // somebody else was faster
+  document.getElementById(id)?.replaceWith(document.adoptNode(fresh));
+  const asking = /** @type {HTMLDialogElement} */ (document.getElementById(id));
+  asking.onclose = () => {
+    if (asking.returnValue !== 'leave') return;
+    void attempt(async () => {
+      await post(asking.dataset.leave ?? '');
+      location.reload();
+    });
+  };
+  asking.showModal();
+}
 
 /** @param {string} text */
 async function tryRoute(text) {
