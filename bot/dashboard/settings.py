@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, get_args
 from urllib.parse import urlencode
 
@@ -16,7 +17,7 @@ from bot.api.audit import FILTERS, wanted_of
 from bot.api.bodies import place, place_in
 from bot.api.session import PASSWORD_LEAST
 from bot.components import Components, described
-from bot.dashboard import zones
+from bot.dashboard import audited, zones
 from bot.dashboard.channels import ChannelSetup
 from bot.dashboard.measures import Measures
 from bot.dashboard.pages import Pages, form
@@ -173,12 +174,14 @@ class Settings:
         actors = people | {each.id: each.name for each in await self._store.operators.tokens()}
         if "who" in asked:
             actors.setdefault(asked["who"], asked["who"])
+        names = await self._store.audit.names({*audited.mentioned(entries), asked.get("about", "")})
         return {
             "entries": entries,
+            "told": partial(audited.told, names=names),  # in the reader's language, which the page speaks
+            "found": partial(audited.found, names=names),
             "given": given | {name: asked.get(name, "") for name in FILTERS},
             "acts": get_args(Act),
             "actors": actors,
-            "names": actors,
             "table": urlencode(asked),
             "company_zone": str(self._allowances.zone),
             "older": urlencode(asked | {"before": place(more)}) if more else "",

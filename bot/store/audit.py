@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -15,6 +15,7 @@ from pydantic import JsonValue
 
 from bot.store.actor import Actor, ActorKind
 from bot.store.database import Database, Row, Transaction, microseconds, moment
+from bot.store.naming import Named, named
 
 Act = Literal[
     "session.begin",
@@ -147,6 +148,11 @@ class Audit:
                 _write(tx, actor, act, about, changes)
 
         await self._database.write(write)
+
+    async def names(self, ids: Collection[str]) -> Mapping[str, Named]:
+        """What ids that entries speak of are called; those of what is gone are left out."""
+        async with self._database.read() as reader:
+            return await named(reader, ids)
 
     async def page(
         self, wanted: AuditFilter, *, before: tuple[int, str] | None = None, limit: int = 50
