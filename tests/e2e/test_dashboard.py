@@ -229,7 +229,6 @@ def test_what_was_begun_in_one_browser_is_there_in_the_next(
     act(elsewhere, "Send")
     expect(thread(elsewhere)).to_contain_text("Dear visitor")
     context.close()
-    desk.evaluate("localStorage.clear()")
     desk.reload()
     expect(desk.get_by_role("textbox", name="Reply")).to_have_value("")
 

@@ -6,6 +6,7 @@ import { bulk } from './bulk.js';
 import { offer } from './offers.js';
 import { suggestions } from './copilot.js';
 import { keep } from './draft.js';
+import { mine } from './leaving.js';
 import { marking } from './mark.js';
 import { heed, heedMention } from './notify.js';
 import { Refused, _, fetchPage, follow, gathered, post, remember, replaceParts, tellTimes } from './page.js';
@@ -255,7 +256,7 @@ newer.addEventListener('click', toEnd);
 if (mayWrite) {
   const form = /** @type {HTMLFormElement} */ (at('composer'));
   const reply = /** @type {HTMLTextAreaElement} */ (at('reply'));
-  const attempt = `switchboard:attempt:${id}`;
+  const attempt = mine(`attempt:${id}`);
   const { contact = '', operator = '', subject = '' } = main.dataset;
   offer(reply, { contact, operator, subject });
   const tray = lay(id, tell);

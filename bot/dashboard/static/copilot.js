@@ -1,6 +1,7 @@
 // @ts-check
 /** A suggested answer above the reply box: asked for, taken into the box or put away, and never sent by itself. */
 
+import { mine } from './leaving.js';
 import { Refused, _, post } from './page.js';
 
 /** @typedef {{id: string, text: string, html: string, citations: {title: string, url: string, quote: string}[]}} Suggestion */
@@ -16,7 +17,7 @@ export function suggestions(id, reply, complain) {
   const sources = /** @type {HTMLElement} */ (document.getElementById('suggested-from'));
   const why = /** @type {HTMLElement} */ (document.getElementById('suggested-why'));
   const told = /** @type {HTMLElement} */ (document.getElementById('suggesting'));
-  const kept = `switchboard:suggestion:${id}`;
+  const kept = mine(`suggestion:${id}`);
   /** @type {Suggestion|null} */
   let shown = null;
   let asking = false;

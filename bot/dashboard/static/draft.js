@@ -1,6 +1,7 @@
 // @ts-check
-/** What is in the reply box outlives reloads, lost connections and other devices: kept here and on the server. */
+/** What is in the reply box outlives reloads, lost connections and other devices: kept on the server, here until it has it. */
 
+import { mine, open } from './leaving.js';
 import { Refused, passes, post } from './page.js';
 
 const PAUSE = 800; // ms without a key after which the server is told
@@ -11,7 +12,7 @@ const AGAIN = 3000; // ms after which it is told again what it did not hear
  * @param {string} id the conversation's @param {HTMLTextAreaElement} reply
  */
 export function keep(id, reply) {
-  const place = `switchboard:draft:${id}`;
+  const place = mine(`draft:${id}`);
   /** @type {{text: string, at: number}|null} */
   const here = JSON.parse(localStorage.getItem(place) ?? 'null');
   const there = Date.parse(reply.dataset.kept ?? '') || 0;
@@ -21,8 +22,10 @@ export function keep(id, reply) {
   let told = Promise.resolve();
 
   async function send() {
+    const text = reply.value;
     try {
-      await post(`/api/conversations/${id}/draft`, { text: reply.value });
+      await post(`/api/conversations/${id}/draft`, { text });
+      if (JSON.parse(localStorage.getItem(place) ?? 'null')?.text === text) localStorage.removeItem(place);
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       if (!waits && passes(error)) waits = setTimeout(tell, AGAIN); // until then it is kept here
@@ -34,7 +37,10 @@ export function keep(id, reply) {
     clearTimeout(waits);
     waits = 0;
     told = told.then(send, send);
+    return told;
   }
+
+  open.set(place, tell);
 
   const note = () => localStorage.setItem(place, JSON.stringify({ text: reply.value, at: Date.now() }));
 

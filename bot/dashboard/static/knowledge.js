@@ -1,6 +1,7 @@
 // @ts-check
 /** The knowledge pages: writing an article, and putting questions away. */
 
+import { mine } from './leaving.js';
 import { Refused, keepCounts, remove, post, tellTimes } from './page.js';
 
 const problem = document.getElementById('problem');
@@ -22,7 +23,7 @@ const form = document.getElementById('article');
 if (form instanceof HTMLFormElement) {
   const id = form.dataset.article;
   const at = `/api/knowledge/articles${id ? `/${id}` : ''}`;
-  const place = `switchboard:article:${id ?? 'new'}:${location.search}`;
+  const place = mine(`article:${id ?? 'new'}:${location.search}`);
   const text = /** @type {HTMLTextAreaElement} */ (form.elements.namedItem('text'));
   const title = /** @type {HTMLInputElement} */ (form.elements.namedItem('title'));
   const begun = JSON.parse(sessionStorage.getItem(place) ?? 'null');

@@ -1,6 +1,7 @@
 // @ts-check
 /** By what a reply leaves, and, where only an approved template reaches them, which one and what it says. */
 
+import { mine } from './leaving.js';
 import { _ } from './page.js';
 
 const LONGEST = 1024; // UTF-16 units, as the server counts
@@ -21,7 +22,7 @@ const flat = (text) => text.trim().split(/\s+/).join(' ');
  * @param {() => void} over what is to be done when a window has just closed, or opened again
  */
 export function ways(id, form, reply, over) {
-  const kept = `switchboard:template:${id}`;
+  const kept = mine(`template:${id}`);
   const box = /** @type {HTMLFieldSetElement|null} */ (document.getElementById('template'));
   const name = /** @type {HTMLSelectElement|null} */ (document.getElementById('template-name'));
   const preview = document.getElementById('preview');
