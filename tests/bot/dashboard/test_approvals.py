@@ -87,4 +87,4 @@ async def test_nothing_that_a_model_or_a_customer_wrote_runs(
             tags = Tags()
             tags.feed((await grace.get(at)).text)
             assert tags.bad == []
-            assert tags.tags.count("script") == 3  # ours
+            assert tags.tags.count("script") == 4  # ours

@@ -62,7 +62,7 @@ async def test_what_was_done_is_told_by_names_and_without_ids(store: Store, tmp_
             assert words in told, words
         ada.headers["accept-language"] = "de"
         german = "\n".join(await shown(ada))
-        assert "Stand: Bei einer Person → Wartet auf eine Person Zugewiesen an: Grace H. → niemand" in german
+        assert "Status: Bei einer Person → Wartet auf eine Person Zugewiesen an: Grace H. → niemand" in german
         assert "Rolle: " in german
         page = (await ada.get("/dashboard/settings/audit")).text
         assert f'href="/dashboard/conversations/{one.conversation_id}"' in page
