@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import subprocess
 import sys
@@ -13,6 +12,7 @@ import httpx
 import pytest
 
 from bot.store import Store
+from tests.e2e.beside import beside, on
 from tests.processes import Switchboard, switchboard
 
 _SECRET = "swb_of_an_administrator"
@@ -70,7 +70,8 @@ def _configuration(visitor: str, ids: Mapping[str, str]) -> str:
 def test_the_description_is_true(tmp_path: Path) -> None:
     with switchboard(tmp_path) as house:
         house.command("operator", "add", "root@example.com", "--role", "admin")
-        asyncio.run(_lend(house.database_url))
+        with beside() as loop:  # a browser of other tests may keep one running here
+            on(loop, _lend(house.database_url))
         config = tmp_path / "schemathesis.toml"
         config.write_text(_configuration(*_things(house)))
         asked = subprocess.run(
