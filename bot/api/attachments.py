@@ -6,7 +6,6 @@ import mimetypes
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -94,7 +93,9 @@ async def _uploaded(request: Request) -> Upload:
     try:
         return await uploaded(request)
     except HTTPException as refused:
-        why = cast("dict[str, Any]", refused.detail)
+        why: object = refused.detail
+        if not isinstance(why, dict):
+            raise  # the form is none
         raise refusal(refused.status_code, why["code"], why["message"], field=why.get("field")) from None
 
 

@@ -109,6 +109,8 @@ async def test_a_file_is_refused_in_the_readers_language(sqlite: Store, tmp_path
             refused = await grace.post(at, files={"file": file}, headers=german)
             return f"{refused.status_code} {refused.json()['error']['message']}"
 
+        broken = await grace.post(at, content=b"x", headers=german | {"content-type": "multipart/form-data"})
+        assert broken.status_code == 400
         assert await told(b"<html>") == "415 hier lassen sich Bilder, PDF und reiner Text senden"
         assert await told(b"x" * (FILE_LIMIT + 1)) == "413 hier lassen sich Dateien bis 10 MB senden"
 
