@@ -126,7 +126,7 @@ def query(request: Request, known: Collection[str]) -> Mapping[str, str]:
     for name in request.query_params:
         if name not in known:
             raise refusal(422, "unknown", "known here: %(names)s", names=", ".join(known), field=name)
-    return {name: value for name, value in request.query_params.items() if value}
+    return {name: value for name, value in request.query_params.multi_items() if value}
 
 
 def whole_number(given: Mapping[str, str], name: str, *, default: int, least: int, most: int) -> int:

@@ -18,6 +18,7 @@ from bot.api.bodies import answer
 from bot.api.calls import CALLS, Call
 from bot.api.schemas import SCHEMAS
 
+_NONE = {"const": ""}  # a parameter without a value is as if it were not there
 _ERROR = {
     "description": "An error",
     "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
@@ -90,7 +91,10 @@ def _operation(call: Call) -> dict[str, Any]:
     parameters = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
         for name in re.findall(r"{(\w+)}", call.path)
-    ] + [{"name": name, "in": "query", "schema": schema} for name, schema in call.query.items()]
+    ] + [
+        {"name": name, "in": "query", "schema": {"anyOf": [schema, _NONE]}}
+        for name, schema in call.query.items()
+    ]
     if parameters:
         operation["parameters"] = parameters
     if call.body is not None:
