@@ -15,6 +15,7 @@ from bot.live import Live
 from bot.logs import about
 from bot.orchestrator.registry import Registry
 from bot.store import Store
+from bot.store.elsewhere import Elsewhere
 from bot.store.records import ClaimedDelivery, Pause
 from bot.trace import Attempt, Observer
 from channels.base import Channel, ChannelLimits, DeliveryStatus, NotDelivered, Source, Trouble
@@ -32,6 +33,7 @@ _ALARM = 60.0  # seconds until which it is; what is due later the sweep finds
 _LONG = 30.0  # seconds after which a job has done enough
 _FRESH = 3.0  # seconds after a claim in which sending may begin, so that it ends before the claim does
 _LATE = "the provider did not answer in time"
+_ELSEWHERE = "email"  # takes at any time what comes too late for another channel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,6 +139,7 @@ class Sender:
             again_in=end.again_in,
             looks=end.looks,
             trouble=end.trouble,
+            elsewhere=self._elsewhere,
         )
         await self._live.stir(claimed.contact_id, claimed.conversation_id)
         told = {
@@ -204,6 +207,11 @@ class Sender:
             error="the provider never got it; it is sent again",
             again_in=_pause(message.attempt),
         )
+
+    @property
+    def _elsewhere(self) -> Elsewhere | None:
+        channel = self._channels.get(_ELSEWHERE)
+        return Elsewhere(channel=_ELSEWHERE, leaving=channel.parts) if channel else None
 
     def _channel(self, name: str) -> Channel:
         channel = self._channels.get(name)

@@ -8,6 +8,7 @@ import orjson
 
 from bot.store import events, messages, pace, receipts, sendings, telling
 from bot.store.database import Database, Row, Transaction, microseconds, moment
+from bot.store.elsewhere import Elsewhere, move
 from bot.store.outgoing import NoSuchConversation, number
 from bot.store.receipts import Word
 from bot.store.records import ClaimedDelivery, Noted, Pause
@@ -167,12 +168,14 @@ class Deliveries:
         again_in: float | None = None,
         looks: int = 0,
         trouble: Trouble | None = None,
+        elsewhere: Elsewhere | None = None,
     ) -> bool:
         """What became of an attempt, or of asking for it. False: no longer ours to say.
 
         QUEUED is sent, and UNCERTAIN asked for, once more `again_in` seconds from now; UNCERTAIN without
         it is held for a person. What was found and is known by now to be another message is asked for once
-        more. Nobody is sent what is a day old, or what an operator has taken over from.
+        more. Nobody is sent what is a day old, or what an operator has taken over from. What the bot said too
+        late for its channel leaves `elsewhere` if it can.
         """
         message = claimed.message
         key = {"delivery_id": claimed.delivery_id, "part": message.part}
@@ -194,6 +197,11 @@ class Deliveries:
                 became, why = DeliveryStatus.FAILED, sendings.WITHDRAWN
             elif became is DeliveryStatus.QUEUED and sendings.too_old(held):
                 became, why = DeliveryStatus.FAILED, f"given up after a day: {error}"
+            late = became is DeliveryStatus.FAILED and trouble is Trouble.WINDOW_CLOSED
+            to = elsewhere if late and not sendings.silenced(whose, held) else None
+            if to is not None and await move(tx, claimed, whose, to):
+                _learn(tx, claimed, trouble)
+                return True
             again = again_in is not None and became in {DeliveryStatus.QUEUED, DeliveryStatus.UNCERTAIN}
             tx.later(
                 _SETTLE,
@@ -205,14 +213,7 @@ class Deliveries:
                 again=again,
                 delay=_microseconds(again_in or 0.0),
             )
-            receipts.learn(
-                tx,
-                message.channel,
-                message.recipient,
-                trouble,
-                tried_at=microseconds(claimed.tried_at),
-                pause=again_in or 0.0,
-            )
+            _learn(tx, claimed, trouble, pause=again_in or 0.0)
             if became is DeliveryStatus.FAILED and not withdrawn:
                 await sendings.give_up(tx, claimed.delivery_id, whose, error=why)
             elif became is DeliveryStatus.UNCERTAIN and not again:
@@ -398,6 +399,12 @@ def _quoted(head: Row) -> Quoted | None:
         when=moment(head["quoted_at"]),
         text=head["quoted_text"],
     )
+
+
+def _learn(tx: Transaction, claimed: ClaimedDelivery, trouble: Trouble | None, *, pause: float = 0.0) -> None:
+    """Keep what an attempt's refusal says beyond its own message."""
+    message, tried_at = claimed.message, microseconds(claimed.tried_at)
+    receipts.learn(tx, message.channel, message.recipient, trouble, tried_at=tried_at, pause=pause)
 
 
 async def _is_anothers(tx: Transaction, claimed: ClaimedDelivery, provider_id: str) -> bool:

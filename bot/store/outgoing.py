@@ -88,22 +88,21 @@ def say(
         now=now,
     )
     if parts is not None:
-        tx.many(
-            _QUEUE,
-            [
-                {
-                    "delivery_id": delivery_id,
-                    "part": part,
-                    "conversation_id": message.conversation_id,
-                    "channel": message.channel,
-                    "seq": message.seq,
-                    "text": text,
-                    "now": now,
-                }
-                for part, text in enumerate(parts, start=1)
-            ],
+        queue(
+            tx,
+            parts,
+            delivery_id=delivery_id,
+            conversation_id=message.conversation_id,
+            channel=message.channel,
+            seq=message.seq,
+            now=now,
         )
     return delivery_id
+
+
+def queue(tx: Transaction, parts: Sequence[str], **whose: object) -> None:
+    """Queue the parts in which a message leaves; `whose` are the other parameters of _QUEUE."""
+    tx.many(_QUEUE, [{**whose, "part": part, "text": text} for part, text in enumerate(parts, start=1)])
 
 
 async def remark(tx: Transaction, conversation_id: str, text: str, *, channel: str) -> None:

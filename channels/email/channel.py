@@ -235,7 +235,7 @@ class Mail(Channel):
             recipient=recipient,
             recipient_name=named,
             reply_to=self._plus[name].sign(message.id) if name in self._plus else "",
-            subject=reply_subject(message.subject) if message.reference else one_line(message.subject),
+            subject=self._subject(message, name),
             text=message.text,
             html=message.html,
             greeting=_filled(self._style.greeting, named) if automatic else "",
@@ -264,6 +264,12 @@ class Mail(Channel):
         if message.doubts:
             raise NotDelivered("the mail server was lost twice, each time with the whole message")
         return None
+
+    def _subject(self, message: OutboundMessage, mailbox: str) -> str:
+        """Of a first mail about what was said elsewhere without a subject, who writes."""
+        if message.reference:
+            return reply_subject(message.subject)
+        return one_line(message.subject) or self._mailboxes[mailbox].sender_name or message.author_name
 
     def _files(self, message: OutboundMessage) -> Sequence[File]:
         found = []

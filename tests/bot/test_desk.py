@@ -20,7 +20,7 @@ from bot.orchestrator.phrases import phrase_in
 from bot.orchestrator.registry import Registry
 from bot.store import Store
 from bot.store.cases import part_of
-from bot.store.records import StoredMessage
+from bot.store.records import DeliveryState, StoredMessage
 from bot.testing import InlineQueue, MemoryChannel, ScriptedModel
 from bot.waits import Waits
 from channels.base import (
@@ -658,6 +658,77 @@ async def test_a_closed_window_is_tried_once_more_in_another_form(store: Store, 
         await bell.work(house.desk)
         assert await delivered(house, recorded.contact_id) == (DeliveryStatus.FAILED, "63016")
         assert len(memory.refusals) == 1
+
+
+LATE = NotDelivered("63016", trouble=Trouble.WINDOW_CLOSED)
+
+
+@pytest.mark.parametrize("verified", [True, False])
+async def test_what_comes_too_late_leaves_by_mail_to_a_verified_address_else_a_person_goes_on(
+    store: Store, tmp_path: Path, verified: bool
+) -> None:
+    bell = InlineQueue()
+    memory = MemoryChannel(LATE, LATE, limits=ChannelLimits(window=24 * 3600))
+    mail = MemoryChannel()
+    async with front(store, folder=tmp_path, bell=bell, memory=memory, more={"email": mail}) as house:
+        recorded = await house.desk.take_in(wrote("How long?", channel="memory"))
+        await given_address(store, recorded.contact_id, "ada@example.com", verified=verified)
+        await bell.work(house.desk)
+        last = (await thread(house, recorded.contact_id))[-1]
+        status = (await store.conversations.session(recorded.contact_id)).status
+        assert memory.sent == []
+        if not verified:
+            assert mail.sent == []
+            assert (last.channel, status) == ("memory", "waiting")
+            assert last.delivery == DeliveryState(status=DeliveryStatus.FAILED, error="63016")
+            return
+        (sent,) = mail.sent
+        assert (sent.channel, sent.recipient, sent.text) == ("email", "ada@example.com", last.text)
+        assert sent.quoted is not None
+        assert sent.quoted.text == "How long?"
+        assert sent.reference == ""
+        assert (last.channel, last.address, status) == ("email", "ada@example.com", "bot")
+        assert last.delivery == DeliveryState(status=DeliveryStatus.SENT)
+        answer = InboundMessage(
+            channel="email",
+            external_id="m1",
+            sender="ada@example.com",
+            text="Thanks! And returns?",
+            follows=("memory-1",),
+        )
+        assert (await house.desk.take_in(answer)).message.conversation_id == recorded.message.conversation_id
+
+
+async def test_what_has_left_in_part_or_was_said_by_a_person_does_not_leave_by_mail(
+    store: Store, tmp_path: Path
+) -> None:
+    bell = InlineQueue()
+    memory = MemoryChannel(0.0, LATE, LATE, limits=ChannelLimits(length=20, window=24 * 3600))
+    mail = MemoryChannel()
+    async with front(store, folder=tmp_path, bell=bell, memory=memory, more={"email": mail}) as house:
+        recorded = await house.desk.take_in(wrote("How long?", channel="memory"))
+        await given_address(store, recorded.contact_id, "ada@example.com", verified=True)
+        await bell.work(house.desk)
+        assert len(memory.sent) == 1
+        assert await delivered(house, recorded.contact_id) == (DeliveryStatus.FAILED, "63016")
+        memory.refusals.extend([LATE, LATE])
+        operators = OperatorDesk(store=store, bell=bell, live=house.live, channels={"memory": memory})
+        grace = await store.operators.add("grace@example.com", "Grace", "")
+        await operators.reply(recorded.message.conversation_id, grace, client_id="1", text="By a person.")
+        await bell.work(house.desk)
+        assert await delivered(house, recorded.contact_id) == (DeliveryStatus.FAILED, "63016")
+        assert (len(memory.sent), mail.sent) == (1, [])
+
+
+async def given_address(store: Store, contact_id: str, address: str, *, verified: bool) -> None:
+    """The contact is also known by an address, or says so."""
+    await store.database.change(
+        "INSERT INTO identities (id, channel, address, contact_id, verified, created_at) "
+        "VALUES ('idn_1', 'email', :address, :contact_id, :verified, {now})",
+        address=address,
+        contact_id=contact_id,
+        verified=verified,
+    )
 
 
 async def test_an_opted_out_contact_is_sent_nothing_until_they_ask_for_more(

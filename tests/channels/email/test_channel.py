@@ -327,6 +327,8 @@ async def test_what_answers_nothing_says_so_in_its_subject(office: PostOffice) -
     code = replace(LETTER, subject="Your code: 123456", reference="", thread=(), quoted=None)
     written = await sent(office, code)
     assert (written["subject"], written["in-reply-to"]) == ("Your code: 123456", None)
+    unnamed = await sent(office, replace(code, subject="", author_name="Northwind"))
+    assert unnamed["subject"] == "Northwind", "without a subject, who writes"
 
 
 async def test_nobody_is_greeted_by_their_address(office: PostOffice) -> None:
