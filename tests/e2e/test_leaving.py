@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.e2e.browser import Chat
 from tests.e2e.desk import EMAIL, OTHER_EMAIL, act, at_the_desk, entry, sign_in
-from tests.processes import Switchboard
+from tests.processes import Switchboard, until
 
 pytestmark = pytest.mark.slow  # people sign in and out, again and again
 
@@ -41,7 +41,7 @@ def test_what_the_server_has_leaves_the_browser_and_comes_back_to_its_writer(
         lambda each: each.url.endswith("/draft") and "secret" in str(each.request.post_data)
     ):
         reply(desk).press_sequentially("A secret of mine")
-    desk.wait_for_function(f"!({KEPT}).length")  # the server has it
+    until(lambda: not desk.evaluate(KEPT), 30, what="the server has it")
     reply(desk).press_sequentially(", to the last word")
     sign_out(desk)  # before anybody told the server
     assert desk.evaluate(KEPT) == []
@@ -80,7 +80,23 @@ def test_what_the_server_could_not_be_told_waits_for_its_writer_alone(
     sign_in(desk, house, password)
     desk.goto(f"{house.url}{path}")
     expect(reply(desk)).to_have_value("Nobody has heard this yet")
-    desk.wait_for_function(f"!({KEPT}).length")
+    until(lambda: not desk.evaluate(KEPT), 30, what="the server has it")
+
+
+def test_a_draft_that_hangs_on_its_way_holds_up_no_later_one(
+    desk: Page, house: Switchboard, chat: Chat
+) -> None:
+    chat.ask("Do you paint umbrellas?")
+    chat.expect_answers(1)
+    opened(desk, house, "Do you paint umbrellas?")
+    desk.route("**/draft", lambda route: None, times=1)
+    reply(desk).press_sequentially("First")
+    until(lambda: desk.evaluate(KEPT), 30, what="it is kept here")
+    with desk.expect_response("**/draft", timeout=30_000):
+        reply(desk).press_sequentially(", and then more")
+    until(lambda: not desk.evaluate(KEPT), 30, what="the server has it")
+    texts = house.rows("SELECT text FROM reply_drafts")
+    assert {"text": "First, and then more"} in texts
 
 
 def test_a_draft_of_another_page_is_sent_when_signing_out_unless_the_server_has_a_newer_one(

@@ -6,6 +6,7 @@ import { Refused, passes, post } from './page.js';
 
 const PAUSE = 800; // ms without a key after which the server is told
 const AGAIN = 3000; // ms after which it is told again what it did not hear
+const PATIENCE = 10_000; // ms after which it did not hear: what was typed since must not wait for ever
 
 /**
  * Keep what is written. Returns what drops what was sent of it; what was typed since stays.
@@ -24,7 +25,7 @@ export function keep(id, reply) {
   async function send() {
     const text = reply.value;
     try {
-      await post(`/api/conversations/${id}/draft`, { text });
+      await post(`/api/conversations/${id}/draft`, { text }, { signal: AbortSignal.timeout(PATIENCE) });
       if (JSON.parse(localStorage.getItem(place) ?? 'null')?.text === text) localStorage.removeItem(place);
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
