@@ -256,10 +256,10 @@ async def test_a_stopped_valkey_holds_nobody_up_for_long(server: Valkey) -> None
             assert loop.time() - began < 2
             began = loop.time()
             await here.tell("ada", delta("two"))
-            assert loop.time() - began < 0.2
+            assert loop.time() - began < 1, "who waits for Valkey waits a second"
             began = loop.time()
             async with here.watch("bob"):
-                assert loop.time() - began < 0.2
+                assert loop.time() - began < 1
             assert await hear(feed, 2) == ["one", "two"]
         finally:
             server.send(SIGCONT)

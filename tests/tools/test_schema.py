@@ -83,9 +83,9 @@ def test_a_text_without_end_is_not_even_looked_at() -> None:
         "type": "object",
         "properties": {"text": {"type": "string", "pattern": "^(a+)+$"}},
     }
-    began = time.monotonic()
+    began = time.process_time()
     assert problems({"text": "b" * 1_000_000}, schema) == {"text": "is too long"}
-    assert time.monotonic() - began < 1
+    assert time.process_time() - began < 1
 
 
 def test_what_is_nested_without_end_is_refused() -> None:

@@ -126,10 +126,10 @@ def test_an_open_bracket_does_not_hold_the_answer_back_for_ever() -> None:
 @pytest.mark.parametrize("piece", ["[", "![](", "<a ", "a.", "1,", "](", "x", " ", "[a](", "\n"])
 def test_hostile_text_costs_no_more_than_its_length(piece: str) -> None:
     text = piece * (40_000 // len(piece))
-    began = time.perf_counter()
+    began = time.process_time()
     let_through(text)
     unsupported(text, [RETURNS], [text])
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
 
 
 @pytest.mark.parametrize(

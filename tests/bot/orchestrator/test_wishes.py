@@ -167,11 +167,11 @@ def test_speaking_of_persons_is_no_wish_for_one(text: str) -> None:
 )
 def test_no_message_makes_understanding_slow(word: str) -> None:
     text = word * 2000
-    began = time.perf_counter()
+    began = time.process_time()
     for length in (200, 290, 880, len(text)):
         courtesy(text[:length])
         wants_person(text[:length])
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 0.5
 
 
 @pytest.mark.parametrize(
