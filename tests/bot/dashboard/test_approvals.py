@@ -14,6 +14,7 @@ from bot.testing import ScriptedModel
 from tests.bot.dashboard.test_pages import HOSTILE, Tags
 from tests.doubles.tools import a_tool
 from tests.office import office
+from tools.base import Arguments, ToolContext, ToolFailed
 
 
 def wanting(**arguments: Any) -> ScriptedModel:
@@ -88,3 +89,28 @@ async def test_nothing_that_a_model_or_a_customer_wrote_runs(
             tags.feed((await grace.get(at)).text)
             assert tags.bad == []
             assert tags.tags.count("script") == 4  # ours
+
+
+@pytest.mark.parametrize(("no", "label"), [(False, "To the customer"), (True, "Meant for the customer")])
+async def test_a_word_for_the_customer_is_shown_as_sent_only_if_it_was(
+    sqlite: Store, tmp_path: Path, no: bool, label: str
+) -> None:
+    async def call(context: ToolContext, arguments: Arguments) -> str:
+        if no:
+            raise ToolFailed("409", refused=True, words="It was refunded before.")
+        return "done"
+
+    tool = a_tool("refund", {"order": {}}, call, effect="write", approval="operator")
+    async with office(sqlite, tmp_path, models=[wanting(order="123456")], tools=[tool]) as place:
+        visitor = await place.visitor("Refund 123456")
+        await place.work()
+        grace = await place.operator()
+        (approval,) = (await grace.get("/api/approvals")).json()["approvals"]
+        decision = {"decision": "approve", "note": "Enjoy the money."}
+        await grace.post(f"/api/approvals/{approval['id']}", json=decision)
+        await place.work()
+        thread = (await grace.get(f"/api/conversations/{visitor.conversation_id}")).json()["messages"]
+        assert ("Enjoy the money." in thread[-1]["text"]) is not no
+        assert ("It was refunded before." in thread[-1]["text"]) is no
+        queue = (await grace.get("/dashboard/approvals")).text
+        assert f"<dt>{label}" in queue
