@@ -93,6 +93,7 @@ def test_what_a_person_can_mend_is_one_line(command: Command, folder: Path) -> N
     assert refused(command("learn", "help", "--base-url", "shop.example")).startswith("--base-url: ")
 
 
+@pytest.mark.slow
 def test_learning_says_what_changed_and_asking_answers_from_it(command: Command) -> None:
     first = command("learn", "help")
     assert first.returncode == 0, first
@@ -114,6 +115,7 @@ def test_learning_says_what_changed_and_asking_answers_from_it(command: Command)
     assert "30 days" in chat.stdout
 
 
+@pytest.mark.slow
 def test_pages_are_cited_where_customers_read_them(command: Command, tmp_path: Path) -> None:
     data = str(tmp_path / "data")
     question = ("ask", "How many days do I have to send something back?")
@@ -123,6 +125,7 @@ def test_pages_are_cited_where_customers_read_them(command: Command, tmp_path: P
     assert "https://www.shop.example/help/returns\n" in command(*question, DATA_DIR=data).stdout
 
 
+@pytest.mark.slow
 def test_learning_says_how_the_bot_becomes_the_companys_own(command: Command, tmp_path: Path) -> None:
     learned = command("learn", "help", DATA_DIR=str(tmp_path / "data")).stdout
     assert "next: copy bot.example.toml to bot.toml" in learned

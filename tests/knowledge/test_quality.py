@@ -41,6 +41,7 @@ def unanswered(report: Report) -> float:
     return report.kinds["unanswerable"].declined_share
 
 
+@pytest.mark.slow
 async def test_the_sample_shops_pages_answer_its_customers(tmp_path: Path, embedder: E5Embedder) -> None:
     report = await measure(SAMPLE, read_questions(SAMPLE_QUESTIONS), tmp_path, embedder=embedder)
     answerable = report.of_answerable()
