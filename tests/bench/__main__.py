@@ -1,7 +1,7 @@
 """`make bench`: Switchboard beside a bare and a lean skeleton, in one run, round by round in turns.
 
 The machine may be busy with other things; what counts are ratios within a round, and medians over rounds.
-`--quick` takes under a minute and writes nothing down.
+`--quick` takes a few minutes and writes nothing down.
 """
 
 from __future__ import annotations
@@ -346,7 +346,7 @@ async def measure(scale: Scale, out: Console) -> Report:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="small numbers, under a minute")
+    parser.add_argument("--quick", action="store_true", help="small numbers, a few minutes")
     quick: bool = parser.parse_args().quick
     # However it is ended, it takes its processes along.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
