@@ -29,7 +29,7 @@ from bot.settings import BotConfig, Settings, WrongSetting, read_bot_config, rea
 from bot.store import StoreUnavailable
 from bot.store.actor import CONSOLE, act_as, acting_as
 from bot.store.operators import AlreadyThere
-from bot.store.records import Role
+from bot.store.records import Operator, Role
 from bot.valkey import NotStarted
 from knowledge.base import LookupFailed
 
@@ -267,9 +267,7 @@ def operator_remove(email: str) -> None:
     async def main() -> None:
         act_as(CONSOLE)
         async with open_house(settings, redis_url="") as house:
-            found = await house.store.operators.by_email(email)
-            if found is None:
-                _fail(_nobody(email))
+            found = await _operator(house, email)
             if await house.store.operators.deactivate(found.id) is None:
                 _fail(f"{email} is the last administrator; make another one first")
             freed = len(await house.store.people.let_go())
@@ -289,13 +287,17 @@ def operator_restore(email: str) -> None:
     async def main() -> None:
         act_as(CONSOLE)
         async with open_house(settings, redis_url="") as house:
-            found = await house.store.operators.by_email(email)
-            if found is None:
-                _fail(_nobody(email))
-            await house.store.operators.activate(found.id)
+            await house.store.operators.activate((await _operator(house, email)).id)
             out.print(f"operator {email} can sign in again", highlight=False)
 
     _do(main(), migrated=settings)
+
+
+async def _operator(house: House, email: str) -> Operator:
+    found = await house.store.operators.by_email(email)
+    if found is None:
+        _fail(_nobody(email))
+    return found
 
 
 def _nobody(email: str) -> str:

@@ -34,13 +34,18 @@ class Worker:
     model: Component
     signs: asyncio.Task[None] = field(repr=False)
 
+    @property
+    def breaker(self) -> Breaker:
+        assert self.model.breaker is not None
+        return self.model.breaker
+
     async def dies(self) -> None:
         await end(self.signs)
 
 
 @contextlib.asynccontextmanager
 async def workers(
-    server: Valkey, number: int, limits: Limits, **breaker: float
+    server: Valkey, number: int, limits: Limits, *, rest: float = 30.0
 ) -> AsyncIterator[list[Worker]]:
     """So many processes, all of which know of each other."""
     started: list[Worker] = []
@@ -50,7 +55,7 @@ async def workers(
         link = RedisLink(server.url)
         fleet = RedisFleet(link, beat=BEAT)
         registry = Registry(fleet)
-        model = registry.add("model", "small", limits=limits, breaker=Breaker(failures=3, **breaker))  # type: ignore[arg-type]
+        model = registry.add("model", "small", limits=limits, breaker=Breaker(failures=3, rest=rest))
         await fleet.sign(registry)
         signs = asyncio.create_task(fleet.keep(registry))
         started.append(Worker(link=link, fleet=fleet, registry=registry, model=model, signs=signs))
@@ -136,7 +141,7 @@ async def test_what_failed_in_one_process_rests_in_all_and_one_of_them_tries(ser
         await until(lambda: all(each.model.state == "down" for each in all_three))
         with pytest.raises(Resting):
             await Doing().call(all_three[2].model)
-        await until(lambda: all(each.model.breaker.state == "half-open" for each in all_three))  # type: ignore[union-attr]
+        await until(lambda: all(each.breaker.state == "half-open" for each in all_three))
         doing = Doing()
         ends = await asyncio.gather(
             *(doing.call(each.model, seconds=0.2) for each in all_three for _ in range(5)),
@@ -152,12 +157,11 @@ async def test_each_try_that_fails_makes_the_rest_longer_for_all(server: Valkey)
         rests: list[float] = []
         for failures in (3, 1, 1):
             if rests:
-                await until(lambda: first.model.breaker.state == "half-open")  # type: ignore[union-attr]
+                await until(lambda: first.breaker.state == "half-open")
             for _ in range(failures):
                 await fail(first.model)
             await second.fleet.sign(second.registry)
-            assert second.model.breaker is not None
-            rests.append(second.model.breaker.left())
+            rests.append(second.breaker.left())
         assert 0 < rests[0] < 1.25
         assert rests[0] < rests[1] < rests[2] < 5.0
 

@@ -413,6 +413,15 @@ def test_whatsapp_has_templates_and_a_pace_once_they_are_written_down(tmp_path: 
     assert config.sms.per_second == 0.5
 
 
+def refused_config(folder: Path, text: str) -> str:
+    """What is said of a bot.toml that is refused."""
+    path = folder / "bot.toml"
+    path.write_text(text)
+    with pytest.raises(WrongSetting) as caught:
+        read_bot_config(path, required=True)
+    return str(caught.value).removeprefix(f"{path}: ")
+
+
 @pytest.mark.parametrize(
     ("line", "told"),
     [
@@ -425,11 +434,7 @@ def test_whatsapp_has_templates_and_a_pace_once_they_are_written_down(tmp_path: 
     ],
 )
 def test_what_is_urgent_has_no_more_time_than_the_rest(tmp_path: Path, line: str, told: str) -> None:
-    path = tmp_path / "bot.toml"
-    path.write_text(f"[desk]\n{line}\n")
-    with pytest.raises(WrongSetting) as caught:
-        read_bot_config(path, required=True)
-    assert str(caught.value).startswith(f"{path}: {told}")
+    assert refused_config(tmp_path, f"[desk]\n{line}\n").startswith(told)
 
 
 @pytest.mark.parametrize(
@@ -465,8 +470,4 @@ def test_what_is_urgent_has_no_more_time_than_the_rest(tmp_path: Path, line: str
     ],
 )
 def test_a_wrong_template_is_told_by_its_name(tmp_path: Path, line: str, told: str) -> None:
-    path = tmp_path / "bot.toml"
-    path.write_text(f"[whatsapp]\n{line}\n")
-    with pytest.raises(WrongSetting) as caught:
-        read_bot_config(path, required=True)
-    assert str(caught.value).startswith(f"{path}: {told}")
+    assert refused_config(tmp_path, f"[whatsapp]\n{line}\n").startswith(told)

@@ -14,8 +14,10 @@ pytestmark = pytest.mark.slow  # people sign in and out, again and again
 KEPT = "Object.entries(localStorage).filter(each => each[0].includes(':draft:')).map(each => each.join(' '))"
 
 
-def opened(page: Page, house: Switchboard, words: str) -> str:
-    """The conversation in which a visitor has written this, before an operator; its path."""
+def opened(page: Page, house: Switchboard, chat: Chat, words: str) -> str:
+    """A visitor asks this, and an operator has the conversation before them; its path."""
+    chat.ask(words)
+    chat.expect_answers(1)
     (row,) = house.rows(f"SELECT DISTINCT conversation_id FROM messages WHERE text = '{words}'")
     path = f"/dashboard/conversations/{row['conversation_id']}"
     page.goto(f"{house.url}{path}")
@@ -34,9 +36,7 @@ def sign_out(page: Page) -> None:
 def test_what_the_server_has_leaves_the_browser_and_comes_back_to_its_writer(
     desk: Page, house: Switchboard, password: str, other_password: str, chat: Chat
 ) -> None:
-    chat.ask("Do you sell umbrellas?")
-    chat.expect_answers(1)
-    path = opened(desk, house, "Do you sell umbrellas?")
+    path = opened(desk, house, chat, "Do you sell umbrellas?")
     with desk.expect_response(
         lambda each: each.url.endswith("/draft") and "secret" in str(each.request.post_data)
     ):
@@ -58,9 +58,7 @@ def test_what_the_server_has_leaves_the_browser_and_comes_back_to_its_writer(
 def test_what_the_server_could_not_be_told_waits_for_its_writer_alone(
     desk: Page, house: Switchboard, password: str, other_password: str, chat: Chat
 ) -> None:
-    chat.ask("Do you mend umbrellas?")
-    chat.expect_answers(1)
-    path = opened(desk, house, "Do you mend umbrellas?")
+    path = opened(desk, house, chat, "Do you mend umbrellas?")
     desk.route("**/draft", lambda route: route.abort())
     reply(desk).press_sequentially("Nobody has heard this yet")
     sign_out(desk)
@@ -86,9 +84,7 @@ def test_what_the_server_could_not_be_told_waits_for_its_writer_alone(
 def test_a_draft_that_hangs_on_its_way_holds_up_no_later_one(
     desk: Page, house: Switchboard, chat: Chat
 ) -> None:
-    chat.ask("Do you paint umbrellas?")
-    chat.expect_answers(1)
-    opened(desk, house, "Do you paint umbrellas?")
+    opened(desk, house, chat, "Do you paint umbrellas?")
     desk.route("**/draft", lambda route: None, times=1)
     reply(desk).press_sequentially("First")
     until(lambda: desk.evaluate(KEPT), 30, what="it is kept here")
@@ -102,9 +98,7 @@ def test_a_draft_that_hangs_on_its_way_holds_up_no_later_one(
 def test_a_draft_of_another_page_is_sent_when_signing_out_unless_the_server_has_a_newer_one(
     desk: Page, house: Switchboard, password: str, chat: Chat
 ) -> None:
-    chat.ask("Do you lend umbrellas?")
-    chat.expect_answers(1)
-    path = opened(desk, house, "Do you lend umbrellas?")
+    path = opened(desk, house, chat, "Do you lend umbrellas?")
 
     def draft() -> str:
         rows = house.rows(f"SELECT text FROM reply_drafts WHERE conversation_id = '{path.rsplit('/', 1)[1]}'")
@@ -134,9 +128,7 @@ def test_an_administrator_deactivates_somebody_and_lets_them_in_again(
     secret = house.command("operator", "add", "ada@example.com", "--name", "Ada", "--role", "admin").split()[
         -1
     ]
-    chat.ask("Who has my umbrella?")
-    chat.expect_answers(1)
-    opened(desk, house, "Who has my umbrella?")
+    opened(desk, house, chat, "Who has my umbrella?")
     act(desk, "Take over")
     reply(desk).fill("Half a reply")
     with at_the_desk(browser, house, secret, email="ada@example.com") as ada:
