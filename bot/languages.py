@@ -1,4 +1,5 @@
-"""The languages the dashboard speaks: English as written, others by a catalogue in `locale/`."""
+"""The languages that pages and refusals are told in: English as written, others by a catalogue in
+`dashboard/locale/`."""
 
 from __future__ import annotations
 
